@@ -1,9 +1,12 @@
-//! What a watcher reads, and what a heartbeat costs, with a hundred instances announced.
+//! What a caller reads of its watcher's snapshot, what the registry sends a watcher, and what a heartbeat costs, with a hundred
+//! instances announced.
 
+use contract::ComponentName;
 use criterion::Criterion;
 use discovery::instance::{RegistryEpoch, WatchFilter};
 use discovery::registry_state::{Command, RegistryState, Rules};
 use discovery::{Epoch, Instance, InstanceId, ServiceName, State};
+use transport::cluster::Clusters;
 
 fn instance(n: u16) -> Instance {
     let service = ["profile", "follower", "feed", "search", "photo"][usize::from(n % 5)];
@@ -29,7 +32,14 @@ pub fn registry(criterion: &mut Criterion) {
     let now = store.at();
     let key = instance(7).key();
     let mut group = criterion.benchmark_group("registry");
-    group.bench_function("read", |bencher| bencher.iter(|| store.snapshot(&watched)));
+    let cluster = Clusters::new().get(ComponentName::of("feed"));
+    let endpoint = |n: u16| {
+        let id = format!("feed#{n}");
+        transport::Instance::new(&id, ([127, 0, 0, 1], 10_000 + n).into())
+    };
+    cluster.update((0..20).map(endpoint).collect());
+    group.bench_function("client reads its snapshot", |bencher| bencher.iter(|| cluster.endpoints()));
+    group.bench_function("snapshot for a watcher", |bencher| bencher.iter(|| store.snapshot(&watched)));
     group.bench_function("nothing new", |bencher| bencher.iter(|| store.since(Some(now), &watched)));
     let mut renewing = store.clone();
     group.bench_function("renew", |bencher| {
