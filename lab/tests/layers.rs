@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("platform/runtime", &["runtime"]),
     ("platform/telemetry", &["telemetry"]),
     ("platform/fault", &["fault"]),
+    ("platform/postgres-server", &["postgres-server"]),
     ("platform/storage", &["storage"]),
     ("platform/transport", &["transport"]),
     ("platform/component", &["component"]),

@@ -1,22 +1,17 @@
-//! The connections of a database: one that writes, a few that read, each lent to one user at a time.
+//! The connections of a database: those that write, a few that read, each lent to one user at a time.
 
 use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::StorageError;
-use crate::engine::Connection;
-
-/// Opens one of them.
-type Open = dyn Fn(&Path) -> Result<Connection, StorageError> + Send + Sync;
+use crate::engine::{Connection, Opener};
 
 /// Connections of one kind that are lent out, at most so many at a time.
 pub(crate) struct Connections {
-    path: PathBuf,
-    open: Box<Open>,
+    opener: Opener,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     most: u32,
@@ -26,15 +21,9 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// None of them is opened yet.
-    pub fn new(
-        path: &Path,
-        most: u32,
-        patience: Option<Duration>,
-        open: impl Fn(&Path) -> Result<Connection, StorageError> + Send + Sync + 'static,
-    ) -> Arc<Self> {
+    pub fn new(opener: Opener, most: u32, patience: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
-            path: path.to_owned(),
-            open: Box::new(open),
+            opener,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(most as usize)),
             most,
@@ -56,15 +45,21 @@ impl Connections {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
+        let connection = match self.idle() {
             Some(connection) => connection,
-            None => {
-                let all = self.clone();
-                runtime::blocking(move || (all.open)(&all.path)).await?
-            }
+            None => self.opener.open().await?,
         };
         Ok(Lent { connection: Some(connection), all: self.clone(), _permit: permit })
+    }
+
+    /// The one that came back last and still stands: it is the most likely to be warm.
+    fn idle(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if connection.still_stands() {
+                return Some(connection);
+            }
+        }
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, StorageError> {

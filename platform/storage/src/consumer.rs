@@ -303,7 +303,7 @@ impl ConsumerLoop {
             "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
              VALUES ($1, $2, '', 0, $3, $4)
              ON CONFLICT (consumer, source) DO UPDATE SET holder = $3, held_until_us = $4
-             WHERE holder = $3 OR held_until_us < $5",
+             WHERE inbox_offset.holder = $3 OR inbox_offset.held_until_us < $5",
         )
         .bind(self.consumer.component.as_str())
         .bind(self.source_name())

@@ -1,11 +1,11 @@
-//! One file, one fair writer, a few readers.
+//! One database, one fair writer, a few readers.
 //!
 //! SQLite's own lock has no queue: writers poll with growing sleeps, and one
 //! may wait for a second while others pass. So the writers of a process take
 //! turns in a queue of ours; between processes SQLite's lock remains, and what
-//! it costs is measured as the wait for the writer.
+//! it costs is measured as the wait for the writer. On PostgreSQL an advisory lock takes its place, unless several
+//! [`Options::writers`] are asked for.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 use crate::connections::{Connections, ReadConnection};
-use crate::engine::Connection;
+use crate::engine::Opener;
 use crate::fault::FaultInjector;
+use crate::location::Location;
 use crate::{StorageError, Tx, query, schema};
 
 /// What a commit survives.
@@ -32,7 +33,7 @@ pub enum Synchronous {
 }
 
 impl Synchronous {
-    /// Its name, as SQLite has it.
+    /// Its name, as SQLite has it. PostgreSQL knows no middle: a killed server keeps what was acknowledged, or does not.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -49,6 +50,9 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// Reading connections.
     pub readers: u32,
+    /// Transactions that write at a time, each on a connection of its own. SQLite has one. On PostgreSQL more than one
+    /// run at isolation level SERIALIZABLE, and one that another has overtaken ends as [`StorageError::Conflict`].
+    pub writers: u32,
     /// Other processes use the same file: their commits wake no waiter here, so
     /// consumers poll more often.
     pub shared: bool,
@@ -56,14 +60,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { synchronous: Synchronous::Full, readers: 2, shared: false }
+        Self { synchronous: Synchronous::Full, readers: 2, writers: 1, shared: false }
     }
 }
 
 impl Options {
     /// For filling a fresh file that is copied afterwards.
     pub const fn bulk() -> Self {
-        Self { synchronous: Synchronous::Off, readers: 1, shared: false }
+        Self { synchronous: Synchronous::Off, readers: 1, writers: 1, shared: false }
     }
 }
 
@@ -77,42 +81,47 @@ pub struct Database {
 }
 
 struct Inner {
-    writer: Arc<Connections>,
+    writers: Arc<Connections>,
     readers: Arc<Connections>,
     committed: Arc<Notify>,
     epoch: String,
-    path: PathBuf,
+    location: Location,
     shared: bool,
     faults: FaultInjector,
 }
 
 impl Database {
-    /// Opens a file, making it if need be, with storage's own tables.
+    /// Opens a database with storage's own tables, making its file or its schema if need be.
     ///
     /// # Errors
-    /// When the folder or file cannot be made, or the file is not a database.
-    pub async fn open(path: &Path, options: Options) -> Result<Self, StorageError> {
-        if let Some(folder) = path.parent() {
+    /// When the folder or file cannot be made, the file is not a database, or its server refuses.
+    pub async fn open(location: impl Into<Location>, options: Options) -> Result<Self, StorageError> {
+        Self::open_at(location.into(), options).await
+    }
+
+    async fn open_at(location: Location, options: Options) -> Result<Self, StorageError> {
+        if let Some(folder) = location.folder() {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StorageError::File { path: folder.to_owned(), source })?;
         }
-        let synchronous = options.synchronous.name();
+        let [writer, reader] = Opener::of(&location, &options);
+        let writers = if location.has_server() { options.writers.max(1) } else { 1 };
         let mut database = Self {
             inner: Arc::new(Inner {
-                writer: Connections::new(path, 1, None, move |path| Connection::writer(path, synchronous)),
-                readers: Connections::new(
-                    path,
-                    options.readers.max(1),
-                    Some(READER_TIMEOUT),
-                    Connection::reader,
-                ),
+                writers: Connections::new(writer, writers, None),
+                readers: Connections::new(reader, options.readers.max(1), Some(READER_TIMEOUT)),
                 committed: Arc::new(Notify::new()),
                 epoch: String::new(),
-                path: path.to_owned(),
+                location,
                 shared: options.shared,
                 faults: FaultInjector::default(),
             }),
         };
+        if let Some(schema) = database.inner.location.schema() {
+            let mut tx = database.write_alone().await?;
+            tx.conn().batch(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await?;
+            tx.commit().await?;
+        }
         database.migrate(schema::OWNER, schema::MIGRATIONS).await?;
         let epoch = database.read_epoch().await?;
         Arc::get_mut(&mut database.inner).expect("the only handle so far").epoch = epoch;
@@ -121,7 +130,7 @@ impl Database {
 
     /// Names this very database: consumers of its outbox start anew when it changes.
     async fn read_epoch(&self) -> Result<String, StorageError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_alone().await?;
         let known: Option<String> =
             query("SELECT", "storage_epoch", "SELECT epoch FROM storage_epoch").optional(tx.conn()).await?;
         let epoch = match known {
@@ -146,10 +155,28 @@ impl Database {
     /// # Errors
     /// When another process holds the file for too long.
     pub async fn write(&self) -> Result<Tx, StorageError> {
+        self.begin(false).await
+    }
+
+    /// The same, and no other writes meanwhile, in whatever process.
+    pub(crate) async fn write_alone(&self) -> Result<Tx, StorageError> {
+        self.begin(true).await
+    }
+
+    async fn begin(&self, is_alone: bool) -> Result<Tx, StorageError> {
         let began = clock::now();
         let inner = &self.inner;
         inner.faults.check_operation(true).await?;
-        let waiting = async { Tx::begin(inner.writer.lend().await?, inner.committed.clone()).await };
+        let waiting = async {
+            let writer = inner.writers.lend().await?;
+            match Tx::begin(writer, inner.committed.clone(), is_alone).await {
+                // The server was away while the connection lay idle. Nothing was asked of it yet.
+                Err(StorageError::Unreachable(_)) => {
+                    Tx::begin(inner.writers.lend().await?, inner.committed.clone(), is_alone).await
+                }
+                begun => begun,
+            }
+        };
         let span = telemetry::wait_span(telemetry::Wait::Tx);
         let tx = cost::part(Part::Queueing, waiting.instrument(span)).await?;
         telemetry::queue_wait(scope::component(), "tx", clock::now().saturating_duration_since(began));
@@ -194,9 +221,10 @@ impl Database {
         &self.inner.committed
     }
 
-    /// Size of the write-ahead log, bytes.
+    /// Size of the write-ahead log, bytes; 0 where a server keeps one for all of its databases.
     pub fn wal_bytes(&self) -> u64 {
-        let mut path = self.inner.path.clone().into_os_string();
+        let Some(path) = self.inner.location.file() else { return 0 };
+        let mut path = path.to_owned().into_os_string();
         path.push("-wal");
         std::fs::metadata(path).map_or(0, |meta| meta.len())
     }
@@ -229,22 +257,22 @@ impl Database {
     }
 
     /// Empties the log into the file and closes everything: the file alone can
-    /// then be copied.
+    /// then be copied. A server's log is the server's affair.
     ///
     /// # Errors
     /// While a reader is open.
     pub async fn checkpoint_and_close(self) -> Result<(), StorageError> {
         self.inner.readers.close().await;
-        let mut writer = self.inner.writer.lend().await?;
-        writer.off_thread(|connection| connection.batch("PRAGMA wal_checkpoint(TRUNCATE)")).await?;
+        let mut writer = self.inner.writers.lend().await?;
+        writer.checkpoint().await?;
         drop(writer);
-        self.inner.writer.close().await;
+        self.inner.writers.close().await;
         Ok(())
     }
 
     /// Closes the connections; what was committed stays.
     pub async fn close(&self) {
         self.inner.readers.close().await;
-        self.inner.writer.close().await;
+        self.inner.writers.close().await;
     }
 }

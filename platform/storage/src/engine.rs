@@ -1,151 +1,173 @@
-//! The database product, SQLite (<https://www.sqlite.org>): a connection is used on the thread that asks.
+//! The seam between database products: a connection of one of them, and which one it is.
 //!
-//! A point query of a few microseconds costs less than waking another thread would. What may take long (a scan, a commit
-//! that waits for the disk, the lock of another process) goes to a thread that may block: [`Connection::off_thread`].
+//! SQLite runs in place, on the thread that asks, as if there were no other. PostgreSQL is there with the feature
+//! `postgres`.
 
-use std::path::Path;
-use std::time::Duration;
-
-use rusqlite::{OpenFlags, Statement};
+use std::path::PathBuf;
 
 use crate::StorageError;
-use crate::value::Value;
+use crate::location::Location;
+use crate::sqlite;
 
-/// Prepared statements kept per connection.
-const STATEMENT_CACHE_CAPACITY: usize = 256;
-/// Wait for the lock of another process before giving up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection to a database.
+pub struct Connection(pub(crate) Product);
 
-/// A connection.
-pub struct Connection {
-    /// Away while work on another thread has it; for good where that was given up.
-    raw: Option<rusqlite::Connection>,
+/// A connection as its product has it.
+pub(crate) enum Product {
+    Sqlite(sqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<crate::postgres::Connection>),
+}
+
+/// A database product, for the few statements that differ between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl Dialect {
+    /// Its name in telemetry (OpenTelemetry, `db.system.name`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
+/// How a connection is opened.
+pub(crate) enum Opener {
+    /// One that writes to a SQLite file, and what its commits survive.
+    SqliteWriter(PathBuf, &'static str),
+    /// One that reads a SQLite file.
+    SqliteReader(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<crate::postgres::Opener>),
+}
+
+impl Opener {
+    /// The one that writes to a database, and the one that reads it.
+    pub fn of(location: &Location, options: &crate::Options) -> [Self; 2] {
+        match location {
+            Location::File(path) => [
+                Self::SqliteWriter(path.clone(), options.synchronous.name()),
+                Self::SqliteReader(path.clone()),
+            ],
+            #[cfg(feature = "postgres")]
+            Location::Postgres(address) => {
+                use crate::postgres::{Access, Opener};
+                [Access::Write, Access::Read]
+                    .map(|access| Self::Postgres(Box::new(Opener::new(address, access, options))))
+            }
+        }
+    }
+
+    /// Opens one.
+    pub async fn open(&self) -> Result<Connection, StorageError> {
+        let sqlite = match self {
+            Self::SqliteWriter(path, synchronous) => {
+                let (path, synchronous) = (path.clone(), *synchronous);
+                runtime::blocking(move || sqlite::Connection::writer(&path, synchronous)).await
+            }
+            Self::SqliteReader(path) => {
+                let path = path.clone();
+                runtime::blocking(move || sqlite::Connection::reader(&path)).await
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(opener) => {
+                return Ok(Connection(Product::Postgres(Box::new(opener.open().await?))));
+            }
+        };
+        sqlite.map(|connection| Connection(Product::Sqlite(connection)))
+    }
 }
 
 impl Connection {
-    /// One that writes, with the file made if need be. It does not wait for the lock of another process, unless
-    /// [`Connection::begin`] makes it.
-    pub(crate) fn writer(path: &Path, synchronous: &'static str) -> Result<Self, StorageError> {
-        let raw = rusqlite::Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        raw.busy_timeout(BUSY_TIMEOUT)?;
-        raw.pragma_update(None, "journal_mode", "wal")?;
-        raw.pragma_update(None, "synchronous", synchronous)?;
-        raw.pragma_update(None, "foreign_keys", true)?;
-        raw.busy_timeout(Duration::ZERO)?;
-        Ok(Self::of(raw))
-    }
-
-    /// One that reads. In a log's mode no writer is in its way.
-    pub(crate) fn reader(path: &Path) -> Result<Self, StorageError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let raw = rusqlite::Connection::open_with_flags(path, flags)?;
-        raw.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self::of(raw))
-    }
-
-    fn of(raw: rusqlite::Connection) -> Self {
-        raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
-        Self { raw: Some(raw) }
+    /// Which product it is.
+    pub const fn dialect(&self) -> Dialect {
+        match &self.0 {
+            Product::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
+            Product::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// Whether it can be used again.
-    pub(crate) const fn is_whole(&self) -> bool {
-        self.raw.is_some()
-    }
-
-    fn raw(&self) -> Result<&rusqlite::Connection, StorageError> {
-        self.raw.as_ref().ok_or_else(|| StorageError::Other("its connection was given up".into()))
-    }
-
-    /// Runs one statement: `work` gets it with its values bound.
-    pub(crate) fn run<T>(
-        &mut self,
-        sql: &str,
-        values: &[Value<'_>],
-        work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, StorageError> {
-        let mut statement = self.raw()?.prepare_cached(sql)?;
-        bind(&mut statement, values)?;
-        Ok(work(&mut statement)?)
-    }
-
-    /// Runs one statement for each row of values, and counts the rows that changed.
-    pub(crate) fn run_each<'v, const N: usize>(
-        &mut self,
-        sql: &str,
-        rows: impl IntoIterator<Item = [Value<'v>; N]>,
-    ) -> Result<u64, StorageError> {
-        let mut statement = self.raw()?.prepare_cached(sql)?;
-        let mut changed = 0;
-        for row in rows {
-            bind(&mut statement, &row)?;
-            changed += statement.raw_execute()? as u64;
+    pub(crate) fn is_whole(&self) -> bool {
+        match &self.0 {
+            Product::Sqlite(sqlite) => sqlite.is_whole(),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => postgres.is_whole(),
         }
-        Ok(changed)
+    }
+
+    /// Whether it still stands, after some time without use: a server may have gone meanwhile.
+    pub(crate) fn still_stands(&mut self) -> bool {
+        match &mut self.0 {
+            Product::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => postgres.still_stands(),
+        }
     }
 
     /// Runs statements that give nothing back.
-    pub(crate) fn batch(&mut self, sql: &str) -> Result<(), StorageError> {
-        Ok(self.raw()?.execute_batch(sql)?)
+    pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Product::Sqlite(sqlite) => sqlite.batch(sql),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => postgres.batch(sql).await,
+        }
     }
 
-    /// Begins a write transaction: at once, or when another process has let the file go.
-    pub(crate) async fn begin(&mut self) -> Result<(), StorageError> {
-        const BEGIN: &str = "BEGIN IMMEDIATE";
-        match self.run(BEGIN, &[], |statement| statement.raw_execute()) {
-            Err(StorageError::Busy(_)) => {
-                let waited = self.off_thread(|connection| {
-                    connection.raw()?.busy_timeout(BUSY_TIMEOUT)?;
-                    let begun = connection.run(BEGIN, &[], |statement| statement.raw_execute());
-                    connection.raw()?.busy_timeout(Duration::ZERO)?;
-                    begun
-                });
-                waited.await.map(drop)
+    /// Empties a log of SQLite's into its file.
+    pub(crate) async fn checkpoint(&mut self) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Product::Sqlite(sqlite) => {
+                sqlite.off_thread(|connection| connection.batch("PRAGMA wal_checkpoint(TRUNCATE)")).await
             }
-            begun => begun.map(drop),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Begins a write transaction, when no other is open: other processes included. `is_alone` asks for that also
+    /// where writers of a database are allowed to write at a time.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has one writer"))]
+    pub(crate) async fn begin(&mut self, is_alone: bool) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Product::Sqlite(sqlite) => sqlite.begin().await,
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => postgres.begin(is_alone).await,
+        }
+    }
+
+    /// Makes a transaction of SQLite durable, on a thread that may block.
+    pub(crate) fn commit_in_place(&mut self) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Product::Sqlite(sqlite) => sqlite.commit(),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(_) => unreachable!("it is committed by `commit`"),
+        }
+    }
+
+    /// Makes a transaction durable with the events that are written last.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn commit(&mut self, events: &[contract::Envelope]) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Product::Sqlite(_) => unreachable!("it is committed in place"),
+            Product::Postgres(postgres) => postgres.commit(events).await,
         }
     }
 
     /// Ends a transaction that is still open, as if it had never begun.
     pub(crate) fn roll_back(&mut self) {
-        if self.raw.as_ref().is_some_and(|raw| !raw.is_autocommit()) && self.batch("ROLLBACK").is_err() {
-            // Closed, and with it the transaction.
-            self.raw = None;
+        match &mut self.0 {
+            Product::Sqlite(sqlite) => sqlite.roll_back(),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => postgres.roll_back(),
         }
     }
-
-    /// Runs `work` on a thread that may block. Given up meanwhile, the work goes on to its end and takes the connection
-    /// with it.
-    pub(crate) async fn off_thread<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let mut away = Self { raw: self.raw.take() };
-        let (raw, result) = runtime::blocking(move || {
-            let result = work(&mut away);
-            (away.raw, result)
-        })
-        .await;
-        self.raw = raw;
-        result
-    }
-}
-
-/// Values by the numbers of their placeholders, which need not stand in order: `$2` is the second value.
-fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
-    for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).unwrap_or_default();
-        let value = name.strip_prefix('$').and_then(|number| values.get(number.parse::<usize>().ok()? - 1));
-        match value {
-            Some(value) => statement.raw_bind_parameter(index, value)?,
-            // Left out, it would be NULL without a word.
-            None => return Err(rusqlite::Error::InvalidParameterName(name.to_owned())),
-        }
-    }
-    Ok(())
 }

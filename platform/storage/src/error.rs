@@ -1,7 +1,6 @@
 //! Storage errors, and the refusals they become.
 
 use contract::{Refusal, RefusalKind};
-use rusqlite::ErrorCode;
 
 /// What the database, or the file system below it, returned.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -21,6 +20,12 @@ pub enum StorageError {
     /// A row like it is there already.
     #[error("there is one already")]
     Unique(#[source] Cause),
+    /// Another transaction came first: nothing was changed, and the same again may succeed.
+    #[error("another transaction came first")]
+    Conflict(#[source] Cause),
+    /// The server of the database does not answer, or the connection to it broke; nothing was committed.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Cause),
     /// The commit failed: it may have happened.
     #[error("whether the commit happened is not known")]
     Lost(#[source] Cause),
@@ -38,24 +43,6 @@ pub enum StorageError {
     Other(#[source] Cause),
 }
 
-/// The extended code of a row that a unique index has already: UNIQUE, PRIMARYKEY, ROWID
-/// (<https://www.sqlite.org/rescode.html>).
-const TAKEN: [i32; 3] = [2067, 1555, 2579];
-
-impl From<rusqlite::Error> for StorageError {
-    fn from(error: rusqlite::Error) -> Self {
-        let kind = error.sqlite_error().map(|failure| (failure.code, failure.extended_code));
-        let source: Cause = error.into();
-        match kind {
-            Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => Self::Busy(source),
-            Some((ErrorCode::DiskFull, _)) => Self::Full(source),
-            Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => Self::Corrupt(source),
-            Some((_, code)) if TAKEN.contains(&code) => Self::Unique(source),
-            _ => Self::Other(source),
-        }
-    }
-}
-
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         // The cause is for the log: it may hold what a stranger should not see.
@@ -66,6 +53,14 @@ impl From<StorageError> for Refusal {
             StorageError::Busy(_) => {
                 refusal(RefusalKind::Unavailable, "storage_busy", "the database is busy; try again")
             }
+            StorageError::Conflict(_) => {
+                refusal(RefusalKind::Unavailable, "storage_conflict", "another write came first; try again")
+            }
+            StorageError::Unreachable(_) => refusal(
+                RefusalKind::Unavailable,
+                "storage_unreachable",
+                "the database cannot be reached; try again",
+            ),
             StorageError::Full(_) => {
                 refusal(RefusalKind::Unavailable, "storage_full", "no space is left to write to")
             }
@@ -90,9 +85,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_unavailable_and_a_lost_commit_may_have_happened() {
-        let full =
-            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
-        let refusal = Refusal::from(StorageError::from(full));
+        let refusal = Refusal::from(StorageError::Full("no space left".into()));
         assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (503, "storage_full"));
         let lost = Refusal::from(StorageError::Lost("the process was killed".into()));
         assert!(lost.kind.may_have_happened());

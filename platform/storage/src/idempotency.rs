@@ -1,7 +1,8 @@
 //! Writes that take effect once, however often they are sent.
 //!
 //! The reply of the first time is kept in the transaction of the write itself.
-//! Writers take turns, so of two with one key the second finds the first's reply.
+//! Writers take turns, so of two with one key the second finds the first's reply. Where they do not, the second is told
+//! that another came first, and finds it at its next try.
 
 use contract::{ComponentName, Refusal, RefusalKind};
 use runtime::clock;
@@ -68,5 +69,10 @@ pub async fn store_reply<R: Serialize>(
     .bind(fingerprint.cast_signed())
     .bind(reply)
     .bind(clock::wall_us());
-    insert.execute(tx.conn()).await.map_err(StorageError::into).map(drop)
+    // It was not there a moment ago, in this very transaction.
+    let overtaken = |error| match error {
+        StorageError::Unique(cause) => StorageError::Conflict(cause),
+        other => other,
+    };
+    Ok(insert.execute(tx.conn()).await.map(drop).map_err(overtaken)?)
 }

@@ -1,9 +1,10 @@
 //! Databases, transactions, migrations and the transactional outbox.
 //!
-//! - [`database`]: one file, one fair writer, a few readers.
+//! - [`database`]: one database, one fair writer, a few readers. [`location`]: where it is.
 //! - [`tx`]: a write transaction. [`statement`]: one statement with its values, run under its span, metric and cost;
 //!   [`value`]: what goes in and comes out.
-//! - [`connections`]: one that writes, a few that read. [`engine`]: the database product.
+//! - [`connections`]: those that write, a few that read. [`engine`]: the seam between database products, SQLite in
+//!   `sqlite`, and PostgreSQL in `postgres` with the feature of that name; `dialect`: the statements that differ.
 //! - [`migrate`]: tables, each component's own.
 //! - [`idempotency`]: writes that take effect once, however often they are sent.
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
@@ -14,7 +15,7 @@
 //! - [`snapshot`]: seeded data, copied before every run.
 //! - [`error`]: storage errors, and the refusals they become.
 //!
-//! Start with [`database::Database`]. SQLite is in `engine`, `value` and `error`, and nowhere else.
+//! Start with [`database::Database`].
 
 pub mod blob_reader;
 pub mod blobs;
@@ -22,14 +23,19 @@ pub mod bus;
 pub mod connections;
 pub mod consumer;
 pub mod database;
+mod dialect;
 pub mod engine;
 pub mod error;
 mod fault;
 pub mod idempotency;
+pub mod location;
 pub mod migrate;
 pub mod outbox;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod schema;
 pub mod snapshot;
+mod sqlite;
 pub mod statement;
 pub mod subscriber;
 pub mod tx;
@@ -41,9 +47,10 @@ pub use bus::{Bus, Publication};
 pub use connections::ReadConnection;
 pub use consumer::Consumer;
 pub use database::{Database, Options, Synchronous};
-pub use engine::Connection;
+pub use engine::{Connection, Dialect};
 pub use error::{Cause, StorageError};
 pub use fault::{FaultInjector, StorageFaults};
+pub use location::Location;
 pub use migrate::Migration;
 pub use outbox::{Batch, LocalSource, OutboundTopics, Outbox, Source};
 pub use statement::{Statement, query};

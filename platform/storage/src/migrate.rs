@@ -24,12 +24,15 @@ impl Database {
         component: ComponentName,
         steps: &'static [Migration],
     ) -> Result<(), StorageError> {
-        let mut tx = self.write().await?;
-        tx.conn().batch(
-            "CREATE TABLE IF NOT EXISTS storage_migrations (
+        let mut tx = self.write_alone().await?;
+        let dialect = tx.conn().dialect();
+        tx.conn()
+            .batch(
+                "CREATE TABLE IF NOT EXISTS storage_migrations (
                  component TEXT NOT NULL, version BIGINT NOT NULL, checksum BIGINT NOT NULL,
                  PRIMARY KEY (component, version))",
-        )?;
+            )
+            .await?;
         let applied: Vec<(i64, i64)> = query(
             "SELECT",
             "storage_migrations",
@@ -39,7 +42,7 @@ impl Database {
         .all(tx.conn())
         .await?;
         for step in steps {
-            let checksum = step.checksum().cast_signed();
+            let checksum = step.checksum_in(dialect).cast_signed();
             match applied.iter().find(|(version, _)| *version == step.version) {
                 Some((_, known)) if *known == checksum => {}
                 Some(_) => {
@@ -48,7 +51,7 @@ impl Database {
                     return Err(StorageError::Other(text.into()));
                 }
                 None => {
-                    tx.conn().batch(step.sql)?;
+                    tx.conn().batch(step.statements(dialect)).await?;
                     query(
                         "INSERT",
                         "storage_migrations",

@@ -9,7 +9,7 @@ use runtime::{ShutdownPolicy, Tasks, clock};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
-use crate::{Database, StorageError, Tx, query};
+use crate::{Database, Dialect, StorageError, Tx, query};
 
 /// How often a waiting pull looks by itself when other processes commit to the same file.
 const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -117,7 +117,7 @@ impl Outbox {
                 });
                 return Ok(());
             }
-            insert(tx, &envelope).await
+            insert(tx, envelope).await
         }
         .instrument(span)
         .await
@@ -305,7 +305,12 @@ impl Source for LocalSource {
     }
 }
 
-async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
+async fn insert(tx: &mut Tx, envelope: Envelope) -> Result<(), StorageError> {
+    tx.mark_published();
+    if tx.conn().dialect() == Dialect::Postgres {
+        tx.append_at_commit(envelope);
+        return Ok(());
+    }
     let insert = query(
         "INSERT",
         "outbox",
@@ -318,20 +323,19 @@ async fn insert(tx: &mut Tx, envelope: &Envelope) -> Result<(), StorageError> {
     .bind(&envelope.payload)
     .bind(&envelope.traceparent)
     .bind(envelope.created_us);
-    insert.execute(tx.conn()).await?;
-    tx.mark_published();
-    Ok(())
+    insert.execute(tx.conn()).await.map(drop)
 }
 
 /// The second write of a dual write. What fails here is lost, as it would be elsewhere.
 async fn publish_after_commit(db: Database, envelope: Envelope) {
     tokio::time::sleep(DUAL_WRITE_DELAY).await;
+    let topic = envelope.topic.clone();
     let published = async {
         let mut tx = db.write().await?;
-        insert(&mut tx, &envelope).await?;
+        insert(&mut tx, envelope).await?;
         tx.commit().await
     };
     if let Err(error) = published.await {
-        tracing::warn!(%error, topic = %envelope.topic, "an event is lost between two writes");
+        tracing::warn!(%error, %topic, "an event is lost between two writes");
     }
 }

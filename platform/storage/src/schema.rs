@@ -3,6 +3,8 @@
 use contract::ComponentName;
 use contract::hash::fnv1a64;
 
+use crate::engine::Dialect;
+
 /// One step of a component's schema. Once shipped it never changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
@@ -10,24 +12,33 @@ pub struct Migration {
     pub version: i64,
     /// What it adds, for people.
     pub name: &'static str,
-    /// Statements, in the portable subset.
+    /// Statements, in the portable subset or in SQLite's words.
     pub sql: &'static str,
+    /// The same for PostgreSQL, where it takes other words.
+    pub postgres: Option<&'static str>,
 }
 
 impl Migration {
     /// Changes when the step does.
     pub fn checksum(&self) -> u64 {
-        fnv1a64(self.sql.as_bytes())
+        self.checksum_in(Dialect::Sqlite)
+    }
+
+    /// The same of its statements in the words of a product.
+    pub(crate) fn checksum_in(&self, dialect: Dialect) -> u64 {
+        fnv1a64(self.statements(dialect).as_bytes())
     }
 }
 
 /// Prefix of storage's own tables, as a component's name would be.
 pub(crate) const OWNER: ComponentName = ComponentName::of("storage");
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "outbox, inbox and done writes",
-    sql: "CREATE TABLE storage_epoch (epoch TEXT NOT NULL);
+/// Storage's own tables, with the column of the outbox's positions, which are never drawn twice, also after rows are
+/// trimmed.
+macro_rules! own_tables {
+    ($position:literal) => {
+        concat!(
+            "CREATE TABLE storage_epoch (epoch TEXT NOT NULL);
           CREATE TABLE storage_done (
               component TEXT NOT NULL,
               principal BIGINT NOT NULL,
@@ -39,7 +50,9 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
           );
           CREATE INDEX storage_done_by_age ON storage_done (created_us);
           CREATE TABLE outbox (
-              seq INTEGER PRIMARY KEY AUTOINCREMENT,
+              ",
+            $position,
+            ",
               id TEXT NOT NULL UNIQUE,
               topic TEXT NOT NULL,
               key BIGINT NOT NULL,
@@ -72,5 +85,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
               reason TEXT NOT NULL,
               died_us BIGINT NOT NULL,
               PRIMARY KEY (consumer, id)
-          );",
+          );"
+        )
+    };
+}
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "outbox, inbox and done writes",
+    sql: own_tables!("seq INTEGER PRIMARY KEY AUTOINCREMENT"),
+    postgres: Some(own_tables!("seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")),
 }];

@@ -1,7 +1,7 @@
 //! One statement: its text and values, run under its span, metric and cost.
 //!
-//! Text is in the portable subset, with placeholders `$1`, `$2`, ... The short ones run on the thread that asks;
-//! [`Statement::fold`] reads a table of any size, on a thread that may block.
+//! Text is in the portable subset, with placeholders `$1`, `$2`, ... On SQLite the short ones run on the thread that asks;
+//! [`Statement::fold`] reads a table of any size, there on a thread that may block.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -11,9 +11,9 @@ use runtime::cost::{self, Part};
 use runtime::{clock, scope};
 use tracing::{Instrument, Span};
 
-use crate::StorageError;
-use crate::engine::Connection;
-use crate::value::{FromRow, Row, Value};
+use crate::engine::{Connection, Dialect, Product};
+use crate::value::{FromRow, Row, RowOf, Value};
+use crate::{StorageError, sqlite};
 
 /// A statement that takes longer on the thread of its caller is counted: others wait for that thread.
 const SLOW: Duration = Duration::from_millis(1);
@@ -55,7 +55,8 @@ impl<'v> Statement<'v> {
     }
 
     /// A list of placeholders with their values, in brackets, at the end of the text. It is padded to a power of two with
-    /// its last value, so that a dozen statements serve every length and stay prepared.
+    /// its last value, so that a dozen statements serve every length and stay prepared. An empty list holds NULL, which
+    /// equals nothing: PostgreSQL takes no empty brackets.
     pub fn push_list(mut self, values: impl ExactSizeIterator<Item = i64> + Clone) -> Self {
         let padded = values.len().next_power_of_two();
         let last = values.clone().last();
@@ -64,7 +65,7 @@ impl<'v> Statement<'v> {
             self = self.push(separator).push_value(value);
             separator = ", ";
         }
-        self.push(if separator == "(" { "()" } else { ")" })
+        self.push(if separator == "(" { "(NULL)" } else { ")" })
     }
 
     /// Runs it and counts the rows that changed.
@@ -72,8 +73,15 @@ impl<'v> Statement<'v> {
     /// # Errors
     /// When the database refuses.
     pub async fn execute(self, conn: &mut Connection) -> Result<u64, StorageError> {
-        let run = |statement: &mut rusqlite::Statement<'_>| statement.raw_execute();
-        self.run(conn, run).map(|changed| changed as u64)
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => self.run(sqlite, |statement| Ok(statement.raw_execute()? as u64)),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
+                let Self { operation, table, sql, values } = self;
+                let work = postgres.execute(&sql, &values);
+                observed_async(Dialect::Postgres, operation, table, work).await
+            }
+        }
     }
 
     /// Runs it once for each row of values, and counts the rows that changed.
@@ -86,7 +94,16 @@ impl<'v> Statement<'v> {
         rows: impl IntoIterator<Item = [Value<'v>; N]>,
     ) -> Result<u64, StorageError> {
         let Self { operation, table, sql, .. } = self;
-        observed(operation, table, || conn.run_each(&sql, rows))
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => observed(operation, table, || sqlite.run_each(&sql, rows)),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
+                // Not the iterator: what goes on over waits may be on any thread, and closures borrow.
+                let rows: Vec<[Value<'v>; N]> = rows.into_iter().collect();
+                let work = postgres.execute_each(&sql, &rows);
+                observed_async(Dialect::Postgres, operation, table, work).await
+            }
+        }
     }
 
     /// The first row.
@@ -94,9 +111,7 @@ impl<'v> Statement<'v> {
     /// # Errors
     /// When the database refuses, or there is none.
     pub async fn one<T: FromRow>(self, conn: &mut Connection) -> Result<T, StorageError> {
-        self.optional(conn)
-            .await?
-            .ok_or_else(|| StorageError::Other(rusqlite::Error::QueryReturnedNoRows.into()))
+        self.optional(conn).await?.ok_or_else(|| StorageError::Other("it found no row".into()))
     }
 
     /// The first row, if there is one.
@@ -104,10 +119,24 @@ impl<'v> Statement<'v> {
     /// # Errors
     /// When the database refuses.
     pub async fn optional<T: FromRow>(self, conn: &mut Connection) -> Result<Option<T>, StorageError> {
-        self.run(conn, |statement| {
-            let mut rows = statement.raw_query();
-            rows.next()?.map(|row| T::from_row(Row(row))).transpose()
-        })
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => self.run(sqlite, |statement| {
+                let mut rows = statement.raw_query();
+                rows.next()?.map(|row| T::from_row(Row(RowOf::Sqlite(row)))).transpose()
+            }),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
+                let mut first = None;
+                let keep = |row: Row<'_>| {
+                    if first.is_none() {
+                        first = Some(T::from_row(row)?);
+                    }
+                    Ok(())
+                };
+                self.read(postgres, keep).await?;
+                Ok(first)
+            }
+        }
     }
 
     /// Whether there is a row.
@@ -115,7 +144,21 @@ impl<'v> Statement<'v> {
     /// # Errors
     /// When the database refuses.
     pub async fn exists(self, conn: &mut Connection) -> Result<bool, StorageError> {
-        self.run(conn, |statement| Ok(statement.raw_query().next()?.is_some()))
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => {
+                self.run(sqlite, |statement| Ok(statement.raw_query().next()?.is_some()))
+            }
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
+                let mut exists = false;
+                let found = |_: Row<'_>| {
+                    exists = true;
+                    Ok(())
+                };
+                self.read(postgres, found).await?;
+                Ok(exists)
+            }
+        }
     }
 
     /// All rows. What it may be of is bounded by the text: a limit, or a list of keys.
@@ -123,17 +166,29 @@ impl<'v> Statement<'v> {
     /// # Errors
     /// When the database refuses.
     pub async fn all<T: FromRow>(self, conn: &mut Connection) -> Result<Vec<T>, StorageError> {
-        self.run(conn, |statement| {
-            let mut found = Vec::new();
-            let mut rows = statement.raw_query();
-            while let Some(row) = rows.next()? {
-                found.push(T::from_row(Row(row))?);
+        let mut all = Vec::new();
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => self.run(sqlite, |statement| {
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next()? {
+                    all.push(T::from_row(Row(RowOf::Sqlite(row)))?);
+                }
+                Ok(())
+            })?,
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
+                let keep = |row: Row<'_>| {
+                    all.push(T::from_row(row)?);
+                    Ok(())
+                };
+                self.read(postgres, keep).await?;
             }
-            Ok(found)
-        })
+        }
+        Ok(all)
     }
 
-    /// Hands every row to `step`, on a thread that may block, and returns what they made of `start`.
+    /// Hands every row to `step`, on a thread that may block where the database is read in place, and returns what they
+    /// made of `start`.
     ///
     /// # Errors
     /// When the database refuses.
@@ -143,46 +198,74 @@ impl<'v> Statement<'v> {
         start: A,
         mut step: impl FnMut(&mut A, T) + Send + 'static,
     ) -> Result<A, StorageError> {
-        let Self { operation, table, sql, values } = self;
-        let values: Vec<Value<'static>> = values.into_iter().map(Value::into_owned).collect();
-        let scan = conn.off_thread(move |connection| {
-            connection.run(&sql, &values, |statement| {
+        match &mut conn.0 {
+            Product::Sqlite(sqlite) => {
+                let Self { operation, table, sql, values } = self;
+                let values: Vec<Value<'static>> = values.into_iter().map(Value::into_owned).collect();
+                let scan = sqlite.off_thread(move |connection| {
+                    connection.run(&sql, &values, |statement| {
+                        let mut folded = start;
+                        let mut rows = statement.raw_query();
+                        while let Some(row) = rows.next()? {
+                            step(&mut folded, T::from_row(Row(RowOf::Sqlite(row)))?);
+                        }
+                        Ok(folded)
+                    })
+                });
+                observed_async(Dialect::Sqlite, operation, table, scan).await
+            }
+            #[cfg(feature = "postgres")]
+            Product::Postgres(postgres) => {
                 let mut folded = start;
-                let mut rows = statement.raw_query();
-                while let Some(row) = rows.next()? {
-                    step(&mut folded, T::from_row(Row(row))?);
-                }
+                let fold = |row: Row<'_>| {
+                    step(&mut folded, T::from_row(row)?);
+                    Ok(())
+                };
+                let Self { operation, table, sql, values } = self;
+                let work = postgres.scan(&sql, &values, fold);
+                observed_async(Dialect::Postgres, operation, table, work).await?;
                 Ok(folded)
-            })
-        });
-        observed_off_thread(operation, table, scan).await
+            }
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn read(
+        self,
+        postgres: &mut crate::postgres::Connection,
+        each: impl FnMut(Row<'_>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let Self { operation, table, sql, values } = self;
+        let work = postgres.rows(&sql, &values, each);
+        observed_async(Dialect::Postgres, operation, table, work).await
     }
 
     fn run<T>(
         self,
-        conn: &mut Connection,
-        work: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<T>,
+        sqlite: &mut sqlite::Connection,
+        work: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let Self { operation, table, sql, values } = self;
-        observed(operation, table, || conn.run(&sql, &values, work))
+        observed(operation, table, || sqlite.run(&sql, &values, work))
     }
 }
 
-/// Runs an operation of the database here and now, under its span, metric and cost.
+/// Runs an operation of SQLite here and now, under its span, metric and cost.
 fn observed<T>(operation: &'static str, table: &'static str, work: impl FnOnce() -> T) -> T {
-    let operation = Operation::begin(operation, table);
+    let operation = Operation::begin(Dialect::Sqlite, operation, table);
     let result = operation.span.in_scope(|| cost::run(Part::Database, work));
     operation.end(true);
     result
 }
 
-/// The same of one that another thread runs.
-pub(crate) async fn observed_off_thread<T>(
+/// The same of one that another thread or a server runs.
+pub(crate) async fn observed_async<T>(
+    dialect: Dialect,
     operation: &'static str,
     table: &'static str,
     work: impl Future<Output = T>,
 ) -> T {
-    let operation = Operation::begin(operation, table);
+    let operation = Operation::begin(dialect, operation, table);
     let result = cost::part(Part::Database, work.instrument(operation.span.clone())).await;
     operation.end(false);
     result
@@ -190,6 +273,7 @@ pub(crate) async fn observed_off_thread<T>(
 
 /// An operation of the database that goes on.
 struct Operation {
+    dialect: Dialect,
     operation: &'static str,
     table: &'static str,
     span: Span,
@@ -197,13 +281,14 @@ struct Operation {
 }
 
 impl Operation {
-    fn begin(operation: &'static str, table: &'static str) -> Self {
-        Self { operation, table, span: telemetry::db_span(operation, table), began: clock::now() }
+    fn begin(dialect: Dialect, operation: &'static str, table: &'static str) -> Self {
+        let span = telemetry::db_span(dialect.name(), operation, table);
+        Self { dialect, operation, table, span, began: clock::now() }
     }
 
     fn end(self, is_in_place: bool) {
         let took = clock::now().saturating_duration_since(self.began);
-        telemetry::db_operation(scope::component(), self.operation, self.table, took);
+        telemetry::db_operation(scope::component(), self.dialect.name(), self.operation, self.table, took);
         if is_in_place && took > SLOW {
             telemetry::slow_statement(scope::component(), self.operation, self.table);
         }

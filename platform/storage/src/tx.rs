@@ -2,31 +2,38 @@
 
 use std::sync::Arc;
 
+use contract::Envelope;
 use tokio::sync::Notify;
 
 use crate::StorageError;
 use crate::connections::Lent;
 use crate::engine::Connection;
-use crate::statement::observed_off_thread;
+use crate::statement::observed_async;
 
 /// A write transaction. Dropped without a commit, it never happened.
 pub struct Tx {
-    /// The one that writes: the turn of the next writer comes when it is back.
+    /// One that writes: the turn of the next writer comes when it is back.
     writer: Lent,
     committed: Arc<Notify>,
     published: bool,
     /// What is done once it is durable.
     on_commit: Vec<Box<dyn FnOnce() + Send>>,
+    /// Events that are written with the commit, where that has to be last.
+    events: Vec<Envelope>,
 }
 
 impl Tx {
-    /// Begins on the writer.
+    /// Begins on a writer; `is_alone` where no other may write meanwhile, whatever the database allows.
     ///
     /// # Errors
-    /// When another process holds the file for too long.
-    pub(crate) async fn begin(mut writer: Lent, committed: Arc<Notify>) -> Result<Self, StorageError> {
-        writer.begin().await?;
-        Ok(Self { writer, committed, published: false, on_commit: Vec::new() })
+    /// When another process holds the database for too long.
+    pub(crate) async fn begin(
+        mut writer: Lent,
+        committed: Arc<Notify>,
+        is_alone: bool,
+    ) -> Result<Self, StorageError> {
+        writer.begin(is_alone).await?;
+        Ok(Self { writer, committed, published: false, on_commit: Vec::new(), events: Vec::new() })
     }
 
     /// The connection, for statements.
@@ -44,26 +51,53 @@ impl Tx {
         self.published = true;
     }
 
+    /// Keeps an event until the commit, which writes it.
+    pub(crate) fn append_at_commit(&mut self, event: Envelope) {
+        self.events.push(event);
+    }
+
     /// Makes it all durable. Given up while it waits for the disk, it goes on all the same.
     ///
     /// # Errors
     /// [`StorageError::Lost`] when it is not known whether it happened.
     pub async fn commit(self) -> Result<(), StorageError> {
-        let Self { mut writer, committed, published, on_commit } = self;
-        // Its writer goes along, so that the next turn comes after it, whether its caller waits or not.
-        let commit = runtime::blocking(move || {
-            let result = writer.run("COMMIT", &[], |statement| statement.raw_execute());
-            if published && result.is_ok() {
+        let Self { writer, committed, published, on_commit, events } = self;
+        let dialect = writer.dialect();
+        let when_durable = move || {
+            if published {
                 committed.notify_waiters();
             }
+            on_commit.into_iter().for_each(|then| then());
+        };
+        let commit = commit(writer, events, when_durable);
+        observed_async(dialect, "COMMIT", "transaction", commit).await
+    }
+}
+
+/// Commits. Its writer goes along, so that the next turn comes after it, whether its caller waits or not.
+async fn commit(
+    mut writer: Lent,
+    events: Vec<Envelope>,
+    when_durable: impl FnOnce() + Send + 'static,
+) -> Result<(), StorageError> {
+    #[cfg(feature = "postgres")]
+    if writer.dialect() == crate::Dialect::Postgres {
+        let commit = async move {
+            let result = writer.commit(&events).await;
             if result.is_ok() {
-                on_commit.into_iter().for_each(|then| then());
+                when_durable();
             }
             result
-        });
-        observed_off_thread("COMMIT", "transaction", commit).await.map(drop).map_err(|error| match error {
-            StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),
-            known => known,
-        })
+        };
+        return crate::postgres::Completion::of(commit).await;
     }
+    debug_assert!(events.is_empty(), "SQLite's are written in place");
+    runtime::blocking(move || {
+        let result = writer.commit_in_place();
+        if result.is_ok() {
+            when_durable();
+        }
+        result
+    })
+    .await
 }

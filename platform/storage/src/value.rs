@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
+use crate::StorageError;
 
 /// A value on its way into a statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,20 +65,17 @@ impl<'v, T: Into<Self>> From<Option<T>> for Value<'v> {
     }
 }
 
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Bytes(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
 /// A row that was found.
 #[derive(Clone, Copy)]
-pub struct Row<'r>(pub(crate) &'r rusqlite::Row<'r>);
+pub struct Row<'r>(pub(crate) RowOf<'r>);
+
+/// The row as its database has it.
+#[derive(Clone, Copy)]
+pub(crate) enum RowOf<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'r tokio_postgres::Row),
+}
 
 /// What a column is read as: `i64`, `bool`, `String`, `Vec<u8>`, and an `Option` of each.
 pub trait Column: Sized {
@@ -86,7 +83,7 @@ pub trait Column: Sized {
     ///
     /// # Errors
     /// When it is of another type.
-    fn read(row: Row<'_>, at: usize) -> Result<Self, rusqlite::Error>;
+    fn read(row: Row<'_>, at: usize) -> Result<Self, StorageError>;
 }
 
 /// What a row is read as: one column, or a tuple of them.
@@ -95,30 +92,34 @@ pub trait FromRow: Sized {
     ///
     /// # Errors
     /// When one is of another type.
-    fn from_row(row: Row<'_>) -> Result<Self, rusqlite::Error>;
-}
-
-fn column<T: FromSql>(row: Row<'_>, at: usize) -> Result<T, rusqlite::Error> {
-    row.0.get(at)
+    fn from_row(row: Row<'_>) -> Result<Self, StorageError>;
 }
 
 macro_rules! columns {
     ($($column:ty)*) => {$(
         impl Column for $column {
-            fn read(row: Row<'_>, at: usize) -> Result<Self, rusqlite::Error> {
-                column(row, at)
+            fn read(row: Row<'_>, at: usize) -> Result<Self, StorageError> {
+                match row.0 {
+                    RowOf::Sqlite(row) => Ok(row.get(at)?),
+                    #[cfg(feature = "postgres")]
+                    RowOf::Postgres(row) => crate::postgres::value::read(row, at),
+                }
             }
         }
 
         impl Column for Option<$column> {
-            fn read(row: Row<'_>, at: usize) -> Result<Self, rusqlite::Error> {
-                column(row, at)
+            fn read(row: Row<'_>, at: usize) -> Result<Self, StorageError> {
+                match row.0 {
+                    RowOf::Sqlite(row) => Ok(row.get(at)?),
+                    #[cfg(feature = "postgres")]
+                    RowOf::Postgres(row) => crate::postgres::value::read_nullable::<$column>(row, at),
+                }
             }
         }
 
         impl FromRow for $column {
-            fn from_row(row: Row<'_>) -> Result<Self, rusqlite::Error> {
-                column(row, 0)
+            fn from_row(row: Row<'_>) -> Result<Self, StorageError> {
+                <$column>::read(row, 0)
             }
         }
     )*};
@@ -129,7 +130,7 @@ columns!(i64 bool String Vec<u8>);
 macro_rules! tuples {
     ($($(($name:ident $at:literal))+;)*) => {$(
         impl<$($name: Column),+> FromRow for ($($name,)+) {
-            fn from_row(row: Row<'_>) -> Result<Self, rusqlite::Error> {
+            fn from_row(row: Row<'_>) -> Result<Self, StorageError> {
                 Ok(($($name::read(row, $at)?,)+))
             }
         }

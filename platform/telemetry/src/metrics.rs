@@ -227,13 +227,19 @@ impl PoolMetrics {
 
 static OPERATIONS: Cache<(ComponentName, &'static str, &'static str), Histogram> = Cache::new();
 
-/// A database operation ended.
-pub fn db_operation(service: ComponentName, operation: &'static str, table: &'static str, took: Duration) {
+/// A database operation ended; `system` is the product, of which a component has one.
+pub fn db_operation(
+    service: ComponentName,
+    system: &'static str,
+    operation: &'static str,
+    table: &'static str,
+    took: Duration,
+) {
     let made = || {
         histogram!(
             names::DB_CLIENT_OPERATION_DURATION,
             names::SERVICE => service.as_str(),
-            names::DB_SYSTEM_NAME => "sqlite",
+            names::DB_SYSTEM_NAME => system,
             names::DB_OPERATION_NAME => operation,
             names::DB_COLLECTION_NAME => table,
         )

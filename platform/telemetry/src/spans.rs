@@ -160,15 +160,15 @@ pub fn call_span(call: &str, callee: ComponentName, carrier: &str) -> Span {
     })
 }
 
-/// A database operation.
-pub fn db_span(operation: &'static str, table: &'static str) -> Span {
+/// A database operation; `system` is the product, as OpenTelemetry names it.
+pub fn db_span(system: &'static str, operation: &'static str, table: &'static str) -> Span {
     below(|| {
         info_span!(
             "db",
             otel.name = %format_args!("{operation} {table}"),
             otel.kind = "client",
             otel.status_code = Empty,
-            db.system.name = "sqlite",
+            db.system.name = system,
             db.operation.name = operation,
             db.collection.name = table,
             error.type = Empty,

@@ -28,11 +28,13 @@ pub const MIGRATIONS: &[Migration] = &[
           );
           CREATE TABLE feed_gone_photos (photo BIGINT PRIMARY KEY);
           CREATE TABLE feed_gone_users (account BIGINT PRIMARY KEY);",
+        postgres: None,
     },
     Migration {
         version: 2,
         name: "changes of follows",
         sql: "CREATE TABLE feed_follow_changes (author BIGINT PRIMARY KEY, changes BIGINT NOT NULL);",
+        postgres: None,
     },
 ];
 

@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
               turns BIGINT NOT NULL
           );
           CREATE TABLE follower_gone (user_id BIGINT PRIMARY KEY);",
+    postgres: None,
 }];
 
 const OUT: &str = "follower_out";

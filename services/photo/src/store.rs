@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
           );
           CREATE INDEX photo_likes_by_liker ON photo_likes (liker, photo);
           CREATE TABLE photo_gone (account BIGINT PRIMARY KEY);",
+    postgres: None,
 }];
 
 const PHOTOS: &str = "photo_photos";

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
               version BIGINT NOT NULL
           );
           CREATE TABLE profile_retired (id BIGINT PRIMARY KEY);",
+    postgres: None,
 }];
 
 const ACCOUNTS: &str = "profile_accounts";

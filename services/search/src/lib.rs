@@ -3,7 +3,7 @@
 //! - [`finder`]: what can be looked for; start here.
 //! - [`events`]: what goes into the index and out of it.
 //! - [`store`]: the rows behind the index.
-//! - [`dialect`]: full text in SQLite's words; another database would replace this file.
+//! - [`dialect`]: full text in the words of SQLite and of PostgreSQL.
 //! - [`routes`]: the REST face.
 //!
 //! Events come from two components, in no guaranteed order.

@@ -29,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
               );
               CREATE INDEX search_photos_author ON search_photos (author);
               CREATE TABLE search_photos_gone (id BIGINT PRIMARY KEY);",
+        postgres: None,
     },
     dialect::INDEX,
 ];

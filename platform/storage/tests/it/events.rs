@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use contract::Pending;
 use storage::{Batch, Bus, Options, OutboundTopics, Outbox, Source, StorageFaults};
-use tempfile::TempDir;
 
 use crate::ground::*;
 
-#[tokio::test]
-async fn a_subscriber_of_the_same_database_runs_in_the_transaction_or_not_at_all() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn a_subscriber_of_the_same_database_runs_in_the_transaction_or_not_at_all(place: Place) {
+    let db = database(&place, "one").await;
     let bus = Bus::new(db.clone(), OutboundTopics::default());
     bus.subscribe::<Posted, _>(CONSUMER, Arc::new(Ledger { hates: Some(13), ..Ledger::default() }));
     publish(&db, &bus, 1).await.expect("published");
@@ -29,10 +26,8 @@ async fn a_subscriber_of_the_same_database_runs_in_the_transaction_or_not_at_all
     assert_eq!(numbers(&db, "SELECT COUNT(*) FROM outbox").await, [0], "no other database gets it");
 }
 
-#[tokio::test]
-async fn another_database_hears_everything_once_and_in_order() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn another_database_hears_everything_once_and_in_order(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     let tasks = consume(&theirs, &Arc::default(), Arc::new(bus.outbox().clone()));
     for number in 1..=20 {
@@ -48,10 +43,8 @@ async fn another_database_hears_everything_once_and_in_order() {
     tasks.finish(Duration::from_secs(1)).await;
 }
 
-#[tokio::test]
-async fn a_repeated_write_publishes_nothing_new() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "ours").await;
+pub async fn a_repeated_write_publishes_nothing_new(place: Place) {
+    let db = database(&place, "ours").await;
     let bus = outbound(&db);
     publish(&db, &bus, 1).await.expect("published");
     publish(&db, &bus, 1).await.expect("a repeat is accepted");
@@ -71,10 +64,8 @@ impl Source for Stuttering {
     }
 }
 
-#[tokio::test]
-async fn what_is_delivered_again_is_not_applied_again() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn what_is_delivered_again_is_not_applied_again(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     for number in 1..=5 {
         publish(&ours, &bus, number).await.expect("published");
@@ -87,10 +78,8 @@ async fn what_is_delivered_again_is_not_applied_again() {
     assert_eq!(heard(&theirs).await, [1, 2, 3, 4, 5, 6]);
 }
 
-#[tokio::test]
-async fn an_event_that_cannot_be_applied_is_put_aside_and_the_next_continues() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn an_event_that_cannot_be_applied_is_put_aside_and_the_next_continues(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     for number in 1..=3 {
         publish(&ours, &bus, number).await.expect("published");
@@ -104,10 +93,8 @@ async fn an_event_that_cannot_be_applied_is_put_aside_and_the_next_continues() {
     assert_eq!(ledger.begun.load(Ordering::SeqCst), 2 + 5, "it was tried five times");
 }
 
-#[tokio::test]
-async fn events_out_of_order_are_all_applied_and_none_twice() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn events_out_of_order_are_all_applied_and_none_twice(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     for number in 1..=7 {
         publish(&ours, &bus, number).await.expect("published");
@@ -126,10 +113,8 @@ async fn events_out_of_order_are_all_applied_and_none_twice() {
     assert_eq!(numbers(&theirs, "SELECT seq FROM inbox_offset").await, [8], "nothing is missing before it");
 }
 
-#[tokio::test]
-async fn an_event_waits_for_whom_its_handler_asks() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn an_event_waits_for_whom_its_handler_asks(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     let ledger = Arc::new(Ledger::default());
     ledger.alone.store(true, Ordering::SeqCst);
@@ -144,12 +129,10 @@ async fn an_event_waits_for_whom_its_handler_asks() {
     tasks.finish(Duration::from_secs(1)).await;
 }
 
-#[tokio::test]
-async fn a_replaced_database_is_heard_from_its_beginning() {
-    let folder = TempDir::new().expect("a folder");
-    let theirs = database(&folder, "theirs").await;
+pub async fn a_replaced_database_is_heard_from_its_beginning(place: Place) {
+    let theirs = database(&place, "theirs").await;
     for (name, first) in [("before", 1), ("after", 11)] {
-        let ours = database(&folder, name).await;
+        let ours = database(&place, name).await;
         let bus = outbound(&ours);
         for number in first..first + 3 {
             publish(&ours, &bus, number).await.expect("published");
@@ -164,13 +147,11 @@ async fn a_replaced_database_is_heard_from_its_beginning() {
     assert_eq!(heard(&theirs).await, [1, 2, 3, 4, 11, 12, 13, 14]);
 }
 
-#[tokio::test]
-async fn copies_of_a_consumer_share_its_events() {
-    let folder = TempDir::new().expect("a folder");
-    let ours = database(&folder, "ours").await;
+pub async fn copies_of_a_consumer_share_its_events(place: Place) {
+    let ours = database(&place, "ours").await;
     let bus = outbound(&ours);
     let shared = Options { shared: true, ..Options::default() };
-    let (one, other) = (open(&folder, "theirs", shared).await, open(&folder, "theirs", shared).await);
+    let (one, other) = (open(&place, "theirs", shared).await, open(&place, "theirs", shared).await);
     let source: Arc<dyn Source> = Arc::new(bus.outbox().clone());
     let copies = [consume(&one, &Arc::default(), source.clone()), consume(&other, &Arc::default(), source)];
     for number in 1..=30 {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use contract::{CallContext, Pending, Refusal, RefusalKind};
 use storage::subscriber::MAX_GATHERINGS;
 use storage::{Bus, Database, Effect, GatheringSubscriber, OutboundTopics, Tx, query};
-use tempfile::TempDir;
 
 use crate::ground::*;
 
@@ -117,10 +116,8 @@ async fn publish_when_known(bus: &Bus, subscriber: &Cautious, number: u64) -> Re
     }
 }
 
-#[tokio::test]
-async fn other_components_are_called_before_the_turn() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn other_components_are_called_before_the_turn(place: Place) {
+    let db = database(&place, "one").await;
     let subscriber = Cautious::new(&db, 0);
     let bus = bus_with(&db, &subscriber);
     publish_when_known(&bus, &subscriber, 1).await.expect("published");
@@ -128,10 +125,8 @@ async fn other_components_are_called_before_the_turn() {
     assert_eq!(heard(&db).await, [1]);
 }
 
-#[tokio::test]
-async fn a_setting_calls_them_inside_it() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn a_setting_calls_them_inside_it(place: Place) {
+    let db = database(&place, "one").await;
     let subscriber = Cautious::new(&db, 0);
     let mut bus = bus_with(&db, &subscriber);
     bus.call_in_transaction();
@@ -139,10 +134,8 @@ async fn a_setting_calls_them_inside_it() {
     assert_eq!(subscriber.log(), ["turn", "gather", "apply"]);
 }
 
-#[tokio::test]
-async fn outdated_replies_give_the_turn_back_and_are_gathered_again() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn outdated_replies_give_the_turn_back_and_are_gathered_again(place: Place) {
+    let db = database(&place, "one").await;
     let subscriber = Cautious::new(&db, 1);
     let bus = bus_with(&db, &subscriber);
     publish_when_known(&bus, &subscriber, 1).await.expect("published");
@@ -151,10 +144,8 @@ async fn outdated_replies_give_the_turn_back_and_are_gathered_again() {
     assert_eq!(numbers(&db, "SELECT number FROM written").await, [1], "what was given up left nothing");
 }
 
-#[tokio::test]
-async fn replies_that_never_hold_are_done_without() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn replies_that_never_hold_are_done_without(place: Place) {
+    let db = database(&place, "one").await;
     let subscriber = Cautious::new(&db, u32::MAX);
     let bus = bus_with(&db, &subscriber);
     publish_when_known(&bus, &subscriber, 1).await.expect("published");
@@ -165,10 +156,8 @@ async fn replies_that_never_hold_are_done_without() {
     assert_eq!(heard(&db).await, [1]);
 }
 
-#[tokio::test]
-async fn an_event_that_an_effect_publishes_asks_nothing() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn an_event_that_an_effect_publishes_asks_nothing(place: Place) {
+    let db = database(&place, "one").await;
     let subscriber = Cautious::new(&db, 0);
     let bus = bus_with(&db, &subscriber);
     publish(&db, &bus, 1).await.expect("published");
@@ -176,10 +165,8 @@ async fn an_event_that_an_effect_publishes_asks_nothing() {
     assert_eq!(heard(&db).await, [1]);
 }
 
-#[tokio::test]
-async fn a_call_that_fails_is_heard_of_in_the_transaction() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "one").await;
+pub async fn a_call_that_fails_is_heard_of_in_the_transaction(place: Place) {
+    let db = database(&place, "one").await;
     let mut subscriber = Cautious::new(&db, 0);
     Arc::get_mut(&mut subscriber).expect("the only handle so far").is_alone = true;
     let bus = bus_with(&db, &subscriber);
@@ -189,10 +176,8 @@ async fn a_call_that_fails_is_heard_of_in_the_transaction() {
     assert_eq!(numbers(&db, "SELECT COUNT(*) FROM written").await, [0]);
 }
 
-#[tokio::test]
-async fn a_consumer_gathers_again_as_a_publisher_does() {
-    let folder = TempDir::new().expect("a folder");
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+pub async fn a_consumer_gathers_again_as_a_publisher_does(place: Place) {
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let bus = outbound(&ours);
     let subscriber = Cautious::new(&theirs, 1);
     let tasks = consume_with(&theirs, &subscriber, Arc::new(bus.outbox().clone()));

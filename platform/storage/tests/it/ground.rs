@@ -1,4 +1,4 @@
-//! Databases in a temporary folder, an event, and a subscriber that writes it down.
+//! Databases in a place of their own, an event, and a subscriber that writes it down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,7 +11,8 @@ use storage::{
     Bus, Consumer, Database, Effect, GatheringSubscriber, Migration, Options, OutboundTopics, Source, Tx,
     query,
 };
-use tempfile::TempDir;
+
+pub use crate::place::Place;
 
 pub const PUBLISHER: ComponentName = ComponentName::of("photo");
 pub const CONSUMER: ComponentName = ComponentName::of("feed");
@@ -50,7 +51,14 @@ const TABLES: &[Migration] = &[Migration {
     name: "what was published, and what was applied",
     sql: "CREATE TABLE written (number BIGINT NOT NULL);
           CREATE TABLE heard (at INTEGER PRIMARY KEY AUTOINCREMENT, number BIGINT NOT NULL);
-          CREATE TABLE changed (number BIGINT NOT NULL);",
+          CREATE TABLE changed (number BIGINT NOT NULL);
+          CREATE TABLE kept (number BIGINT NOT NULL, text TEXT NOT NULL, bytes BYTEA NOT NULL);",
+    postgres: Some(
+        "CREATE TABLE written (number BIGINT NOT NULL);
+         CREATE TABLE heard (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number BIGINT NOT NULL);
+         CREATE TABLE changed (number BIGINT NOT NULL);
+         CREATE TABLE kept (number BIGINT NOT NULL, text TEXT NOT NULL, bytes BYTEA NOT NULL);",
+    ),
 }];
 
 pub fn context() -> CallContext {
@@ -58,12 +66,12 @@ pub fn context() -> CallContext {
 }
 
 /// A fresh database, or the one of that name.
-pub async fn database(folder: &TempDir, name: &str) -> Database {
-    open(folder, name, Options::default()).await
+pub async fn database(place: &Place, name: &str) -> Database {
+    open(place, name, Options::default()).await
 }
 
-pub async fn open(folder: &TempDir, name: &str, options: Options) -> Database {
-    let db = Database::open(&folder.path().join(name), options).await.expect("a database opens");
+pub async fn open(place: &Place, name: &str, options: Options) -> Database {
+    let db = Database::open(place.location(name), options).await.expect("a database opens");
     db.migrate(CONSUMER, TABLES).await.expect("its tables are made");
     db
 }

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use storage::Source;
-use tempfile::TempDir;
 
 use crate::ground::*;
 
-/// The variable with the folder of the child.
-const FOLDER: &str = "STORAGE_TEST_FOLDER";
+/// The variable with the place of the child.
+const PLACE: &str = "STORAGE_TEST_PLACE";
 /// Kills; a life ends after that many acknowledged events, another number each time.
 const LIVES: u64 = 20;
 
@@ -22,10 +20,12 @@ const LIVES: u64 = 20;
 #[tokio::test]
 #[ignore = "the child of a_killed_publisher_and_consumer_lose_and_double_nothing"]
 async fn a_life() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let Ok(place) = std::env::var(PLACE) else { return };
+    let place = Place::of(&place);
     let open = async |name: &str| {
-        let path = Path::new(&folder).join(name);
-        storage::Database::open(&path, storage::Options::default()).await.expect("a database opens")
+        storage::Database::open(place.location(name), storage::Options::default())
+            .await
+            .expect("a database opens")
     };
     let (ours, theirs) = (open("ours").await, open("theirs").await);
     let bus = outbound(&ours);
@@ -37,17 +37,15 @@ async fn a_life() {
     }
 }
 
-#[tokio::test]
-async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
-    let folder = TempDir::new().expect("a folder");
+pub async fn a_killed_publisher_and_consumer_lose_and_double_nothing(place: Place) {
     for name in ["ours", "theirs"] {
-        database(&folder, name).await.close().await;
+        database(&place, name).await.close().await;
     }
     let mut acknowledged = BTreeSet::new();
     for life in 0..LIVES {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "kill::a_life", "--ignored", "--nocapture"])
-            .env(FOLDER, folder.path())
+            .env(PLACE, place.handle())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -62,7 +60,7 @@ async fn a_killed_publisher_and_consumer_lose_and_double_nothing() {
         // What it still printed before it died was acknowledged as well.
         acknowledged.extend(printed);
     }
-    let (ours, theirs) = (database(&folder, "ours").await, database(&folder, "theirs").await);
+    let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let written = numbers(&ours, "SELECT number FROM written ORDER BY number").await;
     assert!(acknowledged.iter().all(|number| written.contains(number)), "an acknowledged write is gone");
     let bus = outbound(&ours);

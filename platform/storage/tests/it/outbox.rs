@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use contract::{ComponentName, Event};
 use storage::{Bus, OutboundTopics};
-use tempfile::TempDir;
 
 use crate::ground::*;
 
 const SEARCH: ComponentName = ComponentName::of("search");
 
-#[tokio::test]
-async fn rows_go_when_all_have_applied_them_and_not_before() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "ours").await;
+pub async fn rows_go_when_all_have_applied_them_and_not_before(place: Place) {
+    let db = database(&place, "ours").await;
     let mut outbound = OutboundTopics::default();
     outbound.add(Posted::TOPIC, CONSUMER);
     outbound.add(Posted::TOPIC, SEARCH);
@@ -39,10 +36,8 @@ async fn rows_go_when_all_have_applied_them_and_not_before() {
     assert_eq!(next.rows[0].seq, 6, "positions are never given twice");
 }
 
-#[tokio::test]
-async fn rows_for_whom_it_may_concern_stay() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "ours").await;
+pub async fn rows_for_whom_it_may_concern_stay(place: Place) {
+    let db = database(&place, "ours").await;
     let bus = Bus::new(db.clone(), OutboundTopics::without_known_consumers([Posted::TOPIC]));
     publish(&db, &bus, 1).await.expect("published");
     bus.outbox().applied(Posted::TOPIC, CONSUMER, 1);
@@ -50,10 +45,8 @@ async fn rows_for_whom_it_may_concern_stay() {
     assert_eq!(bus.outbox().trim().await.expect("trims"), 0);
 }
 
-#[tokio::test]
-async fn a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for() {
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder, "ours").await;
+pub async fn a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for(place: Place) {
+    let db = database(&place, "ours").await;
     let bus = outbound(&db);
     let waiting = bus.outbox().pull(Posted::TOPIC, 0, 2, Duration::from_secs(30));
     let (batch, published) = tokio::join!(waiting, publish(&db, &bus, 1));

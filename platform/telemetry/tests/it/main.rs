@@ -29,7 +29,7 @@ fn request(parent: TraceContext, origin: Origin) -> TraceContext {
         let passed_on = client.in_scope(current_trace);
         client_end(&client, Ok(500));
         let _call = call_span("home-feed", FEED, "local");
-        let _statement = db_span("SELECT", "feed_entries");
+        let _statement = db_span("sqlite", "SELECT", "feed_entries");
         let _wait = wait_span(Wait::Pool);
         let _fault = fault_span("delay", Duration::from_millis(1));
         let _event = producer_span("PhotoPosted", "PhotoPosted/7");

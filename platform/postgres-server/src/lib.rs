@@ -1,0 +1,17 @@
+//! PostgreSQL servers that live no longer than who started them: found, made and started, as children.
+//!
+//! - [`programs`]: `initdb` and `postgres`, on PATH or where a distribution puts them.
+//! - [`account`]: who runs them. PostgreSQL refuses root.
+//! - [`cluster`]: a data folder with its settings, the command that serves it, and whether it answers.
+//! - [`scratch`]: a server for the tests of a process, gone with it.
+//!
+//! Start with [`programs::Programs::find`]. Nothing here listens on a port: clients come by a Unix socket.
+
+pub mod account;
+pub mod cluster;
+pub mod programs;
+pub mod scratch;
+
+pub use account::Account;
+pub use cluster::{Cluster, ClusterError};
+pub use programs::{Missing, Programs};
