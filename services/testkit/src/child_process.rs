@@ -17,7 +17,7 @@ use transport::cluster::Instance;
 
 use crate::client::context;
 use crate::subject::{Process, RUN_TOKEN, SECRET, settings};
-use crate::{Client, Reply, Request, Subject};
+use crate::{Client, Databases, Reply, Request, Subject};
 
 /// The service on one side; its fakes, the registry and the story on the other.
 pub struct ChildProcess {
@@ -35,7 +35,8 @@ impl ChildProcess {
         let service = subject.service;
         let publishers = service.consumes.iter().map(|topic| topic.publisher);
         let faked: BTreeSet<ComponentName> = subject.absent().into_iter().chain(publishers).collect();
-        let process = Process::start(Carrier::Json, faked.iter().copied().collect(), service.consumes).await;
+        let hosts = faked.iter().copied().collect();
+        let process = Process::start(Carrier::Json, hosts, service.consumes, Databases::files()).await;
         (subject.fakes)(&process.calls);
         let registry = serve_fakes(&process, &faked).await;
 

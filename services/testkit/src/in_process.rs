@@ -4,7 +4,7 @@ use contract::{Call, Carrier, ComponentName, Event, Principal, Refusal};
 
 use crate::client::context;
 use crate::subject::Process;
-use crate::{Client, Reply, Request, Subject};
+use crate::{Client, Databases, Reply, Request, Subject};
 
 /// The service and its fakes, in one process with one database.
 pub struct InProcess {
@@ -15,18 +15,24 @@ pub struct InProcess {
 impl InProcess {
     /// Calls are function calls.
     pub async fn local(subject: &Subject) -> Self {
-        Self::open(subject, Carrier::Local).await
+        Self::open(subject, Carrier::Local, Databases::files()).await
     }
 
     /// Calls are encoded and decoded on the way.
     pub async fn wire(subject: &Subject) -> Self {
-        Self::open(subject, Carrier::Wire).await
+        Self::open(subject, Carrier::Wire, Databases::files()).await
     }
 
-    async fn open(subject: &Subject, carrier: Carrier) -> Self {
+    /// Calls are function calls, and the database is on a PostgreSQL server. None, with the reason printed, where no server
+    /// can be had.
+    pub async fn on_server(subject: &Subject) -> Option<Self> {
+        Some(Self::open(subject, Carrier::Local, Databases::on_server()?).await)
+    }
+
+    async fn open(subject: &Subject, carrier: Carrier, databases: Databases) -> Self {
         let mut hosts = vec![subject.service.name];
         hosts.extend(subject.absent());
-        let process = Process::start(carrier, hosts, subject.service.publishes).await;
+        let process = Process::start(carrier, hosts, subject.service.publishes, databases).await;
         (subject.fakes)(&process.calls);
         let router = process.open(subject).await;
         Self { process, router }

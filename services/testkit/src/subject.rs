@@ -9,10 +9,10 @@ use contract::{Carrier, ComponentName, Event, Principal, Topic};
 use history::History;
 use runtime::Tasks;
 use storage::{Blobs, Bus, Database, Effect, OutboundTopics};
-use tempfile::TempDir;
 use transport::CallRouter;
 use transport::cluster::Clusters;
 
+use crate::Databases;
 use crate::client::context;
 
 /// A service under test, and what it needs around it.
@@ -55,7 +55,7 @@ pub(crate) struct Process {
     pub calls: CallRouter,
     pub identity: Arc<Identity>,
     pub clusters: Clusters,
-    folder: TempDir,
+    databases: Databases,
 }
 
 /// Between processes of one test; never leaves it.
@@ -64,9 +64,13 @@ pub(crate) const SECRET: &str = "the test's own secret";
 
 impl Process {
     /// A process that hosts `hosts` and publishes `outbound`.
-    pub async fn start(carrier: Carrier, hosts: Vec<ComponentName>, outbound: &[Topic]) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let db = Database::open(&folder.path().join("data.sqlite"), storage::Options::default())
+    pub async fn start(
+        carrier: Carrier,
+        hosts: Vec<ComponentName>,
+        outbound: &[Topic],
+        databases: Databases,
+    ) -> Self {
+        let db = Database::open(databases.location("data"), storage::Options::default())
             .await
             .expect("a fresh database opens");
         let bus = Bus::new(
@@ -87,7 +91,7 @@ impl Process {
             seed: 42,
         });
         let identity = Arc::new(Identity::new(SECRET.as_bytes()).expect("a secret"));
-        Self { db, bus, tasks: Tasks::new(), calls, identity, clusters, folder }
+        Self { db, bus, tasks: Tasks::new(), calls, identity, clusters, databases }
     }
 
     /// Opens the service here and loads its tables.
@@ -98,7 +102,7 @@ impl Process {
             name: service.name,
             db: self.db.clone(),
             bus: self.bus.clone(),
-            blobs: Blobs::open(&self.folder.path().join("blobs")).expect("a fresh folder opens"),
+            blobs: Blobs::open(&self.databases.folder().join("blobs")).expect("a fresh folder opens"),
             tasks: self.tasks.clone(),
             identity: self.identity.clone(),
             settings: settings(),

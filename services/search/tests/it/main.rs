@@ -1,5 +1,7 @@
 //! The index: the same stories by function call, encoded, and across sockets.
 
+mod order;
+
 use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted};
 use profile_api::{Profile, ProfileChanged, ProfileCreated, ProfileDeleted, UserId};

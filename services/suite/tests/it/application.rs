@@ -14,7 +14,7 @@ use node::stores::Store;
 use profile_api::ProfilesByIds;
 use runtime::Tasks;
 use storage::{Blobs, Bus, Consumer, Database, LocalSource, Options, Synchronous};
-use tempfile::TempDir;
+use testkit::Databases;
 use transport::cluster::Clusters;
 use transport::{CallRouter, CallRouterOptions};
 
@@ -30,7 +30,7 @@ pub struct Application {
     follower: Arc<InterruptedFollower>,
     stores: Vec<Store>,
     _tasks: Tasks,
-    _folder: TempDir,
+    _databases: Databases,
 }
 
 /// `follower` as other components call it.
@@ -96,7 +96,11 @@ fn call_router() -> CallRouter {
 impl Application {
     /// Opens all components on the databases of a topology, with an outbox where an event goes from one to another.
     pub async fn open(placement: &Placement) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
+        Self::open_on(placement, Databases::files()).await
+    }
+
+    /// The same, with the databases of a place.
+    pub async fn open_on(placement: &Placement, databases: Databases) -> Self {
         let (tasks, calls, of_follower) = (Tasks::new(), call_router(), call_router());
         let follower =
             Arc::new(InterruptedFollower { calls: of_follower.clone(), interruption: Mutex::default() });
@@ -106,7 +110,7 @@ impl Application {
         of_follower.answer::<ProfilesByIds>(calls.ask::<ProfilesByIds>(FOLLOWER));
 
         let identity = Arc::new(Identity::new(b"of this test").expect("a secret"));
-        let blobs = Blobs::open(&folder.path().join("blobs")).expect("opens");
+        let blobs = Blobs::open(&databases.folder().join("blobs")).expect("opens");
         let processes = placement.resolve(&suite::components()).expect("a placement of all components");
         let contents: Vec<_> =
             processes.iter().flat_map(|process| suite::contents::parts(process).stores).collect();
@@ -114,8 +118,7 @@ impl Application {
         for store in &contents {
             // Nothing here outlives the test, least of all a power cut.
             let quick = Options { synchronous: Synchronous::Off, ..Options::default() };
-            let file = node::database_path(folder.path(), &store.name);
-            let db = Database::open(&file, quick).await.expect("opens");
+            let db = Database::open(databases.location(&store.name), quick).await.expect("opens");
             let bus = Bus::new(db.clone(), store.outbound.clone());
             for service in &store.services {
                 db.migrate(service.name, service.migrations).await.expect("migrates");
@@ -138,7 +141,7 @@ impl Application {
                 consume(service, store, &contents.consumed_topics(service), &stores, &tasks);
             }
         }
-        Self { rest: rest.layer(Extension(identity)), follower, stores, _tasks: tasks, _folder: folder }
+        Self { rest: rest.layer(Extension(identity)), follower, stores, _tasks: tasks, _databases: databases }
     }
 
     /// Lets something happen between the next answer of `follower` to who follows a user, and its use.

@@ -3,7 +3,7 @@
 
 use contract::Placement;
 use serde_json::{Value, json};
-use testkit::{eventually, get, post, put};
+use testkit::{Databases, eventually, get, post, put};
 
 use crate::application::Application;
 use crate::people::{Account, picture, sign_up};
@@ -20,6 +20,18 @@ fn topologies() -> [(&'static str, Value, usize); 4] {
     ]
 }
 
+/// Each topology on files and, with the feature `postgres` of testkit, on a server.
+fn everywhere() -> Vec<(String, Value, usize, Databases)> {
+    let mut everywhere = Vec::new();
+    for (name, placement, count) in topologies() {
+        if let Some(server) = Databases::on_server() {
+            everywhere.push((format!("{name} on a server"), placement.clone(), count, server));
+        }
+        everywhere.push((name.to_owned(), placement, count, Databases::files()));
+    }
+    everywhere
+}
+
 async fn follow(rest: &axum::Router, who: &Account, whom: &str) {
     let key = format!("{}-{whom}", who.id);
     put(format!("/v1/users/{whom}/follow")).token(&who.token).key(key).send_to(rest).await.expect(200);
@@ -34,10 +46,10 @@ async fn home(application: &Application, reader: &Account) -> Vec<String> {
 #[tokio::test]
 async fn a_follow_between_the_question_and_the_turn_ends_in_one_state_everywhere() {
     let mut states = Vec::new();
-    for (topology, placement, databases) in topologies() {
+    for (topology, placement, count, databases) in everywhere() {
         let placement: Placement = serde_json::from_value(placement).expect("a placement");
-        let application = Application::open(&placement).await;
-        assert_eq!(application.databases(), databases, "{topology}");
+        let application = Application::open_on(&placement, databases).await;
+        assert_eq!(application.databases(), count, "{topology}");
         let [ada, bob, cleo] = [
             sign_up(&application, "ada").await,
             sign_up(&application, "bob").await,
