@@ -197,7 +197,8 @@ fn record_request(metrics: &Arc<ServerMetrics>) {
 #[inline(never)]
 fn trace_unsampled() {
     let parent = contract::TraceContext { trace_id: 7, span_id: 9, sampled: false };
-    let span = telemetry::server_span("GET", "/v1/feed", "/v1/feed", black_box(parent), Origin::Client);
+    let span =
+        telemetry::server_span("GET", "/v1/feed", "/v1/feed", "1.1", black_box(parent), Origin::Client);
     span.in_scope(|| {
         let client = telemetry::client_span("GET", "/v1/feed", FEED, "127.0.0.1:80", 0);
         black_box(telemetry::current_trace());

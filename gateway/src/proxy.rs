@@ -60,7 +60,7 @@ impl Gateway {
 
         let (method, path) = (head.method.as_str(), head.uri.path());
         let trace = headers::trace(&head.headers);
-        let span = telemetry::server_span(method, &target.route.path, path, trace, Origin::Client);
+        let span = telemetry::server_span(method, &target.route.path, path, "1.1", trace, Origin::Client);
         let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
         let mut request_count = RequestCount::begin(target.clone(), &head.method, unsampled, arrived);
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use contract::Placement;
+use contract::{Carrier, Placement};
 use policy::{EdgePattern, NetworkOptions, Policy, ServiceOptions};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -191,6 +191,7 @@ impl Reader<'_> {
         self.declared.axes.extend(arms.iter().map(|arm| arm.name.clone()));
         let mut seen = BTreeSet::new();
         self.declared.axes.retain(|axis| seen.insert(axis.clone()));
+        self.check_connections(&arms);
         self.remove_duplicates();
         if let Some(chosen) = chosen {
             self.select_default_arms(&mut arms, chosen);
@@ -355,12 +356,28 @@ impl Reader<'_> {
     fn policies(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, Policy> {
         let mut policies = BTreeMap::new();
         for (name, span, value) in tables {
+            if let DeValue::Table(table) = value.get_ref() {
+                self.connection_places.extend(table.get("connections").map(Spanned::span));
+            }
             let diagnostics = self.policy_edge(&name, &span);
             if let Some(policy) = self.checked(value, span, diagnostics) {
                 policies.insert(name, policy);
             }
         }
         policies
+    }
+
+    /// A number of shared connections means something only where calls share them.
+    fn check_connections(&mut self, arms: &[Arm]) {
+        let is_shared = arms.iter().any(|arm| arm.placement.carrier == Carrier::Http2Binary);
+        for place in std::mem::take(&mut self.connection_places) {
+            if !is_shared && !arms.is_empty() {
+                self.report(
+                    place,
+                    "connections: in no topology calls share any; write carrier = \"http2+binary\" in one, or remove the key",
+                );
+            }
+        }
     }
 
     /// Checks the edge a policy is written for. Answers what such a policy is checked by:

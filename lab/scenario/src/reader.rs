@@ -24,6 +24,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) targets: Vec<PlacedTarget>,
     /// Builds of variants.
     pub(crate) build_places: Vec<Range<usize>>,
+    /// Where policies set how many connections calls share.
+    pub(crate) connection_places: Vec<Range<usize>>,
     /// Factors of the load's steps.
     pub(crate) surge_places: Vec<Range<usize>>,
     /// Where `further_rates` stands.
@@ -43,6 +45,7 @@ impl<'a> Reader<'a> {
             expectations: Vec::new(),
             targets: Vec::new(),
             build_places: Vec::new(),
+            connection_places: Vec::new(),
             surge_places: Vec::new(),
             further_place: None,
             rollbacks: Vec::new(),

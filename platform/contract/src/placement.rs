@@ -25,6 +25,22 @@ pub enum Carrier {
     /// HTTP/1.1 with postcard.
     #[serde(rename = "http+binary")]
     Binary,
+    /// HTTP/2 with postcard: calls to one copy share a connection, each in a stream of its own.
+    #[serde(rename = "http2+binary")]
+    Http2Binary,
+}
+
+impl Carrier {
+    /// As a scenario writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Wire => "wire",
+            Self::Json => "http+json",
+            Self::Binary => "http+binary",
+            Self::Http2Binary => "http2+binary",
+        }
+    }
 }
 
 /// When a dead process comes back.

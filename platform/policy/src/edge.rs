@@ -69,6 +69,10 @@ pub struct Policy {
     /// Which copy is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
+    /// Connections to each copy that calls of the carrier `http2+binary` share; the other carriers have one a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_CONNECTIONS))]
+    pub connections: Option<u32>,
 }
 
 /// The caller that forwards without reading bodies.
@@ -76,6 +80,8 @@ const GATEWAY: &str = "gateway";
 
 /// More tries than this are a storm by themselves.
 pub const MAX_ATTEMPTS: u32 = 5;
+/// Four calls of a full pool on each: beyond that little is shared.
+const MAX_CONNECTIONS: u32 = 16;
 
 /// A policy with every blank filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -106,6 +112,8 @@ pub struct EffectivePolicy {
     pub fallback: bool,
     /// Power of two choices by default.
     pub balance: Balance,
+    /// One by default.
+    pub connections: u32,
 }
 
 /// In a line, for people: what is unset is left out, what is on by default is listed.
@@ -162,6 +170,9 @@ impl fmt::Display for EffectivePolicy {
         if self.fallback {
             f.write_str(", with a fallback")?;
         }
+        if self.connections > 1 {
+            write!(f, ", {} shared connections", self.connections)?;
+        }
         Ok(())
     }
 }
@@ -183,6 +194,7 @@ impl Policy {
             throttle: self.throttle.or(base.throttle),
             fallback: self.fallback.or(base.fallback),
             balance: self.balance.or(base.balance),
+            connections: self.connections.or(base.connections),
         }
     }
 
@@ -224,6 +236,12 @@ impl Policy {
             self.bulkhead.is_some_and(|calls| calls > QUEUE_CAP),
             format!(
                 "bulkhead: more than {QUEUE_CAP} calls are no limit; write fewer, or leave `bulkhead` out"
+            ),
+        );
+        refuse(
+            self.connections.is_some_and(|connections| !(1..=MAX_CONNECTIONS).contains(&connections)),
+            format!(
+                "connections: calls share 1 to {MAX_CONNECTIONS} of them; write for example connections = 2"
             ),
         );
         let nothing = HumanDuration::default();
@@ -285,6 +303,7 @@ impl Policy {
             throttle: self.throttle,
             fallback: self.fallback.unwrap_or(false),
             balance: self.balance.unwrap_or_default(),
+            connections: self.connections.unwrap_or(1).clamp(1, MAX_CONNECTIONS),
         }
     }
 }
@@ -417,8 +436,8 @@ mod tests {
              disconnects"
         );
         assert_eq!(
-            line("attempts = 1\nbulkhead = 6\nfallback = true"),
-            "1 attempt, no breaker, bulkhead 6, with a fallback"
+            line("attempts = 1\nbulkhead = 6\nfallback = true\nconnections = 2"),
+            "1 attempt, no breaker, bulkhead 6, with a fallback, 2 shared connections"
         );
     }
 

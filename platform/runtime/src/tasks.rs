@@ -62,7 +62,6 @@ impl Tasks {
 
     /// Starts a task. The component, the span and the accounting of the caller
     /// go along; a bare spawn would lose them.
-    #[expect(clippy::disallowed_methods, reason = "this is the spawn with an owner")]
     pub fn spawn<F>(
         &self,
         name: &'static str,
@@ -73,17 +72,41 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.start(name, policy, future.in_current_span())
+    }
+
+    /// The same without the caller's span: for what serves more than the request that happens to start it, and would
+    /// keep its span open.
+    pub fn spawn_unspanned<F>(
+        &self,
+        name: &'static str,
+        policy: ShutdownPolicy,
+        future: F,
+    ) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.start(name, policy, future)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the spawn with an owner")]
+    fn start<F>(&self, name: &'static str, policy: ShutdownPolicy, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let component = scope::component();
-        let closing = quiet(self.closing());
+        let closing = (policy == ShutdownPolicy::Cancel).then(|| quiet(self.closing()));
         let guard = (policy == ShutdownPolicy::Drain).then(|| {
             self.shared.unfinished.fetch_add(1, Ordering::AcqRel);
             TaskGuard(self.shared.clone())
         });
         let task = async move {
             let _guard = guard;
-            match policy {
-                ShutdownPolicy::Drain => Some(future.await),
-                ShutdownPolicy::Cancel => tokio::select! {
+            match closing {
+                None => Some(future.await),
+                Some(closing) => tokio::select! {
                     biased;
                     () = closing => {
                         tracing::trace!(task = name, "dropped at shutdown");
@@ -93,8 +116,7 @@ impl Tasks {
                 },
             }
         };
-        let task = scope::within(component, task.in_current_span());
-        tokio::spawn(cost::root(cost::Part::Transport, task))
+        tokio::spawn(cost::root(cost::Part::Transport, scope::within(component, task)))
     }
 
     /// Begins the shutdown: tasks that shut down are dropped, the others are

@@ -58,7 +58,14 @@ pub(crate) fn remote(trace: TraceContext) -> SpanContext {
 
 /// A request being served, by the component in whose scope this is called; none where it is not sampled. The parent is set
 /// before the span is entered.
-pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext, origin: Origin) -> Span {
+pub fn server_span(
+    method: &str,
+    route: &str,
+    path: &str,
+    version: &str,
+    parent: TraceContext,
+    origin: Origin,
+) -> Span {
     if !sampling::samples(parent, origin) {
         return Span::none();
     }
@@ -73,7 +80,7 @@ pub fn server_span(method: &str, route: &str, path: &str, parent: TraceContext, 
             http.route = route,
             url.path = path,
             url.scheme = "http",
-            network.protocol.version = "1.1",
+            network.protocol.version = version,
             http.response.status_code = Empty,
             error.type = Empty,
         );

@@ -21,7 +21,7 @@ use crate::{Body, headers, refusal_response};
 pub use crate::attempt_error::{AttemptError, NotSentReason};
 
 /// A response's body may be silent this long.
-const BODY_IDLE: Duration = Duration::from_secs(10);
+pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
 /// An answer beyond this many bytes, or of unknown length, takes as long as its reader likes.
 const LONG_ANSWER: u64 = 64 * 1024;
 /// Largest answer of [`get`], bytes.
@@ -57,8 +57,16 @@ pub(crate) async fn send_in_flight(
     sure: bool,
     again: impl FnOnce() -> Option<Request<Body>>,
 ) -> Result<Response<Body>, AttemptError> {
-    let until = deadline.instant();
-    match cost::part(Part::Transport, exchange(endpoint, request, until, sure, again)).await {
+    observe(flight, deadline, exchange(endpoint, request, deadline.instant(), sure, again)).await
+}
+
+/// What comes of an exchange: the endpoint learns from it, and counts as in use until the response's body has ended.
+pub(crate) async fn observe(
+    flight: InFlight,
+    deadline: Deadline,
+    exchange: impl Future<Output = Result<Response<Body>, AttemptError>>,
+) -> Result<Response<Body>, AttemptError> {
+    match cost::part(Part::Transport, exchange).await {
         Ok(response) => {
             let (head, body) = response.into_parts();
             flight.on_response(&head, deadline);
@@ -115,9 +123,13 @@ async fn exchange(
         let again = again.take().filter(|_| pooled.is_reused());
         request = match (message, again) {
             (Some(message), Some(_)) => message,
-            (Some(_), None) => return Err(AttemptError::NotSent(NotSentReason::Closed(error.into_error()))),
-            (None, Some(again)) => again().ok_or_else(|| AttemptError::ConnectionLost(error.into_error()))?,
-            (None, None) => return Err(AttemptError::ConnectionLost(error.into_error())),
+            (Some(_), None) => {
+                return Err(AttemptError::NotSent(NotSentReason::Closed(error.into_error().into())));
+            }
+            (None, Some(again)) => {
+                again().ok_or_else(|| AttemptError::ConnectionLost(error.into_error().into()))?
+            }
+            (None, None) => return Err(AttemptError::ConnectionLost(error.into_error().into())),
         };
     }
 }

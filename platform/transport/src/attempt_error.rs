@@ -3,7 +3,9 @@
 use contract::{Refusal, RefusalKind};
 use policy::retry::AttemptOutcome;
 
-use crate::pool::PoolError;
+use crate::pool::error::PoolError;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a try failed before there was a response. A status is a response.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +15,7 @@ pub enum AttemptError {
     NotSent(#[source] NotSentReason),
     /// It may have happened: only what may be repeated may be tried again.
     #[error("the connection broke after the request was sent")]
-    ConnectionLost(#[source] hyper::Error),
+    ConnectionLost(#[source] BoxError),
     /// It was answered with something whose end is not certain.
     #[error("the answer is malformed: {0}")]
     Malformed(&'static str),
@@ -30,7 +32,10 @@ pub enum NotSentReason {
     Pool(#[from] PoolError),
     /// The connection closed before the request was taken.
     #[error("the connection closed")]
-    Closed(#[source] hyper::Error),
+    Closed(#[source] BoxError),
+    /// The other side reports that it has not acted on the stream and will not (RFC 9113, section 8.7).
+    #[error("the stream was refused")]
+    Refused(#[source] h2::Error),
     /// The cluster has no endpoint that can be asked.
     #[error("`{0}` has no endpoint")]
     NoEndpoint(contract::ComponentName),

@@ -15,6 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::http2::reply::ReplyStream;
 use crate::peer::Peer;
 use crate::pool::PooledConnection;
 
@@ -48,6 +49,7 @@ enum Inner {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
+    Stream(ReplyStream),
     Other(UnsyncBoxBody<Bytes, BoxError>),
 }
 
@@ -159,6 +161,11 @@ impl Body {
         Self { attached: Some(attached), ..Self::of(Inner::Incoming(incoming)) }
     }
 
+    /// A reply's, on a connection that others share.
+    pub(crate) fn from_stream(stream: ReplyStream) -> Self {
+        if stream.is_ended() { Self::empty() } else { Self::of(Inner::Stream(stream)) }
+    }
+
     /// A request's, on a connection of ours.
     pub(crate) fn from_client(incoming: Incoming, peer: Arc<Peer>) -> Self {
         Self { peer: Some(peer), ..Self::of(Inner::Incoming(incoming)) }
@@ -179,7 +186,16 @@ impl Body {
         match &self.inner {
             Inner::Empty => Some(Self::empty()),
             Inner::Full(bytes) => Some(Self::full(bytes.clone())),
-            Inner::Incoming(_) | Inner::Other(_) => None,
+            Inner::Incoming(_) | Inner::Stream(_) | Inner::Other(_) => None,
+        }
+    }
+
+    /// Its bytes, where all of them are here.
+    pub(crate) fn into_full(self) -> Result<Bytes, Self> {
+        match self.inner {
+            Inner::Empty => Ok(Bytes::new()),
+            Inner::Full(bytes) => Ok(bytes),
+            Inner::Incoming(_) | Inner::Stream(_) | Inner::Other(_) => Err(self),
         }
     }
 
@@ -228,6 +244,10 @@ impl Body {
                     None => Pin::new(body).poll_frame(cx),
                 };
                 polled.map_err(|error| BodyError::Broken(error.into()))
+            }
+            Inner::Stream(stream) => {
+                let polled = stream.poll_data(cx);
+                polled.map_ok(Frame::data).map_err(|error| BodyError::Broken(error.into()))
             }
             Inner::Other(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Broken),
         }
@@ -317,6 +337,7 @@ impl HttpBody for Body {
             Inner::Empty => true,
             Inner::Full(bytes) => bytes.is_empty(),
             Inner::Incoming(body) => body.is_end_stream(),
+            Inner::Stream(stream) => stream.is_ended(),
             Inner::Other(body) => body.is_end_stream(),
         }
     }
@@ -326,6 +347,7 @@ impl HttpBody for Body {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Incoming(body) => body.size_hint(),
+            Inner::Stream(stream) => stream.size_hint(),
             Inner::Other(body) => body.size_hint(),
         }
     }

@@ -180,7 +180,7 @@ impl RouterState {
         let deadline = self.policy(caller, callee).deadline;
         Ok(match self.options.carrier {
             Carrier::Wire => Arc::new(WireClient::new(caller, handler, deadline)),
-            Carrier::Local | Carrier::Json | Carrier::Binary => {
+            Carrier::Local | Carrier::Json | Carrier::Binary | Carrier::Http2Binary => {
                 Arc::new(LocalClient::new(caller, handler, deadline))
             }
         })

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use contract::ComponentName;
 use http::HeaderValue;
+use http::uri::Authority;
 use policy::balance::median_ns;
 use policy::{EndpointLoad, Picker, outlier};
 use runtime::{clock, random};
@@ -18,6 +19,7 @@ use telemetry::PoolMetrics;
 use tokio::sync::watch;
 
 pub(crate) use self::in_flight::InFlight;
+use crate::http2::channel::Channel;
 use crate::network::Network;
 use crate::pool::{self, Detours, Pool};
 
@@ -86,12 +88,15 @@ pub struct Endpoint {
     pub instance: Instance,
     /// Latency, failures and requests in flight.
     pub load: EndpointLoad,
-    /// Connections to it.
+    /// Connections to it, each for one request at a time.
     pub pool: Pool,
+    /// Connections to it that calls share.
+    pub channel: Channel,
     /// What lies between.
     pub(crate) network: Network,
     state: AtomicU8,
     host: HeaderValue,
+    authority: Authority,
     /// The cluster's list, to judge its failures among its peers.
     peers: Weak<ArcSwap<EndpointLists>>,
 }
@@ -105,6 +110,11 @@ impl Endpoint {
     /// Its `Host`.
     pub fn host(&self) -> &HeaderValue {
         &self.host
+    }
+
+    /// The same, as HTTP/2 has it.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// A request begins, or has at `began`.
@@ -219,18 +229,22 @@ impl Cluster {
             .filter(|old| old.state() == State::Draining || !all.iter().any(|e| Arc::ptr_eq(e, old)))
         {
             leaving.pool.close_idle();
+            leaving.channel.close_idle();
         }
         self.lists.store(Arc::new(EndpointLists { all: Arc::new(all), eligible }));
         self.changes.send_modify(|revision| *revision += 1);
     }
 
     fn endpoint(&self, instance: Instance, load: EndpointLoad) -> Endpoint {
-        let host = HeaderValue::from_str(&instance.addr.to_string()).expect("an address is a header value");
+        let addr = instance.addr;
+        let host = HeaderValue::from_str(&addr.to_string()).expect("an address is a header value");
+        let authority = addr.to_string().parse().expect("an address is an authority");
         let Paths { detours, network } = self.paths.clone();
         let metrics = PoolMetrics::of(self.name);
-        let pool = Pool::new(instance.addr, self.options, metrics, detours, network.clone());
-        let state = AtomicU8::new(instance.state as u8);
-        Endpoint { instance, load, pool, network, state, host, peers: Arc::downgrade(&self.lists) }
+        let pool = Pool::new(addr, self.options, metrics.clone(), detours.clone(), network.clone());
+        let channel = Channel::new(addr, self.options, metrics, detours, network.clone());
+        let (state, peers) = (AtomicU8::new(instance.state as u8), Arc::downgrade(&self.lists));
+        Endpoint { instance, load, pool, channel, network, state, host, authority, peers }
     }
 
     /// The endpoint to ask. `avoid` was asked before and is asked again only

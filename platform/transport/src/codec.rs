@@ -25,7 +25,7 @@ impl Codec {
     /// The encoding of calls that leave the process under `carrier`.
     pub const fn of(carrier: Carrier) -> Self {
         match carrier {
-            Carrier::Binary => Self::Postcard,
+            Carrier::Binary | Carrier::Http2Binary => Self::Postcard,
             Carrier::Json | Carrier::Local | Carrier::Wire => Self::Json,
         }
     }

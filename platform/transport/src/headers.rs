@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use contract::hash::{fnv1a64, mix};
 use contract::{CallContext, ComponentName, Deadline, Principal, Refusal, TraceContext, is_run_token};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use runtime::{clock, random};
 use telemetry::Origin;
 
@@ -30,6 +30,18 @@ pub const PRINCIPAL: HeaderName = HeaderName::from_static("x-cleave-principal");
 pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 /// Makes a write safe to repeat.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Version of the messages a caller speaks; 1 where the header is missing.
+pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
+
+/// A request's protocol, as spans have it.
+pub(crate) const fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1.0",
+        _ => "1.1",
+    }
+}
+
 /// Refuses the head of an answer that two readers could end at different bytes (RFC 9112, section 6.3),
 /// and a change of protocol, which was not asked for.
 ///
@@ -47,9 +59,6 @@ pub(crate) fn check_framing(status: StatusCode, headers: &HeaderMap) -> Result<(
         _ => Err("it has a Transfer-Encoding other than chunked"),
     }
 }
-
-/// Version of the messages a caller speaks; 1 where the header is missing.
-pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
 
 /// The deadline of a request that names none.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);

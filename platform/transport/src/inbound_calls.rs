@@ -39,9 +39,10 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
         Ok(entry) => {
             let path = head.uri.path();
             let trace = headers::trace(&head.headers);
+            let version = headers::protocol_version(head.version);
             let _active = entry.metrics.begin();
             let span = scope::enter(entry.component, || {
-                telemetry::server_span("POST", &entry.route, path, trace, Origin::Suite)
+                telemetry::server_span("POST", &entry.route, path, version, trace, Origin::Suite)
             });
             let response = answer(&router_state, &entry, &head, body.into()).instrument(span.clone()).await;
             telemetry::server_end(&span, response.status().as_u16());

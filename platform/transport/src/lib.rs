@@ -10,9 +10,9 @@
 //! - [`cluster`]: the copies of a component and the one to ask. [`attempt`]: one try at one of them; `attempt_error`: how
 //!   it fails.
 //! - [`network`]: the declared round trip between two processes.
-//! - [`pool`]: connections to one copy. [`serve`]: the accept loop, and its end; [`peer`], `connections`: who is connected;
+//! - [`pool`]: connections to one copy; [`http2`]: connections that calls to it share. [`serve`]: the accept loop, and its end; [`peer`], `connections`: who is connected;
 //!   `paced_io`: how slowly answers may be taken; [`body_budget`], [`byte_budget`], `held_body`: how many bytes of them are held;
-//!   `http2_preface`: what is answered to HTTP/2; `alarm`: timeouts that are renewed with every message. Pool and loop ask
+//!   `http2_preface`: how HTTP/2 is recognised; `alarm`: timeouts that are renewed with every message. Pool and loop ask
 //!   `probe` where a connection must not be taken for what it no longer is.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
@@ -38,6 +38,7 @@ pub mod edge;
 pub mod fault_injection;
 pub mod headers;
 mod held_body;
+pub mod http2;
 mod http2_preface;
 pub mod inbound_calls;
 pub mod network;

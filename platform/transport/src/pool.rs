@@ -4,9 +4,12 @@
 //! A connection has no task of its own: the request that waits for its bytes moves them,
 //! which saves two task switches a request and charges the work to the request.
 
-mod detours;
+pub(crate) mod detours;
+pub(crate) mod error;
 mod open_connection;
+pub(crate) mod options;
 mod slot;
+pub(crate) mod waiting;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,7 +19,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -31,79 +34,20 @@ use tokio::time::timeout_at;
 use tracing::Instrument;
 
 pub use self::detours::Detours;
+pub use self::error::PoolError;
 use self::open_connection::{Driver, OpenConnection};
+pub use self::options::Options;
 use self::slot::{ConnectionSlot, StreamingSlot};
+use self::waiting::Waiting;
 use crate::Body;
 use crate::alarm::Alarm;
 use crate::network::Network;
 use crate::probe::Probed;
 
-/// Limits of a pool, each with its reason.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Connections at once. One carries one request, so this is also how much
-    /// concurrency an endpoint sees from here.
-    pub max_connections: usize,
-    /// Requests that may wait for a connection; more are refused at once.
-    pub max_waiting: usize,
-    /// Idle connections are closed after this. Shorter than the 30 s after
-    /// which our servers close them, or requests would race the close.
-    pub idle_timeout: Duration,
-    /// A loopback connect takes microseconds; this is a full backlog.
-    pub connect_timeout: Duration,
-    /// Long answers that are passed on beside those connections: one goes as fast as its reader,
-    /// and must not keep other requests from the endpoint.
-    pub max_streaming: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            max_connections: 64,
-            max_waiting: 256,
-            idle_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_millis(250),
-            max_streaming: 1_024,
-        }
-    }
-}
-
 /// Largest header block an upstream may answer with, bytes.
 const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
 /// Read buffer of a connection, bytes: what it holds of an answer whose reader is slow.
 const BUFFER: usize = 64 * 1024;
-
-/// Why there is no connection. Nothing was sent.
-#[derive(Debug, thiserror::Error)]
-pub enum PoolError {
-    /// As many requests wait as may.
-    #[error("{0} requests wait for a connection already")]
-    Full(usize),
-    /// None became free in time.
-    #[error("no connection became free in time")]
-    TimedOut,
-    /// The caller's time was over before a connection was made: shorter than what the endpoint is given for it.
-    #[error("no connection to {0} before the deadline")]
-    Late(SocketAddr),
-    /// The endpoint does not accept.
-    #[error("no connection to {addr}")]
-    Connect {
-        /// The address of the endpoint.
-        addr: SocketAddr,
-        /// The system's error.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It accepted and spoke no HTTP.
-    #[error("no HTTP with {addr}")]
-    Handshake {
-        /// The address of the endpoint.
-        addr: SocketAddr,
-        /// hyper's error.
-        #[source]
-        source: hyper::Error,
-    },
-}
 
 /// What a pool is doing, for gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -317,26 +261,6 @@ impl Pool {
             connects: self.0.connects.load(Ordering::Relaxed),
             reused: self.0.reused.load(Ordering::Relaxed),
         }
-    }
-}
-
-/// A request without a connection; its wait is measured, for it is the queue of this edge.
-struct Waiting<'a> {
-    metrics: &'a PoolMetrics,
-    since: Instant,
-}
-
-impl<'a> Waiting<'a> {
-    fn begin(metrics: &'a PoolMetrics) -> Self {
-        metrics.waiting.increment(1.0);
-        Self { metrics, since: clock::now() }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.metrics.waiting.decrement(1.0);
-        telemetry::queue_wait(runtime::scope::component(), "pool", clock::now() - self.since);
     }
 }
 

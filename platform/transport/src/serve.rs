@@ -4,6 +4,11 @@
 //! [`Server::begin_drain`] keeps accepting and asks every client to close
 //! after its answer; then [`Server::finish`] stops accepting and closes idle
 //! connections; what is still at work at the deadline is cut off and counted.
+//!
+//! A client that begins with HTTP/2 gets it where [`Options::http2`] allows it: see [`multiplexed`].
+
+pub mod multiplexed;
+mod pieced_body;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -17,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,7 +30,7 @@ use policy::{BodyLimits, BodyOptions, MinimumRate};
 use runtime::{ShutdownPolicy, Tasks, quiet};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::Body;
@@ -33,11 +38,12 @@ use crate::alarm::ConnectionTimer;
 use crate::body_budget::{BodyBudget, ClientBodyBudget};
 use crate::connections::{ConnectionEntry, Connections, Eviction};
 use crate::held_body::HeldBody;
-use crate::http2_preface;
+use crate::http2_preface::{self, PrefaceIo};
 use crate::paced_io::PacedIo;
 use crate::peer::Peer;
 use crate::probe::Probed;
 
+pub use self::multiplexed::StreamLimits;
 pub use crate::connections::ConnectionLimits;
 
 /// Limits of a server, each with its reason.
@@ -59,6 +65,8 @@ pub struct Options {
     pub read_rate: Option<MinimumRate>,
     /// Bytes of replies on their way to clients; beyond these, nothing more is read of what they come from.
     pub reply_bytes: BodyLimits,
+    /// Limits of connections that begin with HTTP/2, without negotiation; `None` answers them with 505.
+    pub http2: Option<StreamLimits>,
     /// How long a draining server still accepts, and asks clients to close.
     /// At least as long as the news takes through the registry.
     pub drain_grace: Duration,
@@ -76,6 +84,7 @@ impl Default for Options {
             connection_limits: ConnectionLimits::SHARED,
             read_rate: None,
             reply_bytes: BodyOptions::default().replies(false),
+            http2: None,
             drain_grace: Duration::from_millis(500),
             drain_deadline: Duration::from_secs(10),
         }
@@ -271,7 +280,8 @@ where
             turn_away(&tasks, &shared, stream);
             continue;
         };
-        let connection = connection(stream, peer, service.clone(), place, shared.phase.subscribe());
+        let phase = shared.phase.subscribe();
+        let connection = connection(tasks.clone(), stream, peer, service.clone(), place, phase);
         // Every task is the top of its own account, as transport until it enters another scope.
         tasks.spawn("transport.connection", ShutdownPolicy::Cancel, connection);
     }
@@ -326,9 +336,12 @@ struct Client {
     shared: Arc<Shared>,
     /// Requests that have begun.
     started: AtomicU64,
+    /// Notified when one has been answered and the server drains.
+    leaves: Notify,
 }
 
 async fn connection<S, B>(
+    tasks: Tasks,
     stream: TcpStream,
     peer: SocketAddr,
     service: S,
@@ -344,7 +357,7 @@ async fn connection<S, B>(
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, read_rate, .. } =
+    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, read_rate, http2, .. } =
         place.shared.options;
     // Without it the second small answer waits for the ACK of the first: 40 ms. A
     // peer that has left already makes it fail, which the first read shows as well.
@@ -355,6 +368,7 @@ async fn connection<S, B>(
         replies: place.shared.replies.of(peer.ip()),
         shared: place.shared.clone(),
         started: AtomicU64::new(0),
+        leaves: Notify::new(),
     });
     let (asking, entry) = (client.clone(), place.entry.clone());
     let service = service_fn(move |request: Request<Incoming>| {
@@ -363,18 +377,23 @@ async fn connection<S, B>(
         }
         let (mut service, client) = (service.clone(), asking.clone());
         async move {
+            let is_multiplexed = request.version() == Version::HTTP_2;
             let request =
                 request.map(|body| Body::from_client(body, client.peer.clone()).idle_after(body_idle));
             let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(mut response) = service.call(request).await;
             if client.shared.draining.load(Ordering::Relaxed) {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                if is_multiplexed {
+                    client.leaves.notify_one();
+                } else {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
             }
             Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies)))
         }
     });
     let (stream, probe) = Probed::new(stream);
-    let stream = PacedIo::new(stream, read_rate, Probed::abort);
+    let stream = PrefaceIo::new(PacedIo::new(stream, read_rate, Probed::abort), http2.is_some());
     let mut connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(ConnectionTimer::new())
@@ -397,7 +416,10 @@ async fn connection<S, B>(
     match end {
         // An error is the peer's doing, and hyper has answered it where it can.
         ConnectionEnd::Over(Err(error)) if error.is_parse_version_h2() => {
-            return http2_preface::refuse(connection.into_parts().io).await;
+            let parts = connection.into_parts();
+            let Some(limits) = http2 else { return http2_preface::refuse(parts.io).await };
+            let io = parts.io.rewound(parts.read_buf);
+            return multiplexed::serve(io, parts.service, limits, &tasks, &client, &place, phase).await;
         }
         ConnectionEnd::Over(_) | ConnectionEnd::Evicted(Eviction::OfAll) => return,
         ConnectionEnd::Evicted(Eviction::OfAddress) => {

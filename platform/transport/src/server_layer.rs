@@ -53,10 +53,11 @@ impl ServerLayer {
         // Never the raw path: labels must not grow with what clients send.
         let route = matched.as_ref().map_or(telemetry::names::UNMATCHED, MatchedPath::as_str);
         let method = request.method().clone();
+        let version = headers::protocol_version(request.version());
         let (trace, origin) = (headers::trace(request.headers()), headers::origin(request.headers()));
         let path = request.uri().path();
         let span = scope::enter(self.component, || {
-            telemetry::server_span(method.as_str(), route, path, trace, origin)
+            telemetry::server_span(method.as_str(), route, path, version, trace, origin)
         });
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
         let _active = metrics.begin();

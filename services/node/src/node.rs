@@ -196,8 +196,9 @@ impl Node {
         let inside = inside.fallback(no_such_path).method_not_allowed_fallback(wrong_method);
         let component = first_component(&config);
         // Its connections' work is labelled with the first component that lives here.
-        let internal =
-            runtime::scope::enter(component, || serve::serve(&tasks, listener, inside, serve_options()));
+        let internal = runtime::scope::enter(component, || {
+            serve::serve(&tasks, listener, inside, serve_options(config.carrier))
+        });
 
         if let Some(watcher) = &watcher {
             // Without a registry the last snapshot on disk has to do.

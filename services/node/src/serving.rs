@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use component::web::RefusalResponse;
-use contract::{Refusal, RefusalKind};
+use contract::{Carrier, Refusal, RefusalKind};
 use policy::{ClientOptions, MinimumRate};
 use transport::serve;
 
@@ -21,12 +21,18 @@ const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The internal port's.
-pub(crate) fn serve_options() -> serve::Options {
-    serve::Options { drain_grace: DRAIN_GRACE, drain_deadline: DRAIN_DEADLINE, ..serve::Options::default() }
+/// The internal port's: with HTTP/2 where calls travel by it.
+pub(crate) fn serve_options(carrier: Carrier) -> serve::Options {
+    let http2 = (carrier == Carrier::Http2Binary).then(serve::StreamLimits::default);
+    serve::Options {
+        http2,
+        drain_grace: DRAIN_GRACE,
+        drain_deadline: DRAIN_DEADLINE,
+        ..serve::Options::default()
+    }
 }
 
-/// The public door's: how slowly a client may read, and limits by address unless all clients share one.
+/// The public door's: HTTP/1 alone, how slowly a client may read, and limits by address unless all clients share one.
 pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
     let by_address = config.settings.limits_per_address;
     let connection_limits =
@@ -35,7 +41,8 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
         connection_limits,
         read_rate: Some(MinimumRate::default()),
         reply_bytes: config.bodies().replies(by_address),
-        ..serve_options()
+        http2: None,
+        ..serve_options(config.carrier)
     }
 }
 

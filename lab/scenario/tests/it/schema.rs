@@ -151,6 +151,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "comparison-without-two-arms",
     "component-in-two-processes",
     "component-missing",
+    "connections-that-no-call-shares",
     "copy-that-is-not-there",
     "edges-that-nothing-calls",
     "expectation-in-a-comment-too",

@@ -23,7 +23,7 @@ fn trace(sampled: bool) -> TraceContext {
 
 /// A request with one of each span; returns the trace that it passes on.
 fn request(parent: TraceContext, origin: Origin) -> TraceContext {
-    let span = server_span("GET", "/v1/feed", "/v1/feed", parent, origin);
+    let span = server_span("GET", "/v1/feed", "/v1/feed", "1.1", parent, origin);
     let passed_on = span.in_scope(|| {
         let client = client_span("GET", "/v1/feed", FEED, "127.0.0.1:80", 0);
         let passed_on = client.in_scope(current_trace);

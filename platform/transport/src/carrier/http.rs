@@ -1,4 +1,4 @@
-//! One try at one endpoint over HTTP/1.1: the innermost layer of every edge.
+//! One try at one endpoint over HTTP: the innermost layer of every edge.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use tracing::Instrument;
 use crate::attempt::{self, AttemptError, NotSentReason};
 use crate::cluster::Endpoint;
 use crate::edge::{CallFailure, Edge, Progress};
+use crate::http2;
+use crate::http2::exchange::Conditions;
 use crate::stack::layer::Layer;
 use crate::stack::message::{AttemptContext, Message, OutboundCall, Outcome};
 
@@ -30,13 +32,32 @@ impl HttpCarrier {
             return Err(CallFailure::new(refusal, Progress::CallerFailed("request_read")));
         };
         // One free try on another connection, for what may be repeated and can be sent again.
-        let repeatable = outbound.idempotency == Idempotency::Idempotent && message.is_replayable();
-        let again = || repeatable.then(|| message.request(&attempt)).flatten();
+        let is_repeatable = outbound.idempotency == Idempotency::Idempotent && message.is_replayable();
+        let again = || is_repeatable.then(|| message.request(&attempt)).flatten();
         let (flight, sure) = (endpoint.begin_request(outbound.began), !request.method().is_idempotent());
         let deadline = outbound.cx.deadline;
         let response = attempt::send_in_flight(flight, endpoint, request, deadline, sure, again)
             .await
             .map_err(|error| failure(&error))?;
+        message.reply(response, deadline.instant()).await
+    }
+
+    /// The same in a stream of a connection that other calls share. Its message is encoded, so that no try uses it up.
+    async fn exchange_multiplexed<M: Message>(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        outbound: &OutboundCall<M>,
+    ) -> Outcome<M> {
+        let attempt = AttemptContext { edge: &self.edge, endpoint, cx: &outbound.cx, began: outbound.began };
+        let (message, deadline) = (&outbound.message, outbound.cx.deadline);
+        let conditions = Conditions {
+            connections: self.edge.policy.connections,
+            until: deadline.instant(),
+            is_repeatable: outbound.idempotency == Idempotency::Idempotent,
+        };
+        let flight = endpoint.begin_request(outbound.began);
+        let exchange = http2::exchange::exchange(endpoint, conditions, || message.request(&attempt));
+        let response = attempt::observe(flight, deadline, exchange).await.map_err(|error| failure(&error))?;
         message.reply(response, deadline.instant()).await
     }
 }
@@ -52,8 +73,11 @@ impl Layer for HttpCarrier {
         let (method, path) = outbound.message.method_and_path();
         let span = telemetry::client_span(method, path, self.edge.callee, addr, resend);
         // Boxed: the largest part of a call, which every layer above would carry and move along.
-        let exchange = Box::pin(self.exchange(&endpoint, &outbound));
-        let result = exchange.instrument(span.clone()).await;
+        let result = if outbound.message.is_multiplexed() {
+            Box::pin(self.exchange_multiplexed(&endpoint, &outbound)).instrument(span.clone()).await
+        } else {
+            Box::pin(self.exchange(&endpoint, &outbound)).instrument(span.clone()).await
+        };
         let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
         telemetry::client_end(&span, status);
         result.map_err(|failure| CallFailure { endpoint: Some(endpoint.clone()), ..failure })

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use contract::{Answer, Call, CallContext, Carrier, Pending, Refusal, RefusalKind, Repeat};
 use fault::Corruption;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::uri::{self, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use policy::retry::Idempotency;
 use runtime::clock;
 use runtime::cost::{self, Part};
@@ -18,6 +19,7 @@ use tokio::time::timeout_at;
 use tracing::Span;
 
 use crate::attempt::AttemptError;
+use crate::cluster::Endpoint;
 use crate::codec::Codec;
 use crate::edge::{CallFailure, Edge, Progress};
 use crate::stack::{AttemptContext, EdgeStack, Message, OutboundCall, Outcome};
@@ -41,6 +43,8 @@ pub(crate) struct CallTarget {
     name: &'static str,
     /// `/call/{NAME}`.
     uri: Uri,
+    /// One that leaves the process.
+    carrier: Carrier,
     codec: Codec,
     /// The run's token.
     token: Option<HeaderValue>,
@@ -51,13 +55,43 @@ pub(crate) struct CallTarget {
 impl CallTarget {
     /// Of calls of one type.
     pub fn of<C: Call>(carrier: Carrier, token: &str, schema: u32) -> Self {
+        let carrier = match carrier {
+            Carrier::Local | Carrier::Wire | Carrier::Json => Carrier::Json,
+            Carrier::Binary | Carrier::Http2Binary => carrier,
+        };
         Self {
             name: C::NAME,
             uri: format!("/call/{}", C::NAME).parse().expect("names of calls are plain"),
+            carrier,
             codec: Codec::of(carrier),
             token: HeaderValue::from_str(token).ok(),
             schema,
         }
+    }
+}
+
+impl CallTarget {
+    /// Where it is at an endpoint, as HTTP/2 has it.
+    fn uri_at(&self, endpoint: &Endpoint) -> Uri {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(endpoint.authority().clone());
+        parts.path_and_query = self.uri.path_and_query().cloned();
+        Uri::from_parts(parts).expect("all three are there")
+    }
+}
+
+/// Keeps what differs from call to call out of the table of headers that a connection keeps on both sides: there it would
+/// take the place of what all calls have in common (RFC 7541, section 6.2.3).
+fn mark_passing(headers: &mut HeaderMap) {
+    let is_common = |name: &HeaderName| {
+        *name == CONTENT_TYPE
+            || *name == headers::CALLER
+            || *name == headers::TOKEN
+            || *name == headers::SCHEMA
+    };
+    for (name, value) in headers.iter_mut() {
+        value.set_sensitive(!is_common(name));
     }
 }
 
@@ -118,15 +152,15 @@ impl Message for EncodedCall<'_> {
     }
 
     fn span(&self, edge: &Edge) -> Span {
-        let carrier = match self.target.codec {
-            Codec::Json => "http+json",
-            Codec::Postcard => "http+binary",
-        };
-        telemetry::call_span(self.target.name, edge.callee, carrier)
+        telemetry::call_span(self.target.name, edge.callee, self.target.carrier.as_str())
     }
 
     fn is_replayable(&self) -> bool {
         true
+    }
+
+    fn is_multiplexed(&self) -> bool {
+        self.target.carrier == Carrier::Http2Binary
     }
 
     fn is_unread(&self) -> bool {
@@ -136,10 +170,18 @@ impl Message for EncodedCall<'_> {
     fn request(&self, attempt: &AttemptContext<'_>) -> Option<Request<Body>> {
         let mut request = Request::new(Body::full(self.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.target.uri.clone();
+        let is_multiplexed = self.is_multiplexed();
+        if is_multiplexed {
+            *request.uri_mut() = self.target.uri_at(attempt.endpoint);
+            *request.version_mut() = Version::HTTP_2;
+        } else {
+            *request.uri_mut() = self.target.uri.clone();
+        }
         let headers = request.headers_mut();
         headers.reserve(12);
-        headers.insert(HOST, attempt.endpoint.host().clone());
+        if !is_multiplexed {
+            headers.insert(HOST, attempt.endpoint.host().clone());
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.target.codec.content_type()));
         headers::write_context(attempt.cx, clock::now(), headers);
         headers.insert(headers::DEADLINE, HeaderValue::from(attempt.deadline_ms()));
@@ -148,6 +190,9 @@ impl Message for EncodedCall<'_> {
         }
         if let Some(token) = &self.target.token {
             headers.insert(headers::TOKEN, token.clone());
+        }
+        if is_multiplexed {
+            mark_passing(headers);
         }
         Some(request)
     }

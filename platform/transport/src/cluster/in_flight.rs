@@ -11,7 +11,7 @@ use runtime::clock;
 
 use crate::attempt_error::{AttemptError, NotSentReason};
 use crate::cluster::Endpoint;
-use crate::pool::PoolError;
+use crate::pool::error::PoolError;
 use crate::{BodyError, headers};
 
 /// A request at an endpoint. It is in flight until this is dropped, at the end of the body.

@@ -16,7 +16,7 @@ impl Detours {
     }
 
     /// Where to connect for an address: the last detour that is about it.
-    pub(super) fn of(&self, addr: SocketAddr) -> SocketAddr {
+    pub(crate) fn of(&self, addr: SocketAddr) -> SocketAddr {
         self.0.load().iter().rev().find(|(from, _)| *from == addr).map_or(addr, |(_, to)| *to)
     }
 }

@@ -62,6 +62,11 @@ pub trait Message: Clone + Send + Sync {
     /// message is hedged, duplicated, or sent again after a callee may have read it.
     fn is_replayable(&self) -> bool;
 
+    /// Whether it goes over HTTP/2, on a connection that it shares.
+    fn is_multiplexed(&self) -> bool {
+        false
+    }
+
     /// Whether nothing of it has been read: it can still be sent for the first time.
     fn is_unread(&self) -> bool;
 

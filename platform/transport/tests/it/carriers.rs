@@ -1,4 +1,4 @@
-//! The same call on four carriers.
+//! The same call on every carrier.
 
 use std::time::Duration;
 
@@ -28,6 +28,10 @@ macro_rules! on_every_carrier {
             #[tokio::test]
             async fn http_binary() {
                 super::$body(Pair::start(Carrier::Binary).await).await;
+            }
+            #[tokio::test]
+            async fn http2_binary() {
+                super::$body(Pair::start(Carrier::Http2Binary).await).await;
             }
         }
     )+};

@@ -12,17 +12,25 @@ use tokio::time::timeout;
 use transport::cluster::State;
 use transport::{Instance, serve};
 
-use crate::pair::{GREETER, Pair, Ponder, Sign, patient, until};
+use crate::pair::{GREETER, Pair, Ponder, Sign, options, patient, until};
 
-async fn another(pair: &Pair) -> serve::Server {
+async fn another(pair: &Pair, carrier: Carrier) -> serve::Server {
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-    let options = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
-    serve::serve(&pair.tasks, listener, pair.there.router(), options)
+    serve::serve(&pair.tasks, listener, pair.there.router(), options(carrier))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_under_load_fails_no_call() {
-    let mut pair = Pair::with(Carrier::Json, "attempts = 1\nbreaker = { minimum = 10000 }").await;
+    restart_under_load(Carrier::Json).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_it_where_calls_share_connections() {
+    restart_under_load(Carrier::Http2Binary).await;
+}
+
+async fn restart_under_load(carrier: Carrier) {
+    let mut pair = Pair::with(carrier, "attempts = 1\nbreaker = { minimum = 10000 }").await;
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     // Writes that must not be repeated, from eight lanes at once; no retries.
     let lanes: Vec<_> = (0..8)
@@ -41,7 +49,7 @@ async fn a_rolling_restart_under_load_fails_no_call() {
     for _ in 0..3 {
         let before = sent.load(Ordering::SeqCst);
         until("load on the present server", || sent.load(Ordering::SeqCst) > before + 100).await;
-        let new = another(&pair).await;
+        let new = another(&pair, carrier).await;
         life += 1;
         let instance = |server: &serve::Server, life: u64, state| Instance {
             epoch: life,
@@ -93,7 +101,13 @@ async fn a_kept_connection_is_asked_to_close_and_then_closed() {
 
 #[tokio::test]
 async fn work_under_way_is_finished_and_unused_connections_are_closed() {
-    let mut pair = Pair::start(Carrier::Json).await;
+    for carrier in [Carrier::Json, Carrier::Http2Binary] {
+        finish_at_work(carrier).await;
+    }
+}
+
+async fn finish_at_work(carrier: Carrier) {
+    let mut pair = Pair::start(carrier).await;
     let server = pair.server.take().expect("remote");
     let _silent = TcpStream::connect(server.addr()).await.expect("it accepts");
     let (cx, asked) = (patient(), pair.ask::<Ponder>());
@@ -115,10 +129,16 @@ async fn work_under_way_is_finished_and_unused_connections_are_closed() {
 
 #[tokio::test]
 async fn what_does_not_finish_is_cut_off_and_counted() {
-    let pair = Pair::start(Carrier::Json).await;
+    for carrier in [Carrier::Json, Carrier::Http2Binary] {
+        cut_off(carrier).await;
+    }
+}
+
+async fn cut_off(carrier: Carrier) {
+    let pair = Pair::start(carrier).await;
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let brief = Duration::from_millis(20);
-    let options = serve::Options { drain_grace: brief, drain_deadline: brief, ..serve::Options::default() };
+    let options = serve::Options { drain_grace: brief, drain_deadline: brief, ..options(carrier) };
     let server = serve::serve(&pair.tasks, listener, pair.there.router(), options);
     pair.clusters.get(GREETER).update(vec![Instance::new("greeter#1", server.addr())]);
     let (cx, asked) = (patient(), pair.ask::<Ponder>());
@@ -135,4 +155,18 @@ async fn what_does_not_finish_is_cut_off_and_counted() {
     // The retry meets a closed port, and still no error claims that nothing has happened.
     assert!(answer.expect_err("cut off").kind.may_have_happened());
     assert_eq!(pair.greeter.done(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_shares_a_connection_is_sent_elsewhere_after_its_answer() {
+    let mut pair = Pair::start(Carrier::Http2Binary).await;
+    let server = pair.server.take().expect("remote");
+    let channel = || pair.clusters.get(GREETER).endpoints()[0].channel.stats();
+    pair.greet(&patient()).await.expect("an answer");
+    server.begin_drain();
+    pair.greet(&patient()).await.expect("on the connection that is open");
+    until("it has been closed by its end", || server.connections() == 0).await;
+    pair.greet(&patient()).await.expect("on another, while it still accepts");
+    assert_eq!(channel().connects, 2);
+    assert_eq!(server.finish().await, 0);
 }

@@ -3,7 +3,10 @@
 mod carriers;
 mod control;
 mod drain;
+mod frames;
 mod hostile;
+mod hostile_streams;
+mod multiplexed;
 mod network;
 mod pair;
 mod pool;

@@ -22,7 +22,7 @@ fn asked(delays: &DelayCounts) -> Vec<(u64, u64)> {
 
 #[tokio::test]
 async fn a_call_between_processes_crosses_twice_and_a_connection_once_more() {
-    for carrier in [Carrier::Json, Carrier::Binary] {
+    for carrier in [Carrier::Json, Carrier::Binary, Carrier::Http2Binary] {
         let network = network("200us");
         let pair = Pair::across(carrier, network.clone()).await;
         for _ in 0..3 {

@@ -158,6 +158,12 @@ pub struct Pair {
     pub tasks: Tasks,
 }
 
+/// How the answering side is served: with a short drain.
+pub fn options(carrier: Carrier) -> serve::Options {
+    let http2 = (carrier == Carrier::Http2Binary).then(serve::StreamLimits::default);
+    serve::Options { http2, drain_grace: Duration::from_millis(50), ..serve::Options::default() }
+}
+
 /// A policy as a scenario writes it, for every edge.
 pub fn everywhere(toml: &str) -> Vec<(EdgePattern, Policy)> {
     vec![("*->*".parse().expect("a pattern"), toml::from_str(toml).unwrap_or_else(|why| panic!("{why}")))]
@@ -182,7 +188,8 @@ impl Pair {
         Self::made(carrier, "", "", Clusters::across(network)).await
     }
 
-    async fn made(carrier: Carrier, policy: &str, service: &str, clusters: Clusters) -> Self {
+    /// The same, with clusters that are made already.
+    pub async fn made(carrier: Carrier, policy: &str, service: &str, clusters: Clusters) -> Self {
         let service: policy::ServiceOptions = toml::from_str(service).unwrap_or_else(|why| panic!("{why}"));
         let tasks = Tasks::new();
         let (edge_faults, component_faults) = (Arc::new(LeaseTable::new()), Arc::new(LeaseTable::new()));
@@ -205,14 +212,12 @@ impl Pair {
         there.answer::<Greet>(greeter.clone());
         there.answer::<Sign>(greeter.clone());
         there.answer::<Ponder>(greeter.clone());
-        let remote = matches!(carrier, Carrier::Json | Carrier::Binary);
+        let remote = !matches!(carrier, Carrier::Local | Carrier::Wire);
         let here = if remote { board(&edge_faults, vec![HOST]) } else { there.clone() };
         let mut server = None;
         if remote {
             let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
-            let options =
-                serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
-            let serving = serve::serve(&tasks, listener, there.router(), options);
+            let serving = serve::serve(&tasks, listener, there.router(), options(carrier));
             clusters.get(GREETER).update(vec![Instance::new("greeter#0", serving.addr())]);
             server = Some(serving);
         }

@@ -189,7 +189,7 @@ async fn a_callee_that_turns_calls_away_is_asked_less() {
 
 #[tokio::test]
 async fn calls_are_duplicated_aborted_and_corrupted_in_every_encoding() {
-    for carrier in [Carrier::Json, Carrier::Binary] {
+    for carrier in [Carrier::Json, Carrier::Binary, Carrier::Http2Binary] {
         let connection_fault = |fault: &'static str| async move {
             let pair = Pair::with(carrier, "attempts = 1\nbreaker = { minimum = 10000 }").await;
             put(&pair.edge_faults, lease("host->greeter", fault, Match::default()));
