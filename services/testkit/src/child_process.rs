@@ -30,29 +30,29 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts the program as a child and registers both sides with each other.
-    pub async fn start(subject: &Subject) -> Self {
+    /// Starts the program as a child and registers both sides with each other. Calls travel by `carrier`, both ways.
+    pub async fn start(subject: &Subject, carrier: Carrier) -> Self {
         let service = subject.service;
         let publishers = service.consumes.iter().map(|topic| topic.publisher);
         let faked: BTreeSet<ComponentName> = subject.absent().into_iter().chain(publishers).collect();
         let hosts = faked.iter().copied().collect();
-        let process = Process::start(Carrier::Json, hosts, service.consumes, Databases::files()).await;
+        let process = Process::start(carrier, hosts, service.consumes, Databases::files()).await;
         (subject.fakes)(&process.calls);
-        let registry = serve_fakes(&process, &faked).await;
+        let registry = serve_fakes(&process, &faked, carrier).await;
 
         let folder = TempDir::new().expect("a temporary folder");
         let file = database_path(folder.path(), service.name.as_str());
         let db = Database::open(&file, storage::Options::bulk()).await.expect("a fresh database opens");
         subject.load(&db).await;
         db.checkpoint_and_close().await.expect("closes");
-        let (program, addr) = launch(subject, &folder, registry).await;
+        let (program, addr) = launch(subject, &folder, registry, carrier).await;
         process.clusters.get(service.name).update(vec![Instance::new(format!("{}#0", service.name), addr)]);
         Self { process, service: service.name, addr, _program: program, _folder: folder }
     }
 }
 
 /// Serves the fakes, their outbox and a registry that knows them; returns where.
-async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>) -> SocketAddr {
+async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>, carrier: Carrier) -> SocketAddr {
     let registry = Registry::new(discovery::Options::new(RUN_TOKEN.into()));
     registry.start(&process.tasks);
     let router = process
@@ -62,7 +62,8 @@ async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>) -> Sock
         .merge(registry.router());
     let listener =
         transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
-    let options = transport::serve::Options::default();
+    let http2 = (carrier == Carrier::Http2Binary).then(transport::serve::StreamLimits::default);
+    let options = transport::serve::Options { http2, ..transport::serve::Options::default() };
     let addr = transport::serve::serve(&process.tasks, listener, router, options).addr();
     if !faked.is_empty() {
         let services = faked.iter().map(|name| ServiceName::from(*name));
@@ -75,12 +76,18 @@ async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>) -> Sock
 }
 
 /// Starts the program and reads where it listens.
-async fn launch(subject: &Subject, folder: &TempDir, registry: SocketAddr) -> (Child, SocketAddr) {
+async fn launch(
+    subject: &Subject,
+    folder: &TempDir,
+    registry: SocketAddr,
+    carrier: Carrier,
+) -> (Child, SocketAddr) {
     let process = ProcessPlan::holding(subject.service.name);
     let config = NodeConfig {
         instance: format!("{}#0", process.name),
         processes: vec![process.clone()],
         process,
+        carrier,
         registry: Some(registry.into()),
         data: folder.path().to_owned(),
         secret: SECRET.to_owned(),

@@ -1,4 +1,4 @@
-//! Runs the behaviour tests of a service over three carriers.
+//! Runs the behaviour tests of a service on every kind of carrier.
 //!
 //! - [`client`]: what a test may do with the service, over any carrier: [`Client`].
 //! - [`request`]: a REST request and the reply to it.
@@ -20,6 +20,7 @@ pub mod subject;
 
 pub use child_process::ChildProcess;
 pub use client::{Client, eventually};
+pub use contract::Carrier;
 pub use databases::Databases;
 pub use in_process::InProcess;
 pub use request::{Reply, Request, delete, get, patch, post, put};
@@ -49,7 +50,14 @@ macro_rules! on_every_carrier {
         mod process {
             $(#[tokio::test]
             async fn $story() {
-                super::$story($crate::ChildProcess::start(&super::$subject).await).await;
+                super::$story($crate::ChildProcess::start(&super::$subject, $crate::Carrier::Json).await).await;
+            })+
+        }
+        mod multiplexed {
+            $(#[tokio::test]
+            async fn $story() {
+                let carrier = $crate::Carrier::Http2Binary;
+                super::$story($crate::ChildProcess::start(&super::$subject, carrier).await).await;
             })+
         }
         $crate::on_a_server!($subject => $($story),+);

@@ -9,7 +9,9 @@ use photo_api::{Photo, PhotoDeleted, PhotoId, PhotoPosted, PhotosByIds};
 use pictures::{bomb, jpeg, png, webp};
 use profile_api::{ProfileDeleted, UserId};
 use serde_json::Value;
-use testkit::{ChildProcess, Client, InProcess, Request, Subject, delete, eventually, get, post, put};
+use testkit::{
+    Carrier, ChildProcess, Client, InProcess, Request, Subject, delete, eventually, get, post, put,
+};
 
 static SUBJECT: Subject = Subject {
     service: &photo::SERVICE,
@@ -278,7 +280,7 @@ async fn a_photo_without_a_key_has_an_id_that_no_other_process_gives() {
     let mut ids = std::collections::BTreeSet::new();
     // Two lives of one configuration: the same seed, as after a restart or in a copy.
     for _ in 0..2 {
-        let client = ChildProcess::start(&SUBJECT).await;
+        let client = ChildProcess::start(&SUBJECT, Carrier::Json).await;
         for _ in 0..8 {
             let request = post("/v1/photos").token(client.token(ADA)).body("image/png", png(8, 8));
             let reply = client.send(request).await.expect(201);

@@ -16,7 +16,7 @@ use runtime::Tasks;
 use storage::{Blobs, Bus, Consumer, Database, LocalSource, Options, Synchronous};
 use testkit::Databases;
 use transport::cluster::Clusters;
-use transport::{CallRouter, CallRouterOptions};
+use transport::{CallRouter, CallRouterOptions, Instance, serve};
 
 const FOLLOWER: ComponentName = ComponentName::of("follower");
 
@@ -78,30 +78,51 @@ impl Answer<PopularFollowedBy> for InterruptedFollower {
     }
 }
 
-fn call_router() -> CallRouter {
+/// The token of calls.
+const RUN_TOKEN: &str = "of this test";
+
+/// A router whose components live here, or are reached over sockets.
+fn call_router(carrier: Carrier, clusters: &Clusters) -> CallRouter {
     CallRouter::new(CallRouterOptions {
-        carrier: Carrier::Local,
-        clusters: Clusters::new(),
+        carrier,
+        clusters: clusters.clone(),
         services: BTreeMap::new(),
         copy: "test#0".into(),
         schema: 1,
         policies: Vec::new(),
         faults: Arc::new(fault::LeaseTable::default()),
-        token: "of this test".into(),
-        hosts: suite::components(),
+        token: RUN_TOKEN.into(),
+        hosts: if carrier == Carrier::Local { suite::components() } else { Vec::new() },
         seed: 1,
     })
 }
 
+/// Serves what a router of calls answers, and lets all components be found there.
+async fn serve_calls(calls: &CallRouter, clusters: &Clusters, tasks: &Tasks) {
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("loopback has a free port");
+    let options = serve::Options { http2: Some(serve::StreamLimits::default()), ..serve::Options::default() };
+    let addr = serve::serve(tasks, listener, calls.router(), options).addr();
+    for component in suite::components() {
+        clusters.get(component).update(vec![Instance::new("test#0", addr)]);
+    }
+}
+
 impl Application {
-    /// Opens all components on the databases of a topology, with an outbox where an event goes from one to another.
+    /// Opens all components on the databases of a topology, with an outbox where an event goes from one to another. Calls
+    /// are function calls, unless the topology lets them share connections of HTTP/2.
     pub async fn open(placement: &Placement) -> Self {
         Self::open_on(placement, Databases::files()).await
     }
 
     /// The same, with the databases of a place.
     pub async fn open_on(placement: &Placement, databases: Databases) -> Self {
-        let (tasks, calls, of_follower) = (Tasks::new(), call_router(), call_router());
+        let (tasks, clusters) = (Tasks::new(), Clusters::new());
+        let is_remote = placement.carrier == Carrier::Http2Binary;
+        let carrier = if is_remote { placement.carrier } else { Carrier::Local };
+        let (calls, of_follower) = (call_router(carrier, &clusters), call_router(Carrier::Local, &clusters));
+        if is_remote {
+            serve_calls(&calls, &clusters, &tasks).await;
+        }
         let follower =
             Arc::new(InterruptedFollower { calls: of_follower.clone(), interruption: Mutex::default() });
         calls.answer::<FollowersOf>(follower.clone());

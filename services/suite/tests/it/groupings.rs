@@ -9,7 +9,7 @@ use crate::application::Application;
 use crate::people::{Account, picture, sign_up};
 
 /// The topologies by name, with how many databases each has.
-fn topologies() -> [(&'static str, Value, usize); 4] {
+fn topologies() -> [(&'static str, Value, usize); 5] {
     let whole = json!({ "app": ["gateway", "*"] });
     let pairs = json!({ "people": ["profile", "follower"], "feed": ["feed"], "media": ["search", "photo"] });
     [
@@ -17,6 +17,7 @@ fn topologies() -> [(&'static str, Value, usize); 4] {
         ("mono with stores", json!({ "processes": whole, "store_per_component": true }), 5),
         ("pairs", json!({ "processes": pairs }), 3),
         ("micro", json!({ "processes": { "each": ["*"] } }), 5),
+        ("micro over HTTP/2", json!({ "processes": { "each": ["*"] }, "carrier": "http2+binary" }), 5),
     ]
 }
 
