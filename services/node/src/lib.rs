@@ -7,8 +7,8 @@
 //!   [`control`]: control routes for the lab, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP.
 //! - [`stores`]: its databases, one for all components or one for each.
-//! - [`program`](mod@program): a node and the process around it; a service, the registry or the door alone
-//!   as its own program. `check` asks whether one is ready.
+//! - [`program`](mod@program): a node and the process around it; a service, the registry, the door or all
+//!   of an application as its own program. `check` asks whether one is ready.
 //!
 //! Start with [`node::Node::start`].
 

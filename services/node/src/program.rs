@@ -69,26 +69,48 @@ struct GatewayArgs {
     public: SocketAddr,
 }
 
+/// How the whole application is started as one program.
+#[derive(Parser)]
+#[command(version, about = "The photo-sharing suite as one program: all services and their public URL.")]
+#[command(after_help = "Examples:
+  monolith --data /var/lib/suite
+  monolith --public 0.0.0.0:8080")]
+struct MonolithArgs {
+    #[command(flatten)]
+    alone: ProgramArgs,
+    /// Address of the public URL.
+    #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
+    public: SocketAddr,
+}
+
 /// The whole `main` of a service: reads the command line, runs until asked to leave.
 pub fn program(service: &'static Service<History>) -> ExitCode {
     ProgramArgs::parse().start(
         ProcessPlan::holding(service.name),
-        NodeContents::single(service),
+        |_| NodeContents::single(service),
         default_public(),
     )
+}
+
+/// The whole `main` of a program that holds an application. Without a configuration it is the process `whole`; with one it is
+/// the process that this describes. `contents` are those of a process.
+pub fn monolith(whole: ProcessPlan, contents: impl FnOnce(&ProcessPlan) -> NodeContents) -> ExitCode {
+    let MonolithArgs { alone, public } = MonolithArgs::parse();
+    alone.start(whole, contents, public)
 }
 
 /// The whole `main` of a registry.
 pub fn registry() -> ExitCode {
     let process = ProcessPlan { registry: true, ..empty_process("registry") };
-    ProgramArgs::parse().start(process, NodeContents::default(), default_public())
+    ProgramArgs::parse().start(process, |_| NodeContents::default(), default_public())
 }
 
 /// The whole `main` of a gateway that leads where `gateway` does.
 pub fn gateway(gateway: Box<dyn GatewayFactory>) -> ExitCode {
     let process = ProcessPlan { gateway: true, ..empty_process("gateway") };
     let GatewayArgs { alone, public } = GatewayArgs::parse();
-    alone.start(process, NodeContents { gateway: Some(gateway), ..NodeContents::default() }, public)
+    let contents = NodeContents { gateway: Some(gateway), ..NodeContents::default() };
+    alone.start(process, |_| contents, public)
 }
 
 fn default_public() -> SocketAddr {
@@ -107,13 +129,21 @@ fn empty_process(name: &str) -> ProcessPlan {
 }
 
 impl ProgramArgs {
-    fn start(self, process: ProcessPlan, contents: NodeContents, public: SocketAddr) -> ExitCode {
+    fn start(
+        self,
+        process: ProcessPlan,
+        contents: impl FnOnce(&ProcessPlan) -> NodeContents,
+        public: SocketAddr,
+    ) -> ExitCode {
         if self.check {
             return readiness::probe(self.listen);
         }
         let lifeline = self.config.is_some();
         match self.into_config(process, public) {
-            Ok(config) => run(config, contents, lifeline),
+            Ok(config) => {
+                let contents = contents(&config.process);
+                run(config, contents, lifeline)
+            }
             Err(text) => {
                 eprintln!("{text}");
                 ExitCode::from(EXIT_FAILED)
