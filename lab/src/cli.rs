@@ -1,12 +1,13 @@
 //! The command line.
 //!
 //! - [`Cleave`]: the subcommands, and here the arguments of `run`, `report`, `noise` and what shows a run.
-//! - [`runs`], [`init`], [`record`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
+//! - [`runs`], [`init`], [`record`], [`structure`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
 
 pub mod init;
 pub mod record;
 pub mod report_output;
 pub mod runs;
+pub mod structure;
 pub mod suite;
 
 use std::path::PathBuf;
@@ -105,6 +106,11 @@ pub enum Command {
         #[command(subcommand)]
         command: RecordCommand,
     },
+    /// Print what a change in each component of a cargo workspace rebuilds, whose code that is, and what changed together.
+    #[command(
+        after_help = "Examples:\n  cleave structure\n  cleave structure --manifest ../shop --components cart=cart,cart-api=cart,billing=billing\n  cleave structure --manifest ../shop --monolith shop --commits 2000 --output json"
+    )]
+    Structure(structure::Structure),
     /// Show what this machine supports, and what degrades where something is missing.
     #[command(after_help = "Examples:\n  cleave doctor\n  cleave doctor --clean")]
     Doctor(Doctor),
@@ -376,6 +382,8 @@ pub enum Described {
     Document,
     /// The document that `report --compare --output json` prints for two runs.
     Comparison,
+    /// The document that `structure --output json` prints.
+    Structure,
 }
 
 /// Formats of a report.

@@ -13,6 +13,7 @@
 //! - [`replay_command`]: `watch` and `replay`. [`recorded_source`]: lines as they come, and older ones read back.
 //! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
+//! - [`structure_command`]: what a change in a source tree rebuilds, and whom it touches.
 //! - [`doctor_command`]: what this machine supports. [`shell_command`]: completions and manual pages.
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
@@ -40,6 +41,7 @@ mod scenario_command;
 mod scenario_files;
 mod shell_command;
 mod signals;
+mod structure_command;
 mod up_command;
 
 use std::ffi::OsString;
@@ -121,6 +123,7 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
                 Described::Record => record::schema::line(),
                 Described::Document => report::document::schema::document(),
                 Described::Comparison => report::document::schema::comparison(),
+                Described::Structure => delivery::schema::structure(),
             };
             output::print_line(format_args!("{schema:#}"));
             ExitCode::SUCCESS
@@ -130,6 +133,7 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
         Command::Report(args) => report_command::report(&args),
         Command::Record { command } => record_command::record(&command),
         Command::Runs(args) => runs_command::runs(&args),
+        Command::Structure(args) => structure_command::structure(&args),
         Command::Doctor(args) => doctor_command::doctor(&args),
         Command::Completions(args) => shell_command::completions(args.shell),
         Command::Man(args) => shell_command::man(&args.folder),

@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
     ("lab/simulator", &["simulator"]),
+    ("lab/delivery", &["delivery"]),
     ("loadgen/reqwest", &["reqwest"]),
     ("loadgen/pictures", &["pictures"]),
     ("looking from outside", &["loadgen", "tui", "report", "grafana"]),
@@ -60,6 +61,7 @@ const PURE: &[&str] = &[
     "scorecard",
     "scenario",
     "simulator",
+    "delivery",
     "trace",
     "*-api",
 ];
@@ -76,6 +78,7 @@ const LABORATORY: &[&str] = &[
     "scorecard",
     "scenario",
     "simulator",
+    "delivery",
     "loadgen",
     "tui",
     "report",

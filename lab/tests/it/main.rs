@@ -23,6 +23,7 @@ mod routes;
 mod runs;
 mod shutdown;
 mod stall;
+mod structure;
 mod torture;
 mod traces;
 mod traps;

@@ -5,12 +5,17 @@ use std::process::{Command, Output, Stdio};
 
 use crate::cleave::Cleave;
 
+/// The workspace of this program.
+const OWN_MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+
 /// Commands that need no run.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 11] = [
     &["list"],
     &["explain", "first-look"],
     &["schema"],
     &["schema", "document"],
+    &["schema", "structure"],
+    &["structure", "--commits", "0", "--manifest", OWN_MANIFEST],
     &["doctor", "--clean"],
     &["runs"],
     &["completions", "bash"],
