@@ -139,6 +139,7 @@ fn probe_scenario(scenario: &Scenario) -> Scenario {
     let mut probe_scenario = Scenario {
         phases: vec![phase("warm", WARM_UP_SECONDS, false), phase("probe", PROBE_SECONDS, true)],
         steps: Vec::new(),
+        change: None,
         valid: Vec::new(),
         check: Vec::new(),
         stop: Stop::default(),

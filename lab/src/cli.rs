@@ -1,8 +1,9 @@
 //! The command line.
 //!
 //! - [`Cleave`]: the subcommands, and here the arguments of `run`, `report`, `noise` and what shows a run.
-//! - [`runs`], [`init`], [`record`], [`structure`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
+//! - [`change`]: what a run builds. [`runs`], [`init`], [`record`], [`structure`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
 
+pub mod change;
 pub mod init;
 pub mod record;
 pub mod report_output;
@@ -222,6 +223,9 @@ pub struct Run {
     /// A label to find the run by, such as `main` or `before`; may be given several times.
     #[arg(long = "label", value_name = "LABEL")]
     pub labels: Vec<String>,
+    /// What is built before the run, where the scenario deploys a change.
+    #[command(flatten)]
+    pub change: change::ChangeOptions,
     /// Keep the databases of the arms when the run has ended [default: only after a failed claim].
     #[arg(long, env = "CLEAVE_KEEP_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub keep_data: bool,

@@ -46,6 +46,7 @@ pub fn run_options(
         starts,
         labels: args.labels.clone(),
         keep_data: args.keep_data,
+        change: None,
         scenario,
     })
 }

@@ -6,6 +6,7 @@
 //!   one's own.
 //! - [`run_command`]: a run, its result and its exit code. [`run_all_command`]: every scenario, one table.
 //! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
+//! - [`change`](mod@change): the change that a scenario deploys, built before its run.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
 //! - [`run_files`]: runs on disk, found by name and folded from their records. [`runs_command`]: listed and removed.
@@ -18,6 +19,7 @@
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
 mod capacity_probe;
+mod change;
 mod cli;
 mod defaults;
 mod doctor_command;

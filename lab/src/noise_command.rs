@@ -135,6 +135,7 @@ impl Runs<'_> {
 /// The scenario without steps and claims, in the rounds that were asked for.
 fn undisturbed(mut scenario: Scenario, args: &cli::Noise) -> Scenario {
     scenario.steps.clear();
+    scenario.change = None;
     scenario.check.clear();
     scenario.valid.clear();
     scenario.load.surges.clear();

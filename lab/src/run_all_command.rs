@@ -106,7 +106,19 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
         return Err(scenario::source::unknown("scenario", unknown, names.iter().map(String::as_str)));
     }
     let chosen = names.iter().filter(|name| only.is_empty() || only.contains(name));
-    chosen.map(|name| scenario_files::find(name)).collect()
+    let found: Vec<Scenario> = chosen.map(|name| scenario_files::find(name)).collect::<Result<_, _>>()?;
+    let (built, run): (Vec<Scenario>, Vec<Scenario>) =
+        found.into_iter().partition(|scenario| scenario.change.is_some());
+    for scenario in &built {
+        output::note(format_args!(
+            "{name} is skipped: it builds a change for minutes; run it by itself, cleave run {name}",
+            name = scenario.name
+        ));
+    }
+    if run.is_empty() {
+        return Err("nothing is left to run".to_owned());
+    }
+    Ok(run)
 }
 
 /// `about 19 min left`, by the lengths of the scenarios that are left.
@@ -291,7 +303,10 @@ mod tests {
             chosen(&only).map(|scenarios| scenarios.into_iter().map(|one| one.name).collect::<Vec<String>>())
         };
         assert_eq!(names(&["hop-tax", "crash-one"]).expect("shipped"), ["crash-one", "hop-tax"]);
-        assert_eq!(names(&[]).expect("shipped"), scenario_files::names());
+        let mut all = scenario_files::names();
+        all.retain(|name| !name.starts_with("change-"));
+        assert_eq!(names(&[]).expect("shipped"), all, "what builds for minutes is run by itself");
+        assert!(names(&["change-one-service"]).is_err_and(|text| text.contains("nothing is left to run")));
         assert!(names(&["crash-on"]).is_err_and(|text| text.contains("did you mean `crash-one`?")));
     }
 

@@ -14,21 +14,35 @@ use crate::cli::{self, Output};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, report_command, result_document, scenario_files, signals};
+use crate::{
+    capacity_probe, change, execution, output, report_command, result_document, scenario_files, signals,
+};
 
 /// Columns of the scorecard when the width of the terminal is unknown.
 const DEFAULT_COLUMNS: u16 = 80;
 
 /// `cleave run`.
 pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
-    let scenario = match report_command::check(args).and_then(|()| scenario_files::find(scenario)) {
-        Ok(scenario) => scenario,
+    let found = report_command::check(args).and_then(|()| scenario_files::find(scenario));
+    let found = found.and_then(|mut scenario| {
+        change::choose(&mut scenario, &args.change)?;
+        let change = change::build(&scenario, &args.arms, &args.change)?;
+        Ok((scenario, change))
+    });
+    let (scenario, change) = match found {
+        Ok(found) => found,
         Err(text) => return output::usage_error(&text),
     };
-    let options = match execution::run_options(args, scenario, started_at) {
+    // What is built is built before the run.
+    let started_at = if change.is_some() { runtime::clock::now() } else { started_at };
+    let mut options = match execution::run_options(args, scenario, started_at) {
         Ok(options) => options,
         Err(error) => return output::error(&error),
     };
+    if let Some(change) = &change {
+        options.change = Some(change.built.clone());
+        options.notes.extend(change.notes.iter().cloned());
+    }
     // Before any thread starts: a multi-threaded process cannot enter another network namespace.
     if options.scenario.loses_packets()
         && let Err(error) = conductor::process::netns::enter()

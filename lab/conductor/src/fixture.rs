@@ -71,6 +71,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
         starts: scorecard::inference::StoredStarts::default(),
         labels: Vec::new(),
         keep_data: false,
+        change: None,
     }
 }
 

@@ -16,4 +16,4 @@ pub mod process;
 pub mod run;
 pub mod steps;
 
-pub use run::{Interrupts, Run, RunError, RunOptions, RunOutcome};
+pub use run::{BuiltChange, Interrupts, Run, RunError, RunOptions, RunOutcome};

@@ -106,6 +106,7 @@ mod tests {
             config_keys: 1,
             ready_ms: 1,
             resources: None,
+            builds: Vec::new(),
         }
     }
 

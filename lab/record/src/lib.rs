@@ -1,7 +1,7 @@
 //! The run record: every line kind, its reader and its writer. All views are drawn from it.
 //!
 //! - [`line`]: a line: header, phase, window, edge, event. `proc`: a second of a process. [`machine`]: what it ran on. [`resources`]: what an arm is
-//!   given. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
+//!   given. [`build`]: what a change in it took. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
 //!   check, cost, audit, end. [`score`]: a row of the scorecard.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
@@ -11,6 +11,7 @@
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
+pub mod build;
 pub mod delay;
 pub mod file;
 mod hdr;
@@ -32,6 +33,7 @@ pub mod trace;
 mod window;
 pub mod writer;
 
+pub use build::{Build, BuiltProgram};
 pub use delay::*;
 pub use histogram::Latencies;
 pub use host::Host;

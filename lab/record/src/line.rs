@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::is_false;
 use crate::{
-    Audit, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Proc, Resources, Score, Split, Start,
-    Trace, TraceSecond,
+    Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Proc, Resources, Score, Split,
+    Start, Trace, TraceSecond,
 };
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
@@ -98,6 +98,9 @@ pub struct Arm {
     /// What its processes were given; `None` in records that do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Builds of the change that is deployed, before the load; absent where none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<Build>,
 }
 
 /// A running copy of a process.

@@ -56,7 +56,7 @@ pub struct Deploy {
     pub strategy: Strategy,
 }
 
-/// A registered build: the same program with a declared defect.
+/// A build: the same program with a declared defect, or a program with an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Build {
@@ -70,6 +70,8 @@ pub enum Build {
     BadLeak,
     /// Uses a message format that earlier builds do not understand.
     IncompatibleSchema,
+    /// The program with the edit of `[change]` in it: a program of its own.
+    Changed,
 }
 
 /// How a build is rolled out.
@@ -273,6 +275,7 @@ impl Build {
             Self::BadSlow => "bad-slow",
             Self::BadLeak => "bad-leak",
             Self::IncompatibleSchema => "incompatible-schema",
+            Self::Changed => "changed",
         }
     }
 }

@@ -88,6 +88,16 @@ pub fn explain(
     for line in difference_lines(arms) {
         print(format_args!("{line}"));
     }
+    if let Some(change) = &scenario.change {
+        let files: Vec<&str> = change.files().collect();
+        print(format_args!(""));
+        print(format_args!(
+            "built before the run, from the source tree by cargo, {} times: an edit of",
+            change.builds
+        ));
+        print(format_args!("  {}", files.join(", ")));
+        print(format_args!("  served once GET {} contains: {}", change.probe.path, change.probe.shows));
+    }
     print(format_args!(""));
     let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
     let model = match scenario.load.model {

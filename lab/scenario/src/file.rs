@@ -20,6 +20,7 @@ use serde_json::Value;
 use traffic::load::Load;
 
 use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge, lasts_by_name};
+use crate::change::Change;
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
 
 /// A scenario of Cleave.
@@ -53,6 +54,8 @@ pub(crate) struct ScenarioFile {
     /// The run's phases.
     #[schemars(length(min = 1))]
     phases: Vec<Phase>,
+    /// An edit of the application's source, built before the load and deployed by steps with the build `changed`.
+    change: Option<Change>,
     /// What the users do.
     load: Load,
     /// One arm each, or one for every variant.

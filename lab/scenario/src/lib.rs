@@ -3,7 +3,7 @@
 //! - [`read`]: from text to a scenario, all faults in one pass; steps and expectations have files of their own. `reader`:
 //!   what each is read with; `declared`: what they leave to be compared.
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
-//! - [`action`]: what a step does besides faults. `arms`: every variant on every topology.
+//! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
@@ -16,6 +16,7 @@
 pub mod action;
 mod application;
 mod arms;
+pub mod change;
 mod claims;
 mod copies;
 mod declared;
@@ -41,6 +42,7 @@ mod verbs;
 pub use action::Action;
 pub use application::Application;
 pub use arms::MAX_ARMS;
+pub use change::{Change, Probe};
 pub use read::read;
 pub use scenario::{
     Arm, Assertion, Budget, DataRetention, Phase, Pick, RunMode, Scenario, Step, Stop, TelemetryLevel,

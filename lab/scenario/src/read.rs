@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use traffic::load::Load;
 
 use crate::application::Application;
+use crate::change::Change;
 use crate::claims::{self, JudgedParts};
 use crate::copies;
 use crate::load;
@@ -24,7 +25,7 @@ use crate::tokens::{remove, string_entry};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Top-level keys of a file.
-pub(crate) const TOP_KEYS: [&str; 21] = [
+pub(crate) const TOP_KEYS: [&str; 22] = [
     "schema",
     "name",
     "title",
@@ -37,6 +38,7 @@ pub(crate) const TOP_KEYS: [&str; 21] = [
     "data",
     "budget",
     "phases",
+    "change",
     "load",
     "topology",
     "network",
@@ -98,6 +100,11 @@ impl Reader<'_> {
             let span = value.span();
             self.checked(value, span, Budget::diagnostics)
         });
+        let change_place = top.get("change").map(Spanned::span);
+        let change = remove(&mut top, "change").and_then(|value| {
+            let span = value.span();
+            self.checked(value, span, Change::diagnostics)
+        });
         let before = self.diagnostics.len();
         let phases = self.phases(&mut top);
         let has_all_phases = self.diagnostics.len() == before;
@@ -135,6 +142,7 @@ impl Reader<'_> {
         copies::check_copies(self, has_all_steps.then_some(&steps));
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);
+        references::check_change(self, (&arms, &steps), has_all_steps, change_place);
         references::check_measured_steps(self, source, &steps);
         Some(Scenario {
             source: source.clone(),
@@ -149,6 +157,7 @@ impl Reader<'_> {
             data: data.unwrap_or_default(),
             budget: budget.unwrap_or_default(),
             phases,
+            change,
             load: load?,
             arms,
             steps,

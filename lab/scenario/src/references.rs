@@ -5,11 +5,11 @@ use std::ops::Range;
 use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
-use crate::action::Action;
+use crate::action::{Action, Build};
 use crate::application::Traffic;
 use crate::declared::PlacedExpectation;
 use crate::reader::Reader;
-use crate::scenario::Step;
+use crate::scenario::{Arm, Step};
 use crate::source::{Source, unknown};
 
 /// Checks the references of all expectations; `load` is none if it has mistakes of its own.
@@ -63,6 +63,44 @@ pub(crate) fn check_builds(reader: &mut Reader<'_>, steps: &[Step], has_all_step
     }
 }
 
+/// Checks that the edit is deployed where there is one, and that there is one where it is deployed.
+pub(crate) fn check_change(
+    reader: &mut Reader<'_>,
+    (arms, steps): (&[Arm], &[Step]),
+    has_all_steps: bool,
+    place: Option<Range<usize>>,
+) {
+    let deploys_it =
+        |step: &&Step| matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed);
+    let deployed: Vec<&Step> = steps.iter().filter(deploys_it).collect();
+    match place {
+        Some(place) if deployed.is_empty() && has_all_steps => reader.report(
+            place,
+            "no step deploys the change; write a [[step]] with do = \"deploy\" and build = \"changed\"",
+        ),
+        Some(_) => {}
+        None => {
+            if arms.iter().any(|arm| arm.build == Some(Build::Changed)) {
+                reader
+                    .report(0..0, "a variant has the build `changed`, and the file no edit; write [change]");
+            }
+            for step in &deployed {
+                reader.report(
+                    step.span.clone(),
+                    "the file has no edit to deploy; write [change] with its `patch` and `probe`",
+                );
+            }
+        }
+    }
+    for step in deployed {
+        if step.target.and_then(fault::Target::component).is_none() {
+            let message =
+                format!("`{}` is no component; a change is deployed on one, e.g. on = \"feed\"", step.on);
+            reader.report(step.span.clone(), message);
+        }
+    }
+}
+
 /// Checks that a measure of a step has a step that can have it: what no step does has no duration.
 pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, steps: &[Step]) {
     for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
@@ -75,6 +113,10 @@ pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, ste
                 "time_to_detect" | "time_to_rollback" => {
                     (matches!(step.action, Action::Deploy(_)), "a deploy")
                 }
+                "time_to_first_served" | "time_to_fully_served" => (
+                    matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed),
+                    "a deploy of the build `changed`",
+                ),
                 "time_to_finish" => {
                     (step.action.is_finished(), "a deploy, `scale`, `drain` or `reconfigure`")
                 }

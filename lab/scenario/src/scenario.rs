@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use contract::Placement;
+use contract::{ComponentName, Placement};
 use policy::units::{ByteSize, HumanDuration, Ratio};
 use policy::{NetworkOptions, Policy, ServiceOptions};
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use traffic::load::Load;
 
 use crate::action::{Action, Build};
+use crate::change::Change;
 use crate::source::Source;
 
 /// Longest run, whatever a scenario says: beyond it the conductor stops.
@@ -47,6 +48,8 @@ pub struct Scenario {
     pub phases: Vec<Phase>,
     /// The load, the same for every arm.
     pub load: Load,
+    /// The edit that is built before the load, and deployed by steps with the build `changed`.
+    pub change: Option<Change>,
     /// Arms: every variant on every topology, in file order; the first is arm A.
     pub arms: Vec<Arm>,
     /// Timed actions, in file order.
@@ -317,6 +320,18 @@ impl Scenario {
         for arm in &mut self.arms {
             arm.network = arm.network.with_rtt(rtt);
         }
+    }
+
+    /// Components that steps deploy with the edit in them, each once.
+    pub fn changed_components(&self) -> Vec<ComponentName> {
+        let mut changed = Vec::new();
+        for step in &self.steps {
+            let is_changed = matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed);
+            changed.extend(step.target.and_then(fault::Target::component).filter(|_| is_changed));
+        }
+        changed.sort();
+        changed.dedup();
+        changed
     }
 
     /// The arms that are run unless --arms names others.

@@ -152,6 +152,8 @@ pub enum Claim {
     Latency,
     /// What a core and a GiB are worth.
     Scalability,
+    /// What a change costs until it is served everywhere.
+    Delivery,
     /// What a fault takes along.
     Isolation,
     /// What becomes of acknowledged writes.
@@ -166,9 +168,10 @@ pub enum Claim {
 
 impl Claim {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Latency,
         Self::Scalability,
+        Self::Delivery,
         Self::Isolation,
         Self::Consistency,
         Self::Complexity,
@@ -181,6 +184,7 @@ impl Claim {
         match self {
             Self::Latency => "network latency between services",
             Self::Scalability => "scalability",
+            Self::Delivery => "independent deployment and delivery",
             Self::Isolation => "fault isolation",
             Self::Consistency => "data consistency",
             Self::Complexity => "operational complexity",

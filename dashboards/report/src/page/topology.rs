@@ -193,6 +193,7 @@ mod tests {
             config_keys: 1,
             ready_ms: 1,
             resources: None,
+            builds: Vec::new(),
         };
         let shown: Vec<String> = tree(&arm)
             .iter()

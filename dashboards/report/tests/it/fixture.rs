@@ -41,6 +41,7 @@ fn header() -> Header {
         config_keys: 10,
         ready_ms: 30,
         resources: None,
+        builds: Vec::new(),
     };
     let plan = |id, text: &str, line| ExpectationPlan {
         id,

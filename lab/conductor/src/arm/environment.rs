@@ -9,6 +9,7 @@ use crate::arm::children::Spawner;
 use crate::observe::record_writer::RecordWriter;
 use crate::observe::scrape_targets::ScrapeTargets;
 use crate::process::control::ControlClient;
+use crate::process::deployables::Deployables;
 use crate::process::guardian::Guardian;
 use crate::process::program::Program;
 
@@ -23,6 +24,8 @@ pub struct RunEnvironment {
     pub control: ControlClient,
     /// The program children are started from: `cleave` itself.
     pub program: Program,
+    /// The programs of arms, where these are the application's own.
+    pub deployables: Option<Deployables>,
     /// Undoes what a dead conductor cannot.
     pub guardian: Arc<Guardian>,
     /// Control groups made for arms, removed when an arm shuts down.
@@ -52,6 +55,7 @@ impl RunEnvironment {
             control: ControlClient::new(tasks.clone(), token),
             tasks,
             program: paths.program.clone(),
+            deployables: None,
             guardian: guardian.clone(),
             cgroups: Arc::default(),
             scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id, guardian)),

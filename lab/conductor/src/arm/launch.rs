@@ -99,10 +99,14 @@ pub(super) async fn launch(
     plan: &ArmPlan,
     instance: Arc<Instance>,
 ) -> Result<(), ArmError> {
+    let (program, verb) = match &environment.deployables {
+        Some(deployables) => (deployables.path(&instance.process, &instance.build()).into(), None),
+        None => (environment.program.clone(), Some("node".into())),
+    };
     let spec = ChildSpec {
         name: format!("{}/{}", plan.name, instance.name),
-        program: environment.program.clone(),
-        arguments: vec!["node".into(), "--config".into(), instance.config.clone().into()],
+        program,
+        arguments: verb.into_iter().chain(["--config".into(), instance.config.clone().into()]).collect(),
         environment: child_environment(&plan.config),
         log: instance.log.clone(),
     };

@@ -11,6 +11,7 @@ use crate::arm::layout::ArmLayout;
 use crate::arm::resources::{ARM_WEIGHT, telemetry_level};
 use crate::process::host;
 use crate::run::finish::assertions;
+use crate::run::options::BuiltChange;
 use crate::run::plan::{PlannedArm, RunPlan, effective_policies, good_within_us, processes_of, timeout_us};
 use crate::run::schedules::Schedules;
 use crate::steps::targets::{self, ResolvedTarget};
@@ -51,7 +52,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         machine: host::machine(),
         steps: step_plans(scenario, &arms, options.seed),
         base: options.against.as_ref().and_then(|name| letter_of(&arms, name)),
-        arms,
+        arms: with_builds(arms, options.change.as_ref()),
         phases: scenario.plan(),
         further: scenario.further_rates().into_iter().map(|further| further.phase).collect(),
         journeys: journey_plans(scenario),
@@ -75,6 +76,14 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         overloaded: scenario.load.overloaded.clone(),
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
     }
+}
+
+/// Arms with the builds of the change that is deployed in them.
+fn with_builds(mut arms: Vec<record::Arm>, change: Option<&BuiltChange>) -> Vec<record::Arm> {
+    for arm in &mut arms {
+        arm.builds = change.and_then(|change| change.builds.get(&arm.name)).cloned().unwrap_or_default();
+    }
+    arms
 }
 
 /// The letter of an arm.
@@ -133,6 +142,7 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         store_per_component: planned.processes.iter().any(|process| process.store_per_component),
         ready_ms,
         resources: Some(planned.plan.resources.clone()),
+        builds: Vec::new(),
     }
 }
 

@@ -38,7 +38,7 @@ use scorecard::Circumstances;
 use telemetry::Level;
 use tokio::sync::watch;
 
-pub use self::options::{Interrupts, RunError, RunOptions, RunOutcome};
+pub use self::options::{BuiltChange, Interrupts, RunError, RunOptions, RunOutcome};
 use self::secrets::RunSecrets;
 use self::session::RunSession;
 use self::stage::Stage;
@@ -93,6 +93,9 @@ impl Run {
                 return Err(RunError::UnknownArm(scenario::source::unknown("arm", against, run)));
             }
         }
+        if options.scenario.change.is_some() && options.change.is_none() {
+            return Err(RunError::NotBuilt(options.scenario.name));
+        }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
         let folder = options.out.join(&id);
@@ -143,7 +146,11 @@ impl Run {
         let secrets = RunSecrets::generate()?;
         let paths = RunPaths { out: &self.options.out, folder: &self.folder, program: &self.options.program };
         let record = self.record.clone();
-        let environment = RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record);
+        let deployables = self.options.change.as_ref().map(|change| change.deployables.clone());
+        let environment = RunEnvironment {
+            deployables,
+            ..RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record)
+        };
         let metrics_addr = metrics_endpoint::serve(&tasks, &self.record).await?;
         if let Err(error) = environment.scrape_targets.add(metrics_addr, "") {
             let text = format!("Prometheus has no list of this run's processes: {error}");

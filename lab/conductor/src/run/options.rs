@@ -1,14 +1,16 @@
 //! What to run, why there was no run, and how one ended.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use record::Verdict;
+use record::{Build, Verdict};
 use scenario::Scenario;
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::arm::arm_plan::{ArmError, SuiteLoss};
+use crate::process::deployables::Deployables;
 use crate::process::program::Program;
 use crate::run::generator::GeneratorError;
 use crate::run::seed::SeedError;
@@ -46,6 +48,17 @@ pub struct RunOptions {
     pub labels: Vec<String>,
     /// Whether databases stay after the audit, whatever the verdict.
     pub keep_data: bool,
+    /// The change that the scenario deploys, built.
+    pub change: Option<BuiltChange>,
+}
+
+/// A change that was built for a run.
+#[derive(Clone, Debug)]
+pub struct BuiltChange {
+    /// The programs before and after it: every process of every arm is one of these.
+    pub deployables: Deployables,
+    /// What it took, by the names of arms.
+    pub builds: BTreeMap<String, Vec<Build>>,
 }
 
 /// Why there was no run.
@@ -66,6 +79,9 @@ pub enum RunError {
         /// Which.
         path: PathBuf,
     },
+    /// A change that is deployed and was not built.
+    #[error("scenario `{0}` deploys a change, which only `cleave run {0}` builds")]
+    NotBuilt(String),
     /// An arm that the scenario does not have.
     #[error("{0}")]
     UnknownArm(String),

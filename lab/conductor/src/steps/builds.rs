@@ -28,7 +28,8 @@ fn build_leases(build: Build, component: Option<ComponentName>, seed: u64) -> (V
     };
     let abort = || Fault::Abort(Abort::with(500).expect("a failure"));
     match build {
-        Build::Good => (Vec::new(), 1),
+        // What is new in the changed one is its program.
+        Build::Good | Build::Changed => (Vec::new(), 1),
         Build::BadErrors => (vec![lease(abort(), Match::share(Ratio::new(0.4), ShareOf::Calls))], 1),
         Build::BadSlow => {
             (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1)
@@ -69,6 +70,7 @@ mod tests {
             (Build::BadLeak, 1, 1),
             (Build::IncompatibleSchema, 0, 2),
             (Build::Good, 0, 1),
+            (Build::Changed, 0, 1),
         ] {
             to_build(build, photo, 42)(&mut config);
             assert_eq!(

@@ -32,7 +32,16 @@ pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Buil
     let old = to_build(Build::Good, component, active.context.seed);
     let deployment = Deployment { active, deploy, build, new: &new, old: &old };
     active.mark("began", format!("{letter} {on} deploy {}", build.name()));
+    // A process that holds several components may have been replaced for another.
+    let runs_it = |process: &ProcessPlan| {
+        active.arm.copies(&process.name).iter().all(|copy| copy.build() == Build::Changed.name())
+    };
     for process in processes(active, names) {
+        if build == Build::Changed && runs_it(&process) {
+            active.mark("unchanged", format!("{letter} {} runs it already", process.name));
+            active.count_hits(1);
+            continue;
+        }
         let result = if deploy.strategy.kind == RolloutKind::Canary && !has_one_port(&process) {
             deployment.canary(&process).await
         } else {

@@ -5,7 +5,8 @@
 //! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict. `held`: for how long conditions hold.
 //! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a `proxy`, `burner` on
 //!   the machine.
-//! - Changes: `copies` that come and go, `autoscale` when by themselves, `deploy` of registered `builds`, `reconfigure` of policies.
+//! - Changes: `copies` that come and go, `autoscale` when by themselves, `deploy` of `builds`, `served`: from when on a change
+//!   is served, `reconfigure` of policies.
 
 mod autoscale;
 mod builds;
@@ -21,5 +22,6 @@ pub(crate) mod log;
 mod process_faults;
 mod proxy;
 mod reconfigure;
+mod served;
 pub mod targets;
 pub(crate) mod timeline;

@@ -12,6 +12,7 @@ use crate::arm::Arm;
 use crate::arm::environment::RunEnvironment;
 use crate::steps::connection_faults::Proxies;
 use crate::steps::context::{ActiveStep, StepContext};
+use crate::steps::served::ServedWatch;
 use crate::steps::targets::{self, ResolvedTarget};
 use crate::steps::{
     autoscale, burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure,
@@ -84,7 +85,17 @@ impl<'a> Timeline<'a> {
             Action::Autoscale(options) => autoscale::autoscale(active, options, names).await,
             Action::Drain(_) => copies::drain(active, names).await,
             Action::Deploy(change) => {
-                deploy::deploy(active, change, self.build(change, active.arm), names).await;
+                let build = self.build(change, active.arm);
+                let deploy = deploy::deploy(active, change, build, names);
+                // The first deploy of the change is the one that brings its behaviour.
+                let is_first = build == Build::Changed && self.is_first_deploy(active.step);
+                match self.scenario.change.as_ref().filter(|_| is_first) {
+                    Some(change) => {
+                        let control = &self.environment.control;
+                        ServedWatch { control, probe: &change.probe }.during(active, deploy).await;
+                    }
+                    None => deploy.await,
+                }
             }
             Action::Rollback(back) => {
                 let Some((step, change)) = deploy::deployed(&self.scenario.steps, &back.of) else { return };
@@ -128,6 +139,12 @@ impl<'a> Timeline<'a> {
         } else {
             active.count_hits(1);
         }
+    }
+
+    /// Whether no step deploys anything before.
+    fn is_first_deploy(&self, step: &Step) -> bool {
+        let deploys = self.scenario.steps.iter().filter(|step| matches!(step.action, Action::Deploy(_)));
+        deploys.min_by_key(|step| step.start_ns).is_some_and(|first| first.number == step.number)
     }
 
     /// The build that is deployed in an arm: its variant's, or the step's.

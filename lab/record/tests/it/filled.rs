@@ -59,6 +59,13 @@ fn header() -> Header {
                 allocator: "MALLOC_ARENA_MAX=2".into(),
                 declared: ["workers".to_owned()].into(),
             }),
+            builds: vec![Build {
+                seconds: 7.5,
+                crates: vec!["feed".into()],
+                bytes: 1,
+                programs: vec![BuiltProgram { name: "feed".into(), bytes: 1 }],
+                tests: vec!["feed".into()],
+            }],
         }],
         base: Some('A'),
         phases: vec![PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 1, measure: true }],

@@ -48,6 +48,12 @@ pub fn document(
         "title": scenario.title,
         "why": scenario.why,
         "seed": scenario.seed,
+        "change": scenario.change.as_ref().map(|change| json!({
+            "files": change.files().collect::<Vec<_>>(),
+            "builds": change.builds,
+            "path": change.probe.path,
+            "shows": change.probe.shows,
+        })),
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
         "phases": phases.collect::<Vec<_>>(),
         "further_rates": further.collect::<Vec<_>>(),

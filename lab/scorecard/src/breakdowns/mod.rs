@@ -1,11 +1,12 @@
 //! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
-//! the capacity that was searched for, the culprit of each fault, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
+//! the capacity that was searched for, the culprit of each fault, what it took to build a change, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
 //! line in [`BREAKDOWNS`].
 
 mod capacity;
 mod cpu_parts;
 mod culprit;
 mod delivered_delays;
+mod delivery;
 mod front;
 mod trace_sums;
 mod trace_time;
@@ -36,5 +37,6 @@ pub(crate) const BREAKDOWNS: &[&Breakdown] = &[
     &delivered_delays::DELIVERED_DELAYS,
     &culprit::CULPRIT,
     &waits::WAITS,
+    &delivery::DELIVERY,
     &front::FRONT,
 ];

@@ -42,6 +42,7 @@ mod telemetry_cpu;
 mod time_to_detect;
 mod time_to_finish;
 mod time_to_rollback;
+mod time_to_served;
 mod waits;
 mod wasted;
 mod worker_threads;
@@ -51,6 +52,7 @@ pub use errors::ERRORS;
 pub use latency::{P50, P99};
 pub use memory::MEMORY;
 pub(crate) use memory::highest as highest_memory;
+pub(crate) use time_to_served::TIME_TO_FULLY_SERVED;
 
 use crate::argument::Parameter;
 use crate::measure::Measure;
@@ -84,6 +86,8 @@ pub const CATALOGUE: &[&Measure] = &[
     &time_to_detect::TIME_TO_DETECT,
     &time_to_rollback::TIME_TO_ROLLBACK,
     &time_to_finish::TIME_TO_FINISH,
+    &time_to_served::TIME_TO_FIRST_SERVED,
+    &time_to_served::TIME_TO_FULLY_SERVED,
     &attempts::ATTEMPTS,
     &breaker_open::BREAKER_OPEN,
     &wasted::WASTED,

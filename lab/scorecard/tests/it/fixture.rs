@@ -53,6 +53,7 @@ pub fn header(rounds: u32) -> Header {
         config_keys: 10 * hosts.len() as u32,
         ready_ms: 30,
         resources: None,
+        builds: Vec::new(),
     };
     Header {
         schema_version: record::SCHEMA_VERSION,

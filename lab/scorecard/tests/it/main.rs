@@ -3,6 +3,7 @@
 mod arms;
 mod bystanders;
 mod capacities;
+mod delivery;
 mod fixture;
 mod inference;
 mod lateness;
