@@ -45,6 +45,7 @@ pub fn run_options(
         notes: untraced(&scenario),
         starts,
         labels: args.labels.clone(),
+        prediction: None,
         keep_data: args.keep_data,
         change: None,
         scenario,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use model::Run;
 use model::incidents::Incident;
-use record::{Arm, Audit, Check, Lint, Machine, Measured, Score, Verdict};
+use model::predicted::PredictedFigure;
+use record::{Arm, Audit, Check, Lint, Machine, Measured, Prediction, Provenance, Score, Verdict};
 use schemars::JsonSchema;
 use scorecard::{ladder, reason};
 use search::CapacitySearch;
@@ -29,6 +30,14 @@ pub struct Document<'a> {
     /// Version of the document: refuse any other.
     #[schemars(range(min = SCHEMA_VERSION, max = SCHEMA_VERSION))]
     pub schema_version: u32,
+    /// Whether the figures were measured or simulated.
+    pub source: Provenance,
+    /// What stands behind simulated figures; of a live run what was predicted of it, and absent where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<&'a Prediction>,
+    /// What was predicted of a live run and measured in it, the closest first; absent where nothing was predicted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub predicted: Vec<Predicted<'a>>,
     /// Names the run and its folder.
     pub run_id: &'a str,
     /// The scenario's name.
@@ -83,6 +92,39 @@ pub struct Document<'a> {
     pub lints: &'a [Lint],
 }
 
+/// A figure as predicted and as measured.
+#[derive(Serialize, JsonSchema)]
+pub struct Predicted<'a> {
+    /// Letter of its arm.
+    pub arm: char,
+    /// Its name, as in `band` of the prediction.
+    pub measure: &'a str,
+    /// Its unit.
+    pub unit: &'a str,
+    /// As predicted.
+    pub predicted: f64,
+    /// As measured.
+    pub measured: f64,
+    /// How far the prediction is off, as a share of what was measured.
+    pub error: f64,
+    /// Whether what was measured lies within the band.
+    pub is_within_band: bool,
+}
+
+impl<'a> From<&PredictedFigure<'a>> for Predicted<'a> {
+    fn from(figure: &PredictedFigure<'a>) -> Self {
+        Self {
+            arm: figure.predicted.arm,
+            measure: &figure.predicted.measure,
+            unit: &figure.predicted.unit,
+            predicted: figure.predicted.value,
+            measured: figure.measured,
+            error: figure.error(),
+            is_within_band: figure.is_within_band(),
+        }
+    }
+}
+
 /// Something that was wrong for a while.
 #[derive(Serialize, JsonSchema)]
 pub struct IncidentEntry {
@@ -128,6 +170,9 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
     let end = run.end.as_ref();
     Document {
         schema_version: SCHEMA_VERSION,
+        source: header.source,
+        prediction: header.prediction.as_ref(),
+        predicted: run.predicted_figures().iter().map(Predicted::from).collect(),
         run_id: &header.run_id,
         scenario: &header.scenario,
         title: &header.title,

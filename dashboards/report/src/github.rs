@@ -9,13 +9,18 @@ use record::Verdict;
 /// One command a line; nothing where all is well. `file` is the scenario's path in the repository.
 pub fn annotations(run: &Run, file: &str) -> String {
     let mut text = String::new();
+    if let Some(mark) = run.mark() {
+        let place = format!("file={},title=simulated", property(file));
+        write_annotation(&mut text, "warning", &place, "simulated", &mark);
+    }
     for check in run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass) {
         let (why, line) = run.reason_of(check);
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
         let arm = run.arm_name_of(check).map_or_else(String::new, |arm| format!(" [{arm}]"));
         let found = format!("{}{arm}: {}{why}", check.text, run.finding_of(check));
         let place = format!("file={},line={line}", property(file));
-        annotate(&mut text, run.verdict_of(check), &place, &found);
+        let simulated = if run.is_simulated() { "simulated, " } else { "" };
+        annotate(&mut text, run.verdict_of(check), &place, &format!("{simulated}{found}"));
     }
     let whole = |title: &str| format!("file={},title={}", property(file), property(title));
     match &run.end {

@@ -62,8 +62,12 @@ impl Suite {
         let properties = properties.map(|(name, text)| (name.to_owned(), text));
         // A note is no case: it would be one that passes.
         let notes = notes(run).map(|note| (format!("note {}", note.name), note.text.clone()));
-        let properties: Vec<_> = properties.into_iter().chain(notes).collect();
-        Self::with(&header.scenario, f64::from(run.length_s()), &properties, &cases(run))
+        let source = run.mark().map(|mark| ("source".to_owned(), mark));
+        let properties: Vec<_> = source.into_iter().chain(properties).chain(notes).collect();
+        // The name is what a collector shows: a case of a prediction must not pass for one of a run.
+        let simulated = if run.is_simulated() { " (simulated)" } else { "" };
+        let name = format!("{}{simulated}", header.scenario);
+        Self::with(&name, f64::from(run.length_s()), &properties, &cases(run))
     }
 
     /// A scenario that was not run, and why.

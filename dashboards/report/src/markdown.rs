@@ -48,17 +48,20 @@ fn document(run: &Run, is_full: bool) -> String {
     let why =
         reason::sentence(run).map_or_else(String::new, |sentence| format!("**{}**\n\n", cell(&sentence)));
     let first = format!(
-        "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n{why}",
+        "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n{}{why}",
         cell(&header.scenario).replace("--", "-"),
         cell(&header.scenario),
         run.verdict(),
-        cell(&header.title)
+        cell(&header.title),
+        mark_of(run, "")
     );
     let mut answer = Part::lines();
     for line in scorecard::answer::answer(run) {
         answer.rows.push(format!("- {}\n", cell(&line)));
     }
-    let mut parts = vec![answer, lints(&[run])];
+    let mut predicted = Part::lines();
+    predicted.rows.extend(run.prediction_lines().iter().map(|line| format!("- {}\n", cell(line))));
+    let mut parts = vec![answer, predicted, lints(&[run])];
     let open: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict != Verdict::Pass).collect();
     let held: Vec<&Check> = run.checks().into_iter().filter(|check| check.verdict == Verdict::Pass).collect();
     parts.push(checks(run, &open));
@@ -75,6 +78,14 @@ fn document(run: &Run, is_full: bool) -> String {
     parts.push(how_it_went(run).folded("how it went"));
     parts.push(mermaid::topology(run).folded("who calls whom"));
     fitted(&first, parts, &again(run), LONGEST)
+}
+
+/// What stands behind a simulated run; nothing of a live one.
+fn mark_of(run: &Run, name: &str) -> String {
+    let limits = run.prediction_limits().into_iter().map(|text| format!("- {name}{}\n", cell(&text)));
+    let mark = run.mark().map(|mark| format!("**{name}{}**\n\n", cell(&mark)));
+    let text: String = mark.into_iter().chain(limits).collect();
+    if text.is_empty() { text } else { text + "\n" }
 }
 
 fn lints(runs: &[&Run]) -> Part {

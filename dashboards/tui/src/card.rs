@@ -130,9 +130,21 @@ impl<W: Write> Card<'_, W> {
         Ok(())
     }
 
+    /// What stands behind a simulated run; nothing of a live one.
+    fn mark(&mut self) -> io::Result<()> {
+        let run = self.run;
+        for text in run.mark().into_iter().chain(run.prediction_limits()) {
+            self.wrapped("~ ", Tone::Doubt, &text)?;
+        }
+        Ok(())
+    }
+
     /// How the run ended, in a word.
     fn verdict_word(&self) -> (Tone, String) {
         match self.run.end.as_ref().map(|end| end.verdict) {
+            Some(Some(verdict)) if self.run.is_simulated() => {
+                (Tone::of(verdict), format!("PREDICTED {}", verdict.word().to_uppercase()))
+            }
             Some(Some(verdict)) => (Tone::of(verdict), verdict.word().to_uppercase()),
             Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
             None => (Tone::Doubt, "INVALID (the record has no end)".into()),
@@ -147,6 +159,7 @@ impl<W: Write> Card<'_, W> {
         let (scenario, run_id) = (printable(&header.scenario), printable(&header.run_id));
         writeln!(self.out, "{name}  {scenario}  seed {}  run {run_id}", header.seed)?;
         self.wrapped("", Tone::Plain, &header.title)?;
+        self.mark()?;
         let Some(end) = end else { return Ok(()) };
         if let Some(sentence) = reason::sentence(run) {
             self.wrapped("  ", Tone::Plain, &sentence)?;
@@ -180,6 +193,19 @@ impl<W: Write> Card<'_, W> {
             return Ok(());
         }
         writeln!(self.out)?;
+        for line in lines {
+            self.wrapped("  ", Tone::Plain, &line)?;
+        }
+        self.predicted()
+    }
+
+    /// What was predicted of a live run, beside what it measured.
+    fn predicted(&mut self) -> io::Result<()> {
+        let lines = self.run.prediction_lines();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.title("predicted and measured")?;
         for line in lines {
             self.wrapped("  ", Tone::Plain, &line)?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use model::events::kind_name;
 use model::format::printable;
 use model::source::{Progress, Source};
-use model::{Quantile, Run, SECOND};
+use model::{Quantile, Run, SECOND, SIMULATED};
 use record::{Event, Phase};
 
 use crate::text::{NO_DATA, about, clock, count, load_clock, ms, right};
@@ -155,6 +155,9 @@ impl<W: Write> Printer<W> {
         let first =
             format!("{}  seed {}  run {}  {}", header.scenario, header.seed, header.run_id, header.way);
         self.line(&first)?;
+        if let Some(mark) = run.mark() {
+            self.line(&mark)?;
+        }
         for arm in &header.arms {
             let processes = if arm.instances.len() == 1 { "process" } else { "processes" };
             self.line(&format!("{} is {}, {} {processes}", arm.letter, arm.name, arm.instances.len()))?;
@@ -207,11 +210,13 @@ impl<W: Write> Printer<W> {
         }
         self.rows += 1;
         let mut text = format!("{:>6} {:<9.9}", clock(second.into()), phase.name);
+        // A row that is found alone must not pass for measured.
+        let mark = if run.is_simulated() { format!(" | {SIMULATED}") } else { String::new() };
         for arm in &self.arms {
             text += " | ";
             text += &cells(run, *arm, self.round, second);
         }
-        self.line(text.trim_end())
+        self.line((text + &mark).trim_end())
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
         notes: Vec::new(),
         starts: scorecard::inference::StoredStarts::default(),
         labels: Vec::new(),
+        prediction: None,
         keep_data: false,
         change: None,
     }

@@ -24,6 +24,8 @@
 //! - [`totals`]: sums from the run's start, as a metrics export shows them.
 //! - [`retention`]: what is kept in memory, and for how long; `segments`: what has left full detail.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
+//! - [`simulated`]: the mark of a run of which nothing was measured. [`predicted`]: figures that were predicted of a live
+//!   one, beside the measured.
 //! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again. [`date`]: of a wall clock.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
@@ -47,6 +49,7 @@ pub mod latency;
 pub mod limit;
 pub mod moment;
 pub mod outcome;
+pub mod predicted;
 pub mod processes;
 mod ranges;
 pub mod retention;
@@ -57,6 +60,7 @@ mod seconds;
 mod segments;
 pub mod series;
 pub mod shell;
+pub mod simulated;
 pub mod so_far;
 pub mod source;
 pub mod startup;
@@ -72,6 +76,7 @@ pub use cpu_samples::INJECTED;
 pub use latency::Quantile;
 pub use run::{NoHeader, Run};
 pub use second::Second;
+pub use simulated::SIMULATED;
 pub use source::Source;
 pub use window::{TimeRange, Window};
 

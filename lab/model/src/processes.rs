@@ -3,6 +3,7 @@
 //! CPU is in cores everywhere: seconds of CPU per second. A displayed figure is taken over the last [`CPU_NS`],
 //! interpolated at both ends, and a restarted process counts from its start.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -174,6 +175,25 @@ impl Run {
             }
         }
         total
+    }
+
+    /// How much a cumulative figure of each process grew while an arm had its load, by instance: of its own processes, or of
+    /// the lab's, whose `owner` is `-`. Those that were not sampled then are left out.
+    pub fn grown_by_instance(
+        &self,
+        owner: char,
+        arm: char,
+        range: &TimeRange,
+        figure: impl Fn(&Proc) -> u64 + Copy,
+    ) -> BTreeMap<String, u64> {
+        let ranges = self.run_time(arm, range);
+        let mut grown = BTreeMap::new();
+        for ((_, instance), samples) in self.process_histories(owner) {
+            for growth in ranges.iter().filter_map(|range| growth(samples, range, figure)) {
+                *grown.entry(instance.clone()).or_default() += growth.amount as u64;
+            }
+        }
+        grown
     }
 
     /// The same of a figure that processes report of themselves; `None` where one that ran did not report: what it did is not

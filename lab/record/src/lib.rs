@@ -2,7 +2,7 @@
 //!
 //! - [`line`]: a line: header, phase, window, edge, event. `proc`: a second of a process. [`machine`]: what it ran on. [`resources`]: what an arm is
 //!   given. [`build`]: what a change in it took. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
-//!   check, cost, audit, end. [`score`]: a row of the scorecard.
+//!   check, cost, audit, end. [`score`]: a row of the scorecard. [`prediction`]: what stands behind a simulated record.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
 //!   [`file`]: packed or not; [`packing`]: done once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
@@ -24,6 +24,7 @@ pub mod machine;
 pub mod outcome;
 mod packed;
 pub mod packing;
+pub mod prediction;
 mod proc;
 pub mod reader;
 pub mod resources;
@@ -42,6 +43,7 @@ pub use kind::Kind;
 pub use line::*;
 pub use machine::*;
 pub use outcome::*;
+pub use prediction::*;
 pub use proc::Proc;
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;
@@ -49,12 +51,13 @@ pub use score::*;
 pub use trace::*;
 pub use writer::{Writer, is_being_written};
 
-/// Major version of the format, as it is written.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Major version of the format, as it is written. Version 3 brought simulated records: a program that does not know them would
+/// show one as measured, so it must refuse it.
+pub const SCHEMA_VERSION: u32 = 3;
 
-/// The oldest version that is read: the one before the one that is written. A field that is renamed keeps its old name
-/// as an alias for that long; readers refuse any other version.
-pub const OLDEST_VERSION: u32 = if SCHEMA_VERSION > 1 { SCHEMA_VERSION - 1 } else { SCHEMA_VERSION };
+/// The oldest version that is read. A field that is renamed keeps its old name as an alias for as long as a version that has
+/// it is read; readers refuse any other version. Version 3 renamed nothing, so that no version is given up for it.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// How the user's side of a request is called, beside the components.
 pub const CLIENT: &str = "client";

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::is_false;
 use crate::{
-    Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Proc, Resources, Score, Split,
-    Start, Trace, TraceSecond,
+    Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Prediction, Proc, Provenance,
+    Resources, Score, Split, Start, Trace, TraceSecond,
 };
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
@@ -187,6 +187,13 @@ pub struct Header {
     /// Major version of the format: refuse any other.
     #[schemars(range(min = crate::OLDEST_VERSION, max = crate::SCHEMA_VERSION))]
     pub schema_version: u32,
+    /// Whether the figures were measured or simulated.
+    #[serde(default, skip_serializing_if = "Provenance::is_live")]
+    pub source: Provenance,
+    /// What stands behind simulated figures; in a live record, what was predicted of it before its first arrival. Absent
+    /// without a prediction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// Names the run and its folder.
     pub run_id: String,
     /// The scenario's name.

@@ -23,6 +23,8 @@ pub(super) struct RunSummary {
     pub(super) scenario: String,
     /// The verdict's word, or why there is none.
     pub(super) verdict: &'static str,
+    /// Whether it is a prediction.
+    pub(super) is_simulated: bool,
     /// Microseconds since 1970.
     pub(super) started_us: i64,
     /// Of all files in its folder.
@@ -33,6 +35,7 @@ pub(super) struct RunSummary {
 impl RunSummary {
     pub(super) fn of(run: &RunFolder) -> Self {
         let header = run_files::header_of(&run.path).unwrap_or_default();
+        let is_simulated = !header.source.is_live();
         let Header { scenario, labels, .. } = header;
         let verdict = match run_files::progress(&run.path) {
             Progress::Live => "running",
@@ -40,7 +43,7 @@ impl RunSummary {
             Progress::Recorded => verdict_of(&run.path.join(RECORD_FILE)),
         };
         let (id, path, started_us) = (run.id.clone(), run.path.clone(), run.started_us);
-        Self { bytes: bytes_of(&path), id, path, scenario, verdict, started_us, labels }
+        Self { bytes: bytes_of(&path), id, path, scenario, verdict, is_simulated, started_us, labels }
     }
 
     /// Run, scenario, verdict, age, size and labels, for people.
@@ -49,7 +52,7 @@ impl RunSummary {
         [
             self.id.clone(),
             scenario,
-            self.verdict.to_owned(),
+            if self.is_simulated { format!("{} (simulated)", self.verdict) } else { self.verdict.to_owned() },
             age(self.age_s(now_us)),
             size(self.bytes),
             self.labels.join(", "),
@@ -63,6 +66,7 @@ impl RunSummary {
             "run_dir": std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()),
             "scenario": self.scenario,
             "verdict": self.verdict,
+            "source": if self.is_simulated { "simulated" } else { "live" },
             "started": timestamp(self.started_us),
             "age_s": self.age_s(now_us),
             "bytes": self.bytes,

@@ -5,7 +5,7 @@ use model::limit::value_and_limit;
 use record::Verdict;
 
 use super::parts::{Part, fitted};
-use super::{LONGEST, ROWS, again, cell, code, how_it_went, label, lints, mark, row_of};
+use super::{LONGEST, ROWS, again, cell, code, how_it_went, label, lints, mark, mark_of, row_of};
 use crate::compare::{self, CheckPair, Comparison, NAMES, Side};
 
 /// The document of two runs.
@@ -13,12 +13,14 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
     let [before, after] = comparison.runs;
     let name = &after.header.scenario;
     let first = format!(
-        "<!-- cleave:compare:{} -->\n### {}: {} before, {} after\n\n{}\n\n",
+        "<!-- cleave:compare:{} -->\n### {}: {} before, {} after\n\n{}\n\n{}{}",
         cell(name).replace("--", "-"),
         cell(name),
         before.verdict(),
         after.verdict(),
-        cell(&after.header.title)
+        cell(&after.header.title),
+        mark_of(before, "before: "),
+        mark_of(after, "after: ")
     );
     let mut warnings = Part::lines();
     warnings

@@ -33,11 +33,17 @@ impl Page<'_> {
             escaped(&header.scenario),
             escaped(&header.title)
         ));
+        self.mark(run, "");
         self.doubts(run, "");
         let answer = scorecard::answer::answer(run);
         if !answer.is_empty() {
             let items: String = answer.iter().map(|line| item(line)).collect();
             self.write(format_args!("<ul class=\"answer\">{items}</ul>"));
+        }
+        let predicted = run.prediction_lines();
+        if !predicted.is_empty() {
+            let items: String = predicted.iter().map(|line| item(line)).collect();
+            self.write(format_args!("<h2>Predicted and measured</h2><ul class=\"answer\">{items}</ul>"));
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
         let peak = run.end.as_ref();
@@ -68,6 +74,7 @@ impl Page<'_> {
             escaped(&after.header.title)
         ));
         for (run, name) in comparison.runs.into_iter().zip(NAMES) {
+            self.mark(run, &format!("{name}: "));
             self.doubts(run, &format!("{name}: "));
         }
         for warning in &comparison.warnings {
@@ -109,6 +116,13 @@ impl Page<'_> {
             );
         }
         self.end_table();
+    }
+
+    /// What stands behind a simulated run; nothing of a live one.
+    fn mark(&mut self, run: &Run, name: &str) {
+        for text in run.mark().into_iter().chain(run.prediction_limits()) {
+            self.write(format_args!("<p class=\"inconclusive\">~ {name}{}</p>", escaped(&text)));
+        }
     }
 
     /// Reasons not to believe a run, and notes.

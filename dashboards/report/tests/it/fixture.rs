@@ -52,6 +52,8 @@ fn header() -> Header {
     };
     Header {
         schema_version: record::SCHEMA_VERSION,
+        source: record::Provenance::Live,
+        prediction: None,
         run_id: "20260101-000000-test".into(),
         scenario: "slow-follower".into(),
         title: "a slow follower | and a bar".into(),

@@ -22,6 +22,7 @@ impl<W: Write> Card<'_, W> {
     pub(super) fn folded(&mut self) -> io::Result<()> {
         let (tone, lead, text) = self.first_line();
         self.wrapped(&lead, tone, &text)?;
+        self.mark()?;
         let is_invalid = self.run.end.as_ref().is_some_and(|end| end.verdict == Some(Verdict::Invalid));
         let sentence = reason::sentence(self.run).unwrap_or_default();
         // The figures of an invalid run are no answer: why comes first.
@@ -29,6 +30,7 @@ impl<W: Write> Card<'_, W> {
             self.wrapped(&format!("{} ", Verdict::Invalid.sign()), Tone::Doubt, &sentence)?;
         }
         self.short_answer()?;
+        self.predicted()?;
         self.open_claims(&sentence, is_invalid)?;
         if self.run.is_sweep() {
             return sweep::print(self.out, self.run, self.width);

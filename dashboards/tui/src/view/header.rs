@@ -72,6 +72,25 @@ pub(super) fn reason_of(state: &State) -> Option<String> {
 /// Rows of the screen for each row of the reason, which the score tab has whole.
 const ROWS_PER_REASON: u16 = 12;
 
+/// Rows of a mark at most: on a narrow screen its end is cut, and the score tab has it whole.
+const MARK_ROWS: u16 = 2;
+
+/// Draws what stands behind a simulated run at the top of an area; returns how many rows it took.
+pub(super) fn mark(state: &State, area: Rect, buffer: &mut Buffer) -> u16 {
+    let Some(mark) = state.run.mark() else { return 0 };
+    let cells = usize::from(area.width).saturating_sub(2);
+    let rows = wrap(&mark, cells);
+    // A low screen has one row for it, the lowest none: the first row of the screen has the word.
+    let room = if area.height >= 2 * ROWS_PER_REASON { MARK_ROWS } else { u16::from(area.height >= 8) };
+    let most = usize::from(room).min(rows.len());
+    for (index, y) in (0..most).zip(area.top()..area.bottom()) {
+        let text = if index + 1 == most { rows[index..].join(" ") } else { rows[index].clone() };
+        let text = cut(&text, cells, state.theme.ascii);
+        super::put(buffer, area.x + 1, y, &text, state.theme.style(Role::Warn));
+    }
+    u16::try_from(most).unwrap_or(0)
+}
+
 /// Draws the reason at the top of an area; returns how many rows it took.
 pub(super) fn reason(state: &State, area: Rect, buffer: &mut Buffer) -> u16 {
     let Some(sentence) = reason_of(state) else { return 0 };
@@ -151,6 +170,7 @@ fn status(state: &State, width: u16) -> (String, Role) {
     let theme = &state.theme;
     // Doubtful figures are marked at every width.
     let doubt = if state.run.lag_at(state.at()).is_behind { "! " } else { "" };
+    let simulated = if state.run.is_simulated() { "SIMULATED " } else { "" };
     let pace = state.pace.map_or_else(String::new, |pace| format!(" {pace}{}", theme.either("×", "x")));
     let (text, role) = match (state.cursor, &state.run.end) {
         (Some(at), _) => {
@@ -171,7 +191,12 @@ fn status(state: &State, width: u16) -> (String, Role) {
         }
         (None, None) => (format!("{} LIVE", theme.either("●", "*")), Role::Good),
     };
-    (format!("{doubt}{text}"), if doubt.is_empty() { role } else { Role::Error })
+    let role = match (doubt, simulated) {
+        ("", "") => role,
+        ("", _) => Role::Warn,
+        _ => Role::Error,
+    };
+    (format!("{simulated}{doubt}{text}"), role)
 }
 
 /// A bar of eighths.
@@ -195,7 +220,8 @@ pub(super) fn one_line(state: &State, area: Rect, buffer: &mut Buffer) {
     let p99 = |arm: char| ms(newest(arm).and_then(|(_, second)| second.p99.ms));
     let (at, _) = state.run.progress_at(state.at()).unwrap_or((0, 0));
     let others = if other == first { String::new() } else { format!(" {other} {}", p99(other)) };
-    let figures = format!("p99 {first} {}{others} ms", p99(first));
+    let simulated = if state.run.is_simulated() { "SIM " } else { "" };
+    let figures = format!("{simulated}p99 {first} {}{others} ms", p99(first));
     let clock = clock(at / SECOND);
     let text = format!("{figures} {clock}");
     let text = if width(&text) <= usize::from(area.width) { text } else { figures };

@@ -78,6 +78,8 @@ fn draw(state: &State, area: Rect, page: &mut Page) {
         let sparklines = state.tab == Tab::Live && area.height < PANELS;
         let hints = u16::from(!sparklines || !state.status.is_empty());
         let below = Rect { y: area.y + 2, height: area.height - 2 - hints, ..area };
+        let mark = header::mark(state, below, page);
+        let below = Rect { y: below.y + mark, height: below.height - mark, ..below };
         let reason = header::reason(state, below, page);
         body(state, Rect { y: below.y + reason, height: below.height - reason, ..below }, page);
         if hints > 0 {

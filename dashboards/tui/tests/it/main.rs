@@ -7,6 +7,7 @@ mod mouse;
 mod reasons;
 mod screens;
 mod shots;
+mod simulated;
 mod sizes;
 mod still;
 mod terminal;

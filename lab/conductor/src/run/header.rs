@@ -37,6 +37,8 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         scenario.arms.iter().filter(|arm| is_copied_monolith(arm)).map(|arm| arm.name.clone()).collect();
     Header {
         schema_version: record::SCHEMA_VERSION,
+        source: record::Provenance::Live,
+        prediction: options.prediction.clone(),
         run_id: plan.id.to_owned(),
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),

@@ -46,6 +46,8 @@ pub struct RunOptions {
     pub starts: StoredStarts,
     /// What its user calls it, to find it by.
     pub labels: Vec<String>,
+    /// What was predicted of it.
+    pub prediction: Option<record::Prediction>,
     /// Whether databases stay after the audit, whatever the verdict.
     pub keep_data: bool,
     /// The change that the scenario deploys, built.

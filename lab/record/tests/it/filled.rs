@@ -12,9 +12,49 @@ fn by_arm<V>(value: V) -> BTreeMap<char, V> {
     BTreeMap::from([('A', value)])
 }
 
+fn prediction() -> Prediction {
+    Prediction {
+        run_id: "p".into(),
+        digest: "0".into(),
+        calibration: CalibrationIdentity {
+            digest: "0".into(),
+            wall_us: 1,
+            sources: vec!["hop-tax r".into()],
+            version: "0".into(),
+            kernel: "6".into(),
+            cpu: "c".into(),
+            cores: 2,
+            profile: "release".into(),
+            error_p50: Some(0.5),
+            error_p99: Some(0.5),
+            error_cpu: Some(0.5),
+        },
+        hosts: "one".into(),
+        cores: 2,
+        replications: 10,
+        validity: Validity::Extrapolated,
+        because: vec!["b".into()],
+        not_simulated: vec!["n".into()],
+        band: vec![Sensitivity {
+            arm: 'A',
+            measure: "latency_p99".into(),
+            unit: "s".into(),
+            value: 1.5,
+            low: 0.5,
+            high: 2.5,
+            parameter: "wake".into(),
+            interval: Some(Interval::new(0.5, 2.5)),
+        }],
+        saturation: by_arm(1.5),
+        diverged: Some("d".into()),
+    }
+}
+
 fn header() -> Header {
     Header {
         schema_version: SCHEMA_VERSION,
+        source: Provenance::Simulated,
+        prediction: Some(prediction()),
         run_id: "r".into(),
         scenario: "s".into(),
         title: "t".into(),

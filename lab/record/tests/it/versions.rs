@@ -37,8 +37,12 @@ fn a_record_of_each_version_that_is_read_is_kept_and_read_whole() {
         let Entry::Header(header) = &lines[0].entry else { panic!("it begins with its header") };
         assert_eq!(header.schema_version, version);
         let kinds: BTreeSet<&str> = lines.iter().map(|line| line.entry.kind()).collect();
-        // Version 2 brought `trace_second` and `start`.
-        let expected = if version == 1 { 14 } else { 16 };
+        // Version 2 brought `trace_second` and `start`, and later `delay`.
+        let expected = match version {
+            1 => 14,
+            2 => 16,
+            _ => 17,
+        };
         assert_eq!(kinds.len(), expected, "a line of each kind: {kinds:?}");
     }
 }

@@ -222,6 +222,24 @@ pub const CATALOGUE: &[Described] = &[
         "read the log of its processes in the folder of the run",
     ),
     inconclusive(
+        "not_simulated",
+        "the scenario has something that the simulator does not, so that its prediction is of less than the scenario",
+        "nothing left out",
+        "calibrate with the journeys of this load: cleave calibrate and the scenario's name; steps without a counterpart take a live run",
+    ),
+    inconclusive(
+        "assumed",
+        "something that a prediction rests on was never measured: another machine or build, a network, other data",
+        "",
+        "calibrate on this machine, with this program and the data of the scenario",
+    ),
+    inconclusive(
+        "diverged",
+        "more requests were under way than can be simulated: figures from then on are void",
+        "",
+        "lower the rate, or declare slots and a queue",
+    ),
+    inconclusive(
         "nothing_judged",
         "the scenario expects nothing",
         "",
@@ -359,6 +377,12 @@ pub const CATALOGUE: &[Described] = &[
         "services beat a monolith of one copy, and the one with copies was not run",
         "",
         "run the arm with copies as well: cleave explain prints its name",
+    ),
+    note(
+        "simulated",
+        "nothing ran: every figure was computed by the simulator from a calibration",
+        "",
+        "run it: cleave run, and compare",
     ),
     note(
         "drift",

@@ -25,7 +25,7 @@
 //! `generator`: what the load generator did. `claims`: which claims of the scenario cannot be concluded from this run (`claim`:
 //! what one is about), by rules of its own and those of `copies`, `delays` (whether they were as long as asked), `lateness` (how
 //! much of a latency is the generator's), `machine` (who else used it), `periodic` (what came by itself), `populations` (whose latencies they are) and `resources` (what arms were given). `traces`: what is known
-//! of requests.
+//! of requests. `predictions`: what keeps a simulated run from deciding anything.
 
 mod arms;
 mod catalogue;
@@ -39,6 +39,7 @@ mod lateness;
 mod machine;
 mod periodic;
 mod populations;
+mod predictions;
 mod resources;
 mod traces;
 
@@ -105,6 +106,7 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     populations::notes(run, circumstances, &mut found);
     traces::note(run, &mut found);
     copies::note(run, &mut found);
+    predictions::lints(run, &mut found);
     found.0
 }
 

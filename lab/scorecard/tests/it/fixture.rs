@@ -57,6 +57,8 @@ pub fn header(rounds: u32) -> Header {
     };
     Header {
         schema_version: record::SCHEMA_VERSION,
+        source: record::Provenance::Live,
+        prediction: None,
         run_id: "test".into(),
         scenario: "test".into(),
         title: String::new(),

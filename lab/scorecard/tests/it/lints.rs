@@ -355,6 +355,23 @@ fn records(name: &str) -> (Recorded, Recorded) {
             let of = |checkpoints: [u64; 2]| plain(with_checkpoints(claiming(NOT_TWICE), checkpoints));
             (of([2, 0]), of([1, 1]))
         }
+        "simulated" | "not_simulated" | "assumed" | "diverged" => {
+            let predicted = |validity, what: &[&str], diverged: Option<&str>| {
+                plain(with_header(quiet(), |header| {
+                    header.source = record::Provenance::Simulated;
+                    header.prediction = Some(record::Prediction {
+                        validity,
+                        because: vec!["another CPU".into()],
+                        not_simulated: what.iter().map(|what| (*what).to_owned()).collect(),
+                        diverged: diverged.map(str::to_owned),
+                        ..record::Prediction::default()
+                    });
+                }))
+            };
+            let caught = predicted(record::Validity::Assumed, &["step 1"], Some("in second 3"));
+            let without = predicted(record::Validity::Interpolated, &[], None);
+            (caught, if name == "simulated" { clean() } else { without })
+        }
         // 500 MiB are left.
         "page_cache" => (plain(with_databases(quiet(), 20 << 20)), plain(with_databases(quiet(), 900 << 20))),
         other => panic!("`{other}` has no record that it catches"),

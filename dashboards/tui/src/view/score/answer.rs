@@ -12,7 +12,10 @@ use crate::text::{cut, width, wrap};
 /// Its lines; of a run that decides nothing the first is why.
 pub(in crate::view) fn lines(state: &State) -> Vec<String> {
     let answer = scorecard::answer::answer_until(&state.run, state.at());
-    header::reason_of(state).into_iter().chain(answer).collect()
+    // What was predicted is known from the start; beside it stands what was measured once the run is over.
+    let is_over = state.cursor.is_none() && state.run.end.is_some();
+    let predicted = if is_over { state.run.prediction_lines() } else { Vec::new() };
+    header::reason_of(state).into_iter().chain(answer).chain(predicted).collect()
 }
 
 /// Cells before a line: the sign of the chosen row, as tables have it.

@@ -1,0 +1,162 @@
+//! A prediction that was frozen before a live run, beside what the run measured.
+
+use record::Sensitivity;
+
+use crate::format;
+use crate::run::Run;
+use crate::window::Window;
+
+/// Characters of a digest that a line has room for; the record has all of them.
+const SHORT_DIGEST: usize = 12;
+
+/// A figure as predicted and as measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PredictedFigure<'a> {
+    /// What was predicted.
+    pub predicted: &'a Sensitivity,
+    /// What was measured, in its unit.
+    pub measured: f64,
+}
+
+impl PredictedFigure<'_> {
+    /// How far the prediction is off, as a share of what was measured: above 0 where it is more.
+    pub fn error(&self) -> f64 {
+        if self.measured > 0.0 { self.predicted.value / self.measured - 1.0 } else { 0.0 }
+    }
+
+    /// Whether what was measured lies within the band of the prediction.
+    pub fn is_within_band(&self) -> bool {
+        (self.predicted.low..=self.predicted.high).contains(&self.measured)
+    }
+}
+
+impl Run {
+    /// The figures that were predicted of a live run and measured in it, the closest first. None of a run without a
+    /// prediction, and of one that is simulated itself.
+    pub fn predicted_figures(&self) -> Vec<PredictedFigure<'_>> {
+        let Some(prediction) = self.header.prediction.as_ref().filter(|_| !self.is_simulated()) else {
+            return Vec::new();
+        };
+        let of = |predicted| Some(PredictedFigure { predicted, measured: self.measured_as(predicted)? });
+        let mut figures: Vec<PredictedFigure<'_>> = prediction.band.iter().filter_map(of).collect();
+        figures.sort_by(|a, b| a.error().abs().total_cmp(&b.error().abs()));
+        figures
+    }
+
+    /// The measured figure of the name of a predicted one.
+    fn measured_as(&self, predicted: &Sensitivity) -> Option<f64> {
+        let quantile = |q| Some(self.latencies(predicted.arm, &Window::Whole).quantile(q)? as f64 / 1e6);
+        match predicted.measure.as_str() {
+            "latency_p50" => quantile(0.5),
+            "latency_p99" => quantile(0.99),
+            "cpu_per_journey" => {
+                let range = self.whole(&Window::Whole);
+                let sent = self.sum(predicted.arm, &range, "all", |window| window.sent);
+                let cpu_ns = self.cpu_ns(predicted.arm, &range).filter(|_| sent > 0)?;
+                Some(cpu_ns as f64 / 1e9 / sent as f64)
+            }
+            _ => None,
+        }
+    }
+
+    /// The prediction of a live run in lines: which it is, and every figure beside the measured one. Empty where there is
+    /// none.
+    pub fn prediction_lines(&self) -> Vec<String> {
+        let Some(prediction) = self.header.prediction.as_ref().filter(|_| !self.is_simulated()) else {
+            return Vec::new();
+        };
+        let digest: String = prediction.digest.chars().take(SHORT_DIGEST).collect();
+        let first = format!(
+            "predicted before the first arrival: simulated run {} (SHA-256 {digest}), calibrated from {}; validity: {}",
+            prediction.run_id,
+            prediction.calibration.sources.join(" and "),
+            prediction.validity.word()
+        );
+        let line = |figure: &PredictedFigure<'_>| {
+            let Sensitivity { arm, measure, unit, value, low, high, .. } = figure.predicted;
+            let shown = |value: f64| format::value(Some(value), unit);
+            format!(
+                "{arm} {} {measure}: predicted {} [{}, {}], measured {}, {:+.0} %{}",
+                self.arm_name(*arm),
+                shown(*value),
+                shown(*low),
+                shown(*high),
+                shown(figure.measured),
+                figure.error() * 100.0,
+                if figure.is_within_band() { "" } else { ", outside of its band" }
+            )
+        };
+        std::iter::once(first).chain(self.predicted_figures().iter().map(line)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Arm, Entry, Header, Latencies, Line, PhasePlan, Prediction, Provenance};
+
+    use super::*;
+    use crate::SECOND;
+
+    /// A run of 10 s in which every journey took 2 ms, of which 1 ms at p50 and 2.1 ms at p99 were predicted.
+    fn run(source: Provenance) -> Run {
+        let figure = |measure: &str, value: f64| Sensitivity {
+            arm: 'A',
+            measure: measure.into(),
+            unit: "s".into(),
+            value,
+            low: value * 0.9,
+            high: value * 1.1,
+            parameter: String::new(),
+            interval: None,
+        };
+        let prediction = Prediction {
+            run_id: "p1".into(),
+            digest: "0123456789abcdef".into(),
+            band: vec![figure("latency_p50", 0.001), figure("latency_p99", 0.0021), figure("unknown", 1.0)],
+            ..Prediction::default()
+        };
+        let steady = PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 10 * SECOND, measure: true };
+        let arms = vec![Arm { letter: 'A', name: "mono".into(), ..Arm::default() }];
+        let header =
+            Header { source, prediction: Some(prediction), arms, phases: vec![steady], ..Header::default() };
+        let mut run = Run::new(header);
+        let intended: Latencies = [2_000; 100].into_iter().collect();
+        let window = record::Window {
+            arm: 'A',
+            round: 1,
+            second: 3,
+            intended,
+            closed: true,
+            ..record::Window::default()
+        };
+        run.add(&Line { t: 5 * SECOND, entry: Entry::from(window) });
+        run
+    }
+
+    #[test]
+    fn measured_and_predicted_figures_come_together_the_closest_first() {
+        let run = run(Provenance::Live);
+        let figures = run.predicted_figures();
+        let seen: Vec<(&str, i64, bool)> = figures
+            .iter()
+            .map(|figure| {
+                (
+                    figure.predicted.measure.as_str(),
+                    (figure.error() * 100.0).round() as i64,
+                    figure.is_within_band(),
+                )
+            })
+            .collect();
+        assert_eq!(seen, [("latency_p99", 5, true), ("latency_p50", -50, false)]);
+        let lines = run.prediction_lines();
+        assert!(lines[0].contains("p1 (SHA-256 0123456789ab)"), "{lines:?}");
+        assert!(lines[2].ends_with("-50 %, outside of its band"), "{lines:?}");
+        assert_eq!(run.mark(), None, "it was measured");
+    }
+
+    #[test]
+    fn a_simulated_run_has_no_measured_figures() {
+        let run = run(Provenance::Simulated);
+        assert!(run.predicted_figures().is_empty() && run.prediction_lines().is_empty());
+    }
+}

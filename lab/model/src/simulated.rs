@@ -1,0 +1,124 @@
+//! The mark of a simulated run: no view of it goes without.
+
+use record::{CalibrationIdentity, Prediction};
+
+use crate::date::CivilTime;
+use crate::run::Run;
+
+/// The word that marks what was simulated, where there is no room for more.
+pub const SIMULATED: &str = "SIMULATED";
+
+/// Figures whose band the mark names.
+const NAMED: [(&str, &str); 3] =
+    [("latency_p50", "p50"), ("latency_p99", "p99"), ("cpu_per_journey", "CPU per journey")];
+
+impl Run {
+    /// Whether its figures were simulated.
+    pub fn is_simulated(&self) -> bool {
+        !self.header.source.is_live()
+    }
+
+    /// What a view of a simulated run shows beside its figures: that nothing was measured, from what it was calibrated, how
+    /// far that carries, and how far the figures move. `None` of a live run.
+    pub fn mark(&self) -> Option<String> {
+        if !self.is_simulated() {
+            return None;
+        }
+        let Some(prediction) = &self.header.prediction else {
+            return Some(format!("{SIMULATED}, not measured; what stands behind it is not known"));
+        };
+        Some(format!(
+            "{SIMULATED}, not measured; calibrated from {}; validity: {}; band: {}",
+            calibrated(&prediction.calibration),
+            prediction.validity.word(),
+            band(prediction)
+        ))
+    }
+
+    /// What limits a simulated run, a sentence each: why its validity is no better, what was not simulated, which rate no arm
+    /// goes beyond, where it diverged. Empty of a live run.
+    pub fn prediction_limits(&self) -> Vec<String> {
+        let Some(prediction) = self.header.prediction.as_ref().filter(|_| self.is_simulated()) else {
+            return Vec::new();
+        };
+        let because = prediction.because.iter().map(|why| format!("{}: {why}", prediction.validity.word()));
+        let missing = prediction.not_simulated.iter().map(|what| format!("not simulated: {what}"));
+        let diverged = prediction.diverged.iter().map(|what| format!("diverged: {what}"));
+        let most = |(arm, rate): (&char, &f64)| format!("{arm} {rate:.0}/s");
+        let rates: Vec<String> = prediction.saturation.iter().map(most).collect();
+        let saturation = (!rates.is_empty())
+            .then(|| format!("utilisation law: every core is busy at {}, arms alone", rates.join(", ")));
+        because.chain(missing).chain(saturation).chain(diverged).collect()
+    }
+}
+
+/// `hop-tax 20261126-101500-a7f3 (2026-11-26 10:15, Cleave 0.1.0+3f2a, Linux 6.18, 2 x CPU)`.
+fn calibrated(of: &CalibrationIdentity) -> String {
+    format!(
+        "{} ({}, Cleave {}, Linux {}, {} x {})",
+        of.sources.join(" and "),
+        CivilTime::of_wall_us(of.wall_us).to_the_minute(),
+        of.version,
+        of.kernel,
+        of.cores,
+        of.cpu
+    )
+}
+
+/// `p50 ±4 %, p99 ±12 %, each parameter a fifth less or more, one at a time`.
+fn band(prediction: &Prediction) -> String {
+    let of = |(measure, name): (&str, &str)| {
+        prediction.widest(measure).map(|share| format!("{name} ±{:.0} %", share * 100.0))
+    };
+    let known: Vec<String> = NAMED.into_iter().filter_map(of).collect();
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    format!("{}, each parameter a fifth less or more, one at a time", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Header, Provenance, Sensitivity, Validity};
+
+    use super::*;
+
+    #[test]
+    fn a_simulated_run_is_marked_with_what_stands_behind_it_and_a_live_one_is_not() {
+        let sensitivity = Sensitivity {
+            arm: 'A',
+            measure: "latency_p99".into(),
+            unit: "s".into(),
+            value: 0.010,
+            low: 0.0095,
+            high: 0.012,
+            parameter: "wake".into(),
+            interval: None,
+        };
+        let prediction = Prediction {
+            calibration: CalibrationIdentity {
+                sources: vec!["hop-tax r1".into()],
+                kernel: "6.18".into(),
+                ..CalibrationIdentity::default()
+            },
+            validity: Validity::Extrapolated,
+            because: vec!["another load".into()],
+            not_simulated: vec!["step 2 (`leak`)".into()],
+            band: vec![sensitivity],
+            ..Prediction::default()
+        };
+        let header = Header {
+            source: Provenance::Simulated,
+            prediction: Some(prediction.clone()),
+            ..Header::default()
+        };
+        let run = Run::new(header);
+        let mark = run.mark().expect("simulated");
+        for part in [SIMULATED, "hop-tax r1", "Linux 6.18", "validity: extrapolated", "p99 ±20 %"] {
+            assert!(mark.contains(part), "{part}: {mark}");
+        }
+        assert_eq!(run.prediction_limits(), ["extrapolated: another load", "not simulated: step 2 (`leak`)"]);
+        let live = Run::new(Header { prediction: Some(prediction), ..Header::default() });
+        assert_eq!((live.mark(), live.prediction_limits()), (None, Vec::new()));
+    }
+}
