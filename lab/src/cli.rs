@@ -1,10 +1,11 @@
 //! The command line.
 //!
 //! - [`Cleave`]: the subcommands, and here the arguments of `run`, `report`, `noise` and what shows a run.
-//! - [`change`]: what a run builds. [`runs`], [`init`], [`record`], [`structure`], [`suite`]: arguments of the others. [`report_output`]: a document, and where it goes.
+//! - [`change`]: what a run builds. [`runs`], [`init`], [`record`], [`structure`], [`suite`], [`predict`]: arguments of the others. [`report_output`]: a document, and where it goes.
 
 pub mod change;
 pub mod init;
+pub mod predict;
 pub mod record;
 pub mod report_output;
 pub mod runs;
@@ -71,9 +72,19 @@ pub enum Command {
     Init(init::Init),
     /// Run a scenario and print its scorecard.
     #[command(
-        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json\n  cleave run crash-one --report html,junit=crash-one.xml --open\n  cleave run --all --only crash-one,hop-tax --report junit=all.xml"
+        after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json\n  cleave run crash-one --report html,junit=crash-one.xml --open\n  cleave run hop-tax --predict\n  cleave run --all --only crash-one,hop-tax --report junit=all.xml"
     )]
     Run(Run),
+    /// Learn what operations, messages and commits take on this machine, for `predict`.
+    #[command(
+        after_help = "Examples:\n  cleave calibrate hop-tax\n  cleave calibrate last\n  cleave calibrate a7f3 b801 --output here.json"
+    )]
+    Calibrate(predict::Calibrate),
+    /// Simulate a scenario from a calibration, and print its scorecard, marked as simulated.
+    #[command(
+        after_help = "Examples:\n  cleave predict first-look\n  cleave predict first-look --hosts per-component\n  cleave predict hop-tax --calibration here.json --replications 20 --output json"
+    )]
+    Predict(predict::Predict),
     /// Start a seeded suite, print its URLs and tokens, and keep it running until Ctrl-C.
     #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
     Up(Up),
@@ -205,6 +216,10 @@ pub struct Run {
     /// scenario].
     #[arg(long, value_parser = NetworkOptions::parse_rtt)]
     pub rtt: Option<HumanDuration>,
+    /// Predict the run first, from calibration.json in the folder of the runs, and show each predicted figure beside the
+    /// measured one.
+    #[arg(long, conflicts_with = "all")]
+    pub predict: bool,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -388,6 +403,8 @@ pub enum Described {
     Comparison,
     /// The document that `structure --output json` prints.
     Structure,
+    /// The calibration that `calibrate` writes.
+    Calibration,
 }
 
 /// Formats of a report.

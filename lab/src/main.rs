@@ -8,6 +8,8 @@
 //! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
 //! - [`change`](mod@change): the change that a scenario deploys, built before its run.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
+//! - [`calibrate_command`]: what the simulator learns from a run. [`predict_command`]: a run that is simulated;
+//!   [`prediction`]: what it comes to.
 //! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
 //! - [`run_files`]: runs on disk, found by name and folded from their records. [`runs_command`]: listed and removed.
 //! - [`result_document`]: the run as one JSON document.
@@ -18,6 +20,7 @@
 //! - [`doctor_command`]: what this machine supports. [`shell_command`]: completions and manual pages.
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
+mod calibrate_command;
 mod capacity_probe;
 mod change;
 mod cli;
@@ -29,6 +32,8 @@ mod machine_noise;
 mod node_command;
 mod noise_command;
 mod output;
+mod predict_command;
+mod prediction;
 mod record_command;
 mod recorded_source;
 mod replay_command;
@@ -117,6 +122,8 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
             Some(scenario) => run_command::run(scenario, &args, began),
             None => run_all_command::run_all(&args),
         },
+        Command::Calibrate(args) => calibrate_command::calibrate(&args, began),
+        Command::Predict(args) => predict_command::predict(&args, began),
         Command::Up(args) => up_command::up(&args),
         Command::Noise(args) => noise_command::noise(&args),
         Command::Schema(args) => {
@@ -126,6 +133,7 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
                 Described::Document => report::document::schema::document(),
                 Described::Comparison => report::document::schema::comparison(),
                 Described::Structure => delivery::schema::structure(),
+                Described::Calibration => simulator::calibrate::document::schema(),
             };
             output::print_line(format_args!("{schema:#}"));
             ExitCode::SUCCESS

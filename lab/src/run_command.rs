@@ -15,7 +15,8 @@ use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
 use crate::{
-    capacity_probe, change, execution, output, report_command, result_document, scenario_files, signals,
+    capacity_probe, change, execution, output, prediction, report_command, result_document, scenario_files,
+    signals,
 };
 
 /// Columns of the scorecard when the width of the terminal is unknown.
@@ -43,6 +44,12 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
         options.change = Some(change.built.clone());
         options.notes.extend(change.notes.iter().cloned());
     }
+    if args.predict {
+        match prediction::frozen(&options) {
+            Ok(prediction) => options.prediction = Some(prediction),
+            Err(code) => return code,
+        }
+    }
     // Before any thread starts: a multi-threaded process cannot enter another network namespace.
     if options.scenario.loses_packets()
         && let Err(error) = conductor::process::netns::enter()
@@ -68,6 +75,11 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
         }
         Err(error) => return output::error(&error),
     };
+    present(args, &outcome)
+}
+
+/// Prints what came of a run, and writes the documents that are asked for.
+pub fn present(args: &cli::Run, outcome: &RunOutcome) -> ExitCode {
     let run = match run_files::fold(&outcome.folder) {
         Ok(run) => run,
         Err(error) => return output::error(&error),
@@ -79,7 +91,7 @@ fn finish(args: &cli::Run, result: Result<RunOutcome, RunError>) -> ExitCode {
             scorecard(&run, &record::file::find(&record).unwrap_or(record), args)
         }
     };
-    if outcome.verdict == Some(Verdict::Fail) && !args.keep_data {
+    if outcome.verdict == Some(Verdict::Fail) && !args.keep_data && !run.is_simulated() {
         let id = outcome.folder.file_name().unwrap_or_default().display();
         output::progress(format_args!(
             "databases are kept for diagnosis; cleave runs rm {id} removes the run with them"

@@ -5,10 +5,14 @@
 //! - [`dist`]: how long something takes.
 //! - [`model`]: hosts, processes, components, databases, network, policies, faults. Start here.
 //! - [`run`]: replications, and what they say together.
+//! - [`calibrate`]: from records of live runs to what operations, messages and commits take on a machine.
+//! - [`predict`]: from a calibration and a scenario to a record like that of a live run, marked as simulated.
 //! - [`analytic`]: closed forms of queueing theory, which the tests hold the model to.
 
 pub mod analytic;
+pub mod calibrate;
 pub mod dist;
 pub mod engine;
 pub mod model;
+pub mod predict;
 pub mod run;

@@ -22,6 +22,7 @@ mod prometheus;
 mod routes;
 mod runs;
 mod shutdown;
+mod simulated;
 mod stall;
 mod structure;
 mod torture;

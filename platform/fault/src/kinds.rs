@@ -215,6 +215,15 @@ macro_rules! kinds {
                 match self { $(Self::$variant(kind) => kind.apply(hit, fault),)+ }
             }
 
+            /// What it does to a call, alone and at full strength; where that differs from call to call, what it does to the
+            /// call of this number. For models of a run: a process asks [`crate::LeaseTable`].
+            pub fn effect_on_call(&self, number: u64) -> CallFault {
+                let mut fault = CallFault::default();
+                let dice = Dice::new(0, self.name(), number);
+                self.apply(Hit { dice, strength: 1.0, previous_draw: 0.0 }, &mut fault);
+                fault
+            }
+
             /// The active faults of a process that it alone causes.
             pub fn effect_on(&self, target: Target) -> ActiveFaults {
                 let mut active = ActiveFaults::default();

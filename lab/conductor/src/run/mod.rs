@@ -3,6 +3,7 @@
 //! - [`Run`]: prepared, then run to its verdict. Start here. [`options`]: what to run, and how it ended.
 //! - `stage`: its course, arm by arm or side by side. `block`: one load on some arms. `session`: what they share.
 //! - `plan`: what is settled before anything starts: arms, load, `secrets`, `run_id`. `header`: the record's first line.
+//! - [`planned`]: a run as it would begin, for what is simulated instead.
 //! - [`seed`]: the data a run begins with. [`generator`]: the load generator as a child.
 //! - `phases`: when phases begin, and what each cost. `search`: whether rates beyond the declared ones follow. `stop`: what ends a run early.
 //! - `schedules`: what each round offers. `states`: whether arms hold the same data. `finish`: checks, scores, verdict.
@@ -15,6 +16,7 @@ pub(crate) mod header;
 pub mod options;
 mod phases;
 pub(crate) mod plan;
+pub mod planned;
 mod run_id;
 pub(crate) mod schedules;
 mod search;
@@ -71,28 +73,7 @@ impl Run {
     /// # Errors
     /// When it cannot be written; nothing has been started then.
     pub fn prepare(options: RunOptions, interrupts: Interrupts) -> Result<Self, RunError> {
-        let names: Vec<&str> = options.scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
-        if let Some(unknown) = options.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
-            return Err(RunError::UnknownArm(scenario::source::unknown("arm", unknown, names)));
-        }
-        let twice = options.arms.iter().enumerate().find(|(at, name)| options.arms[..*at].contains(name));
-        if let Some((_, name)) = twice {
-            return Err(RunError::UnknownArm(format!("arm `{name}` is named twice in --arms; name it once")));
-        }
-        if options.arms.len() > scenario::MAX_ARMS {
-            let (named, most) = (options.arms.len(), scenario::MAX_ARMS);
-            return Err(RunError::UnknownArm(format!("--arms names {named} arms; name at most {most}")));
-        }
-        if let Some(against) = &options.against {
-            let run: Vec<&str> = if options.arms.is_empty() {
-                options.scenario.default_arms().map(|arm| arm.name.as_str()).collect()
-            } else {
-                options.arms.iter().map(String::as_str).collect()
-            };
-            if !run.contains(&against.as_str()) {
-                return Err(RunError::UnknownArm(scenario::source::unknown("arm", against, run)));
-            }
-        }
+        check_arms(&options)?;
         if options.scenario.change.is_some() && options.change.is_none() {
             return Err(RunError::NotBuilt(options.scenario.name));
         }
@@ -206,6 +187,36 @@ impl Run {
         self.record.event(EventKind::Log, 0, format!("OTLP: gRPC at {grpc}, HTTP at {http}"));
         Ok(Some(collector))
     }
+}
+
+/// Checks the arms that are asked for.
+///
+/// # Errors
+/// When the scenario has no such arm, one is named twice, or there are too many.
+pub(crate) fn check_arms(options: &RunOptions) -> Result<(), RunError> {
+    let names: Vec<&str> = options.scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+    if let Some(unknown) = options.arms.iter().find(|arm| !names.contains(&arm.as_str())) {
+        return Err(RunError::UnknownArm(scenario::source::unknown("arm", unknown, names)));
+    }
+    let twice = options.arms.iter().enumerate().find(|(at, name)| options.arms[..*at].contains(name));
+    if let Some((_, name)) = twice {
+        return Err(RunError::UnknownArm(format!("arm `{name}` is named twice in --arms; name it once")));
+    }
+    if options.arms.len() > scenario::MAX_ARMS {
+        let (named, most) = (options.arms.len(), scenario::MAX_ARMS);
+        return Err(RunError::UnknownArm(format!("--arms names {named} arms; name at most {most}")));
+    }
+    if let Some(against) = &options.against {
+        let run: Vec<&str> = if options.arms.is_empty() {
+            options.scenario.default_arms().map(|arm| arm.name.as_str()).collect()
+        } else {
+            options.arms.iter().map(String::as_str).collect()
+        };
+        if !run.contains(&against.as_str()) {
+            return Err(RunError::UnknownArm(scenario::source::unknown("arm", against, run)));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

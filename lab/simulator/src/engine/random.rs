@@ -79,6 +79,12 @@ impl Draws {
     }
 }
 
+/// What of a name random numbers hang on. Before a colon stands the system of several that are simulated next to each
+/// other: these draw alike.
+pub fn stream(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, rest)| rest)
+}
+
 /// 53 of the bits, as a number in 0 to 1, 1 excluded.
 pub const fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64

@@ -91,7 +91,9 @@ pub struct EdgeCounts {
     pub retries: u64,
     /// Tries that were held back.
     pub held_back: u64,
-    /// Tries that got no answer in time.
+    /// Tries that were sent and did not end with an answer as asked.
+    pub failed: u64,
+    /// Of them, tries that got no answer in time.
     pub timed_out: u64,
     /// How often its breaker opened.
     pub opened: u64,
@@ -104,6 +106,7 @@ impl EdgeCounts {
         self.tries += other.tries;
         self.retries += other.retries;
         self.held_back += other.held_back;
+        self.failed += other.failed;
         self.timed_out += other.timed_out;
         self.opened += other.opened;
     }
@@ -152,6 +155,11 @@ impl Edge {
             policy,
             rng,
         }
+    }
+
+    /// Where its breaker stands; closed where it has none.
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| breaker.state())
     }
 
     /// A call begins.
@@ -223,6 +231,7 @@ impl Edge {
 
     /// A try has ended, after `took_ns`.
     pub fn end(&mut self, pass: Pass, endpoint: Option<u16>, outcome: Outcome, now_ns: u64, took_ns: u64) {
+        self.counts.failed += u64::from(!matches!(outcome, Outcome::Done | Outcome::HeldBack));
         self.counts.timed_out += u64::from(outcome == Outcome::TimedOut);
         if let Some(at) = endpoint {
             self.observe(usize::from(at), outcome, now_ns, took_ns);

@@ -31,6 +31,8 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// What is injected.
     pub faults: Vec<FaultPlan>,
+    /// Whether the report lists every request: 32 bytes each.
+    pub keeps_requests: bool,
 }
 
 /// How the threads of a host share its cores.

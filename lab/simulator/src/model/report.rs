@@ -91,6 +91,17 @@ impl Latency {
     }
 }
 
+/// A request that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When it was due, ns.
+    pub due_ns: u64,
+    /// When it ended, ns.
+    pub end_ns: u64,
+    /// How.
+    pub outcome: Outcome,
+}
+
 /// Requests of an operation of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
@@ -102,6 +113,8 @@ pub struct Requests {
     pub latency: Latency,
     /// By second of completion.
     pub windows: Vec<Window>,
+    /// Each of them, in the order in which they ended, where the plan asks for it.
+    pub log: Vec<Ended>,
 }
 
 impl Requests {
@@ -151,6 +164,11 @@ impl Recorder {
         self.histogram.saturating_record((ns + 500) / 1_000);
     }
 
+    /// Values so far.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
     pub fn finish(&self) -> Latency {
         Latency { sum_ns: self.sum_ns, count: self.count, values: Latencies::of(&self.histogram) }
     }
@@ -163,9 +181,15 @@ pub(super) struct RequestRecorder {
     total: Recorder,
     current: Recorder,
     second: u64,
+    keeps_requests: bool,
 }
 
 impl RequestRecorder {
+    /// One that lists every request, or does not.
+    pub fn new(keeps_requests: bool) -> Self {
+        Self { keeps_requests, ..Self::default() }
+    }
+
     fn window(&mut self, now_ns: u64) -> &mut Window {
         let second = now_ns / SECOND_NS;
         if second > self.second {
@@ -200,6 +224,9 @@ impl RequestRecorder {
         window.failed += u64::from(!is_done);
         if is_done {
             self.current.record(now_ns - due_ns);
+        }
+        if self.keeps_requests {
+            self.requests.log.push(Ended { due_ns, end_ns: now_ns, outcome });
         }
         if due_ns >= warm_up_ns {
             *self.requests.outcomes.entry(outcome.name()).or_default() += 1;

@@ -14,11 +14,14 @@ mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use policy::breaker::BreakerState;
+
 use self::cancel::is_waiting;
 use self::faults::{ActiveFault, ScheduledFault};
 use self::requests::Clients;
 use super::cpu::Cpu;
 use super::database::Query;
+use super::edge::EdgeCounts;
 use super::frame::{Call, Frame, Try};
 use super::network::Link;
 use super::plan::Plan;
@@ -169,6 +172,35 @@ impl<Q: EventQueue> Simulation<Q> {
             && hosts.iter().all(Cpu::is_balanced)
     }
 
+    /// Processes as they stand: the name of each, the CPU that it has used, ns, and whether it runs.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, u64, bool)> {
+        let running = |process: &super::process::Process| process.is_up && !process.is_paused;
+        self.system.processes.iter().map(move |it| (it.name.as_str(), it.used_ns, running(it)))
+    }
+
+    /// Calls that were served so far, by component and operation.
+    pub fn served(&self) -> impl Iterator<Item = (&str, u64)> {
+        let operations = self.system.operations.iter().map(|operation| operation.name.as_str());
+        operations.zip(self.served.iter().map(Recorder::count))
+    }
+
+    /// What edges have done so far and where their breakers stand, by caller and callee, all copies together: the worst
+    /// breaker.
+    pub fn edges(&self) -> BTreeMap<String, (EdgeCounts, BreakerState)> {
+        let mut edges: BTreeMap<String, (EdgeCounts, BreakerState)> = BTreeMap::new();
+        for connection in &self.system.connections {
+            let name = |component: u32| &self.system.components[component as usize].name;
+            let edge = format!("{}->{}", name(connection.caller), name(connection.callee));
+            let (counts, breaker) =
+                edges.entry(edge).or_insert_with(|| (EdgeCounts::default(), BreakerState::Closed));
+            counts.add(&connection.edge.counts);
+            if *breaker == BreakerState::Closed || connection.edge.breaker() == BreakerState::Open {
+                *breaker = connection.edge.breaker();
+            }
+        }
+        edges
+    }
+
     /// What came of it so far.
     pub fn report(&mut self) -> Report {
         let mut report = Report {
@@ -184,13 +216,7 @@ impl<Q: EventQueue> Simulation<Q> {
         for process in &self.system.processes {
             report.cpu_ns.insert(process.name.clone(), process.used_ns);
         }
-        let mut edges: BTreeMap<String, super::edge::EdgeCounts> = BTreeMap::new();
-        for connection in &self.system.connections {
-            let name = |component: u32| &self.system.components[component as usize].name;
-            let edge = format!("{}->{}", name(connection.caller), name(connection.callee));
-            edges.entry(edge).or_default().add(&connection.edge.counts);
-        }
-        report.edges = edges;
+        report.edges = self.edges().into_iter().map(|(name, (counts, _))| (name, counts)).collect();
         for instance in &self.system.instances {
             let Some(pool) = &instance.pool else { continue };
             let name = self.system.components[instance.component as usize].name.clone();

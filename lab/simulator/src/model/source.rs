@@ -57,7 +57,7 @@ impl Source {
             journeys: traffic::Journey::ALL.iter().map(position).collect(),
             choice: Weighted::new(&weights),
             rng,
-            requests: Draws::new(seed, &format!("requests/{name}")),
+            requests: Draws::new(seed, &format!("requests/{}", random::stream(name))),
             arrivals,
             until_ns,
             count: 0,

@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::process::{Lane, Process};
 use super::work::{CallSite, Program, Step, Work};
 use crate::dist::Distribution;
+use crate::engine::random::stream;
 use crate::engine::{Draws, Rng, Timers};
 
 /// What is wrong with a plan.
@@ -232,7 +233,8 @@ impl System {
             for operation in sorted(&component.operations, |operation| &operation.name) {
                 let name = format!("{}/{}", component.name, operation.name);
                 let declared = declared_work(component);
-                let Some(program) = Program::new(seed, &name, declared.as_ref(), &operation.work) else {
+                let Some(program) = Program::new(seed, stream(&name), declared.as_ref(), &operation.work)
+                else {
                     errors.push(PlanError(format!("`{name}` has too many steps")));
                     continue;
                 };
@@ -268,7 +270,7 @@ impl System {
         for (database, number) in sorted(&plan.databases, |database| &database.name).into_iter().zip(0..) {
             self.databases.push(Database::new(database));
             self.database_names.push(database.name.clone());
-            self.database_draws.push(Draws::new(seed, &format!("database/{}", database.name)));
+            self.database_draws.push(Draws::new(seed, &format!("database/{}", stream(&database.name))));
             for name in &database.components {
                 let component = names.find(name, &format!("database `{}`", database.name), errors);
                 for instance in &self.components[component as usize].instances {

@@ -6,6 +6,7 @@ use contract::hash::fnv1a64;
 
 use crate::dist::Distribution;
 use crate::engine::Draws;
+use crate::engine::random::stream;
 
 /// What an operation does.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ impl Program {
             Work::Read(distribution) => timed(Step::Read, distribution, self),
             Work::Write(distribution) => timed(Step::Write, distribution, self),
             Work::Call(component, operation) => {
-                let path = fnv1a64(format!("{name}->{component}/{operation}").as_bytes());
+                let path = fnv1a64(format!("{name}->{}/{operation}", stream(component)).as_bytes());
                 let (component, operation) = (component.clone(), operation.clone());
                 self.calls.push(CallSite { component, operation, path });
                 let call = (self.calls.len() - 1) as u16;

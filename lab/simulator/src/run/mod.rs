@@ -8,4 +8,4 @@ pub mod replicate;
 pub mod warm_up;
 
 pub use interval::Interval;
-pub use replicate::replicate;
+pub use replicate::{in_order, replicate};

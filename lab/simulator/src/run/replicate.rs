@@ -15,18 +15,24 @@ pub fn replicate<T: Send>(
     replication: impl Fn(u64) -> T + Sync,
 ) -> Vec<T> {
     let seeds = Draws::new(seed, "replication");
+    in_order(count, threads, |number| replication(seeds.bits(number)))
+}
+
+/// Does `count` pieces of work on so many threads, and returns what came of them in the order of their numbers. One that panics
+/// ends them all.
+pub fn in_order<T: Send>(count: u64, threads: usize, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, usize::try_from(count).unwrap_or(usize::MAX).max(1)) {
-            let (sender, next, replication) = (sender.clone(), &next, &replication);
+            let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count {
                         return;
                     }
-                    if sender.send((number, replication(seeds.bits(number)))).is_err() {
+                    if sender.send((number, work(number))).is_err() {
                         return;
                     }
                 }

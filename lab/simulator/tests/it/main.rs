@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod networks;
 mod policies;
+mod predictions;
 mod scale;
 mod schedules;
 mod sharing;

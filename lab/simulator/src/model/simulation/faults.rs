@@ -73,7 +73,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let mut faults: Vec<_> = plan.faults.iter().collect();
         faults.sort_by(|a, b| a.name.cmp(&b.name));
         for (fault, number) in faults.into_iter().zip(0..) {
-            let draws = Draws::new(seed, &format!("fault/{}", fault.name));
+            let draws = Draws::new(seed, &format!("fault/{}", random::stream(&fault.name)));
             let active = |target, share: &Ratio, fault: &CallFault| {
                 Act::Call(ActiveFault { number, draws, share: *share, fault: *fault, target })
             };

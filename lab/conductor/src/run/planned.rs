@@ -1,0 +1,85 @@
+//! A run as it would begin, without starting anything: for what is simulated instead of run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use contract::ProcessPlan;
+use record::Header;
+use traffic::{Dataset, Seed};
+
+use crate::process::private;
+use crate::run::header::{LoadStart, describe_planned, header};
+use crate::run::options::{RunError, RunOptions};
+use crate::run::plan::RunPlan;
+use crate::run::schedules::Schedules;
+use crate::run::secrets::RunSecrets;
+use crate::run::{check_arms, run_id};
+
+/// A run that is planned and will not be started.
+#[derive(Clone, Debug)]
+pub struct PlannedRun {
+    /// Its record's first line, as a live run would write it.
+    pub header: Header,
+    /// Processes of each arm, in the order of the header's.
+    pub processes: Vec<Vec<ProcessPlan>>,
+    /// The data that users act on.
+    pub data: Arc<Dataset>,
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// When it names arms that the scenario does not have.
+pub fn plan(options: &RunOptions) -> Result<PlannedRun, RunError> {
+    check_arms(options)?;
+    let id = run_id::run_id();
+    let folder = options.out.join(&id);
+    // Nothing is started that could be asked with them.
+    let secrets = RunSecrets { token: String::new(), identity: String::new() };
+    let plan = RunPlan { options, id: &id, folder: &folder, secrets: &secrets, otlp: None };
+    let arms = plan.arms(&[])?;
+    let load = &options.scenario.load;
+    let data = Arc::new(Dataset::generate(Seed(options.seed), load.size, &load.graph));
+    let rounds = if options.interleaved { options.rounds } else { 1 };
+    let schedules = Schedules::plan(options.seed, rounds, &options.scenario, &data);
+    let start =
+        LoadStart { schedules: &schedules, ready_ms: 0, load_start_ns: 0, now_ns: 0, collector: None };
+    let header = header(&plan, arms.iter().map(describe_planned).collect(), &start);
+    let processes = arms.into_iter().map(|arm| arm.processes).collect();
+    Ok(PlannedRun { header, processes, data })
+}
+
+impl PlannedRun {
+    /// Makes the folder that its record will lie in.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create_folder(&self, options: &RunOptions) -> Result<PathBuf, RunError> {
+        let folder = options.out.join(&self.header.run_id);
+        private::create_folder(&folder)
+            .map_err(|source| RunError::Folder { path: folder.clone(), source })?;
+        Ok(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_planned_run_has_the_header_of_a_live_one_and_makes_nothing() {
+        let out = tempfile::tempdir().expect("a folder");
+        let mut options = fixture::options(&fixture::two_arms(""));
+        options.out = out.path().to_owned();
+        let planned = plan(&options).expect("two arms");
+        assert_eq!(planned.header.arms.len(), 2);
+        assert_eq!(planned.processes.iter().map(Vec::len).collect::<Vec<_>>(), [7, 1]);
+        let live = fixture::header_of(&fixture::two_arms(""));
+        assert_eq!(planned.header.journeys, live.journeys);
+        assert!(planned.header.planned > 0 && planned.header.source.is_live(), "until it is simulated");
+        assert_eq!(std::fs::read_dir(out.path()).expect("ours").count(), 0);
+        options.arms = vec!["mirco".to_owned()];
+        assert!(plan(&options).is_err_and(|error| error.to_string().contains("did you mean `micro`?")));
+    }
+}

@@ -1,0 +1,378 @@
+//! `calibration.json`: what was learnt from runs, and the machine it was learnt on.
+
+use std::collections::BTreeMap;
+
+use contract::hash::fnv1a64;
+use record::{CalibrationIdentity, Machine};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dist::{Distribution, Histogram};
+
+/// Version of the document: a reader refuses any other.
+pub const VERSION: u32 = 1;
+
+/// Why a text is no calibration.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It is not the JSON of one.
+    #[error("invalid calibration: {0}; write one with: cleave calibrate hop-tax")]
+    Json(#[from] serde_json::Error),
+    /// Another version wrote it.
+    #[error("the calibration has version {0}: expected {VERSION}; write one with: cleave calibrate hop-tax")]
+    Version(u32),
+}
+
+/// What was learnt from runs. Times are nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Version of the document: refuse any other.
+    #[schemars(range(min = VERSION, max = VERSION))]
+    pub schema_version: u32,
+    /// When the newest of its runs began, microseconds since the Unix epoch.
+    pub wall_us: i64,
+    /// Version of Cleave that made the runs, with its commit.
+    pub version: String,
+    /// The machine of the runs; its load average is that of the newest one's start, noise to be compared with.
+    pub machine: Machine,
+    /// The runs.
+    pub sources: Vec<SourceRun>,
+    /// Size of the data set: `tiny`, `small`, ...
+    pub size: String,
+    /// What nodes recorded of themselves, as the record has it.
+    pub telemetry: String,
+    /// What each operation does, by component and name: `feed/GET /v1/feed`. Those of `client` are the journeys.
+    pub operations: BTreeMap<String, Operation>,
+    /// CPU of messages, by carrier: `http+json`.
+    pub hops: BTreeMap<String, Hop>,
+    /// CPU of a request in the load generator: sending it and reading its answer.
+    pub generator_ns: f64,
+    /// CPU that a process takes at rest, ns a second: it is asked for its figures once a second.
+    pub idle_ns_per_s: f64,
+    /// CPU that the lab takes beside the arms, ns a second: it looks at all processes once a second.
+    pub lab_ns_per_s: f64,
+    /// What else the machine did during the runs.
+    pub noise: Noise,
+    /// From the start of a process until it serves, ns.
+    pub start_ns: u64,
+    /// How long a commit takes to become durable.
+    pub sync: Times,
+    /// The physical parameters.
+    pub parameters: Parameters,
+    /// How far a simulation of the runs themselves is off.
+    pub fit: Vec<FitError>,
+}
+
+/// What a machine did besides the runs, on average.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Noise {
+    /// CPU of other programs, percent of one core.
+    pub other_cpu: f64,
+    /// CPU stolen by the hypervisor, percent of one core.
+    pub steal: f64,
+}
+
+impl Noise {
+    /// Other programs may take so much of a core, percent: beyond it, tails are theirs.
+    pub const MAX_PERCENT: f64 = 10.0;
+
+    /// Whether the machine had hardly anything else to do.
+    pub fn is_quiet(&self) -> bool {
+        self.other_cpu + self.steal <= Self::MAX_PERCENT
+    }
+}
+
+/// A run that was learnt from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRun {
+    /// Its id.
+    pub run_id: String,
+    /// Its scenario.
+    pub scenario: String,
+    /// Arms that were learnt from: those that have every component in a process of its own.
+    pub arms: Vec<String>,
+    /// Groupings of all its arms: components of a process joined by `+`, processes by a space.
+    pub groupings: Vec<String>,
+    /// Whether its arms took turns; side by side they share the machine.
+    pub interleaved: bool,
+    /// Lowest and highest arrivals a second of its measured phases.
+    pub rates: (f64, f64),
+    /// Journeys of it.
+    pub journeys: Vec<String>,
+    /// Requests whose traces were read.
+    pub traces: u64,
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Whether it may be done twice: it writes nothing.
+    pub is_idempotent: bool,
+    /// CPU of its own code; of a journey, the time of the client between its requests.
+    pub own: Times,
+    /// Share of that before the first stage.
+    pub before: f64,
+    /// What it waits for, one stage after another.
+    pub stages: Vec<Stage>,
+}
+
+/// What goes on at the same time: lanes of activities one after another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// The lanes.
+    pub lanes: Vec<Vec<Activity>>,
+}
+
+/// Something that an operation waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activity {
+    /// How often it was there, 0 to 1.
+    pub share: f64,
+    /// What it is.
+    pub what: What,
+}
+
+/// Kinds of activities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A call of an operation, by its name in [`Calibration::operations`].
+    Call(String),
+    /// A statement outside of a transaction: CPU on the thread that serves the call.
+    Read(Times),
+    /// A transaction: CPU while the writer is held. Its commit is [`Calibration::sync`].
+    Write(Times),
+}
+
+/// Measured times: their mean, and bins of as many each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// How many were measured.
+    pub n: u64,
+    /// Their mean, ns.
+    pub mean_ns: f64,
+    /// Start and end of each bin, ns, and the weight of the times in it.
+    pub bins: Vec<(u64, u64, u64)>,
+}
+
+impl Times {
+    /// The times, `factor` times as long.
+    pub fn distribution(&self, factor: f64) -> Distribution {
+        let scaled = |ns: u64| (ns as f64 * factor).round() as u64;
+        let bins: Vec<_> = self.bins.iter().map(|(from, to, n)| (scaled(*from), scaled(*to), *n)).collect();
+        Histogram::new(&bins).map_or(Distribution::ZERO, Distribution::Measured)
+    }
+
+    /// The same times, `factor` times as long.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let scaled = |ns: u64| (ns as f64 * factor).round() as u64;
+        Self {
+            n: self.n,
+            mean_ns: self.mean_ns * factor,
+            bins: self.bins.iter().map(|(from, to, n)| (scaled(*from), scaled(*to), *n)).collect(),
+        }
+    }
+}
+
+/// CPU of messages, ns, without what waking an idle process takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hop {
+    /// In the callee, of receiving a call and answering it.
+    pub served_ns: f64,
+    /// In the caller, of sending a call and receiving its answer.
+    pub called_ns: f64,
+}
+
+/// A physical parameter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its value, in the unit of its key.
+    pub value: f64,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The least value that fits nearly as well; of a parameter that is not fitted, itself.
+    pub low: f64,
+    /// The greatest.
+    pub high: f64,
+}
+
+/// Where a parameter comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// From the runs, directly.
+    Measured,
+    /// The value with which a simulation of the runs comes closest to them.
+    Fitted,
+    /// The runs do not determine it.
+    #[default]
+    Held,
+}
+
+impl Parameter {
+    /// One that is not fitted.
+    pub const fn fixed(value: f64, origin: Origin) -> Self {
+        Self { value, origin, low: value, high: value }
+    }
+}
+
+/// The physical parameters: all there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// How long a thread keeps its core while others wait for one, ns.
+    pub quantum_ns: Parameter,
+    /// CPU of a message that finds its process idle, ns.
+    pub wake_cpu_ns: Parameter,
+    /// By how much each other runnable thread slows one down that starts.
+    pub contention: Parameter,
+    /// How long an idle process takes to begin, ns.
+    pub wake_ns: Parameter,
+    /// How many times as long the writer is held as its statements took.
+    pub lock_hold: Parameter,
+    /// CPU of a span of telemetry, ns.
+    pub span_ns: Parameter,
+}
+
+impl Parameters {
+    /// Names of all of them.
+    pub const NAMES: [&str; 6] =
+        ["quantum_ns", "wake_cpu_ns", "contention", "wake_ns", "lock_hold", "span_ns"];
+
+    /// The parameter of a name of [`Parameters::NAMES`].
+    ///
+    /// # Panics
+    /// For any other name.
+    pub fn of(&mut self, name: &str) -> &mut Parameter {
+        match name {
+            "quantum_ns" => &mut self.quantum_ns,
+            "wake_cpu_ns" => &mut self.wake_cpu_ns,
+            "contention" => &mut self.contention,
+            "wake_ns" => &mut self.wake_ns,
+            "lock_hold" => &mut self.lock_hold,
+            "span_ns" => &mut self.span_ns,
+            other => panic!("no parameter is called `{other}`"),
+        }
+    }
+}
+
+/// A figure of a calibration run, measured and simulated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FitError {
+    /// The run's id.
+    pub run_id: String,
+    /// The arm's name.
+    pub arm: String,
+    /// Whether the arm was learnt from; the others were held out.
+    pub is_fitted: bool,
+    /// `latency_p50`, `latency_p99` or `cpu_per_journey`, of all journeys over the measured phases.
+    pub measure: String,
+    /// As measured, seconds.
+    pub measured: f64,
+    /// As simulated, seconds.
+    pub simulated: f64,
+}
+
+impl FitError {
+    /// How far the simulation is off, as a share of what was measured: above 0 where it is more.
+    pub fn relative(&self) -> f64 {
+        if self.measured > 0.0 { self.simulated / self.measured - 1.0 } else { 0.0 }
+    }
+}
+
+impl Calibration {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// When it is none, or of another version.
+    pub fn read(text: &str) -> Result<Self, DocumentError> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u32,
+        }
+        let Version { schema_version } = serde_json::from_str(text)?;
+        if schema_version != VERSION {
+            return Err(DocumentError::Version(schema_version));
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The document.
+    ///
+    /// # Panics
+    /// Never: its numbers are finite and its keys text.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    }
+
+    /// The same machine, on which everything takes `factor` times as much CPU.
+    #[must_use]
+    pub fn with_cpu(&self, factor: f64) -> Self {
+        let mut scaled = self.clone();
+        for (name, operation) in &mut scaled.operations {
+            // The client's own time is no CPU of an arm.
+            if name.starts_with(record::CLIENT) {
+                continue;
+            }
+            operation.own = operation.own.scaled(factor);
+            for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
+                if let What::Read(times) | What::Write(times) = &mut activity.what {
+                    *times = times.scaled(factor);
+                }
+            }
+        }
+        for hop in scaled.hops.values_mut() {
+            (hop.served_ns, hop.called_ns) = (hop.served_ns * factor, hop.called_ns * factor);
+        }
+        let parameters = &mut scaled.parameters;
+        for parameter in [&mut parameters.wake_cpu_ns, &mut parameters.span_ns] {
+            *parameter = Parameter::fixed(parameter.value * factor, parameter.origin);
+        }
+        scaled.idle_ns_per_s *= factor;
+        scaled
+    }
+
+    /// Mean size of the errors of a figure over the arms that were learnt from; `None` without any.
+    pub fn error(&self, measure: &str) -> Option<f64> {
+        let errors: Vec<f64> = self
+            .fit
+            .iter()
+            .filter(|error| error.is_fitted && error.measure == measure)
+            .map(|error| error.relative().abs())
+            .collect();
+        (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
+    }
+
+    /// What a reader of a prediction must know of it.
+    pub fn identity(&self) -> CalibrationIdentity {
+        CalibrationIdentity {
+            digest: format!("{:016x}", fnv1a64(self.text().as_bytes())),
+            wall_us: self.wall_us,
+            sources: self.sources.iter().map(|run| format!("{} {}", run.scenario, run.run_id)).collect(),
+            version: self.version.clone(),
+            kernel: self.machine.kernel.clone(),
+            cpu: self.machine.cpu.clone(),
+            cores: self.machine.cores,
+            profile: self.machine.profile.clone(),
+            error_p50: self.error("latency_p50"),
+            error_p99: self.error("latency_p99"),
+            error_cpu: self.error("cpu_per_journey"),
+        }
+    }
+}
+
+/// The JSON Schema of the document; committed as `lab/simulator/schema/calibration.json`.
+pub fn schema() -> serde_json::Value {
+    record::schema::of_written::<Calibration>("a calibration of Cleave's simulator")
+}

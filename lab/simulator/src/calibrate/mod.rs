@@ -1,0 +1,240 @@
+//! From records of live runs to a calibration: what operations, messages and commits take on a machine.
+//!
+//! What an operation does, and what it waits for at the same time, is read from traces; how much CPU that takes is what the
+//! kernel and the processes account, since the length of a span has waiting in it. Learnt from are arms in which every
+//! component has a process of its own; the other arms of a run are held out, and show how far it carries.
+//!
+//! - [`calibrate`]: does it. Start here. [`document`]: the result.
+//! - [`calibration_scenario`]: a run to learn from.
+//! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `costs`: of what, by whom.
+//! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off.
+
+mod costs;
+pub mod document;
+mod fit;
+mod ledger;
+mod scenario;
+mod shape;
+mod traces;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::scenario::Scenario;
+use contract::ComponentName;
+use model::{Run, Window};
+use traffic::{Dataset, Seed};
+
+pub use self::document::{
+    Activity, Calibration, DocumentError, FitError, Hop, Noise, Operation, Origin, Parameter, Parameters,
+    SourceRun, Stage, Times, What,
+};
+use self::ledger::Ledger;
+pub(crate) use self::ledger::calls_of;
+pub use self::scenario::calibration_scenario;
+use self::traces::Samples;
+use crate::predict::Layout;
+
+/// Fewest traces that a calibration is made from: with fewer, most operations were seen once or never.
+const MIN_TRACES: u64 = 30;
+
+/// A live run to learn from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The run, folded whole.
+    pub run: &'a Run,
+    /// Its scenario.
+    pub scenario: &'a Scenario,
+}
+
+/// Why there is no calibration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CalibrateError {
+    /// A simulated record has nothing to learn from.
+    #[error("run {0} is a simulation; calibrate from a live run")]
+    Simulated(String),
+    /// No arm shows components apart.
+    #[error(
+        "no arm of {0} has every component in a process of its own, so that their CPU is not known apart; \
+         run one with processes = {{ each = [\"*\"] }}, or: cleave calibrate hop-tax"
+    )]
+    NoArm(String),
+    /// Too few traces.
+    #[error(
+        "{0} has {1} whole traces: expected {MIN_TRACES} at least; run it longer, or write telemetry = \"sampled\""
+    )]
+    FewTraces(String, u64),
+    /// Processes did not report.
+    #[error(
+        "the processes of {0} did not report their CPU by part; run it again with this version of Cleave"
+    )]
+    NoParts(String),
+    /// Runs that do not belong together.
+    #[error("{0} and {1} are of different {2}; calibrate from runs of one machine, program and size of data")]
+    Different(String, String, &'static str),
+}
+
+/// Learns from runs; `components` are those of the application.
+///
+/// # Errors
+/// When they show too little, or do not belong together.
+pub fn calibrate(
+    sources: &[Source<'_>],
+    components: &[ComponentName],
+) -> Result<Calibration, CalibrateError> {
+    let mut calibration = begin(sources)?;
+    let mut samples = Samples::default();
+    let mut learnt: Vec<(usize, &record::Arm)> = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        for arm in source.run.header.arms.iter().filter(|arm| is_apart(arm)) {
+            let of_arm = Samples::of(source.run, arm.letter);
+            calibration.sources[at].traces += of_arm.traces;
+            samples.append(of_arm);
+            learnt.push((at, arm));
+        }
+    }
+    let names: Vec<&str> = sources.iter().map(|source| source.run.header.run_id.as_str()).collect();
+    let names = names.join(" and ");
+    if learnt.is_empty() {
+        return Err(CalibrateError::NoArm(names));
+    }
+    if samples.traces < MIN_TRACES {
+        return Err(CalibrateError::FewTraces(names, samples.traces));
+    }
+    calibration.operations =
+        samples.operations.iter().map(|(name, seen)| (name.clone(), shape::operation(seen))).collect();
+    calibration.sync = shape::times(&samples.commits);
+    let ledgers: Vec<(String, Ledger)> = learnt
+        .iter()
+        .map(|(at, arm)| {
+            let (run, scenario) = (sources[*at].run, sources[*at].scenario);
+            (carrier_of(scenario, &arm.name), Ledger::of(run, arm, &calibration.operations))
+        })
+        .collect();
+    if ledgers.iter().all(|(_, ledger)| ledger.components.values().all(|spent| spent.business <= 0.0)) {
+        return Err(CalibrateError::NoParts(names));
+    }
+    costs::apply(&mut calibration, &ledgers, &samples.hops);
+    calibration.start_ns =
+        learnt.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
+    calibration.noise = noise(sources);
+    let simulated: Vec<fit::Measured<'_>> =
+        sources.iter().map(|source| fit::Measured::of(source, components)).collect();
+    for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
+        source.groupings = measured.layouts.iter().map(Layout::grouping).collect();
+        source.groupings.sort();
+        source.groupings.dedup();
+    }
+    fit::fit(&mut calibration, &simulated);
+    Ok(calibration)
+}
+
+/// What is known of a calibration without a look at its figures.
+fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
+    let mut calibration = Calibration { schema_version: document::VERSION, ..Calibration::default() };
+    for (at, Source { run, scenario }) in sources.iter().enumerate() {
+        let header = &run.header;
+        if run.is_simulated() {
+            return Err(CalibrateError::Simulated(header.run_id.clone()));
+        }
+        let size = crate::predict::size_of(scenario);
+        if at == 0 {
+            (calibration.version, calibration.size) = (header.version.clone(), size.clone());
+            calibration.telemetry.clone_from(&header.telemetry);
+        }
+        let first = &sources[0].run.header;
+        let differs =
+            |what| Err(CalibrateError::Different(first.run_id.clone(), header.run_id.clone(), what));
+        if header.version != calibration.version {
+            return differs("versions");
+        }
+        if (&header.machine.cpu, &header.machine.kernel) != (&first.machine.cpu, &first.machine.kernel) {
+            return differs("machines");
+        }
+        if size != calibration.size {
+            return differs("sizes of data");
+        }
+        if header.wall_us >= calibration.wall_us {
+            (calibration.wall_us, calibration.machine) = (header.wall_us, header.machine.clone());
+        }
+        let rates = rates(run);
+        calibration.sources.push(SourceRun {
+            run_id: header.run_id.clone(),
+            scenario: header.scenario.clone(),
+            arms: header.arms.iter().filter(|arm| is_apart(arm)).map(|arm| arm.name.clone()).collect(),
+            groupings: Vec::new(),
+            interleaved: header.way == "interleaved",
+            rates,
+            journeys: header.journeys.iter().map(|journey| journey.name.clone()).collect(),
+            traces: 0,
+        });
+    }
+    Ok(calibration)
+}
+
+/// What the machine did besides the runs, over their measured phases.
+fn noise(sources: &[Source<'_>]) -> Noise {
+    let hosts = |source: &Source<'_>| {
+        let range = source.run.whole(&Window::Whole);
+        source.run.hosts(&range).cloned().collect::<Vec<record::Host>>()
+    };
+    let hosts: Vec<record::Host> = sources.iter().flat_map(hosts).collect();
+    let mean = |of: fn(&record::Host) -> f64| hosts.iter().map(of).sum::<f64>() / hosts.len().max(1) as f64;
+    Noise { other_cpu: mean(|host| host.other_cpu), steal: mean(|host| host.steal) }
+}
+
+/// Whether every component of an arm has processes of its own.
+fn is_apart(arm: &record::Arm) -> bool {
+    !arm.remote_edges.is_empty()
+        && arm.local_edges.is_empty()
+        && arm.instances.iter().all(|instance| instance.hosts.len() <= 1)
+}
+
+/// The carrier of an arm, as a scenario writes it.
+fn carrier_of(scenario: &Scenario, arm: &str) -> String {
+    let arm = scenario.arms.iter().find(|planned| planned.name == arm);
+    let carrier = arm.map(|arm| arm.placement.carrier).unwrap_or_default();
+    let carrier = serde_json::to_value(carrier).unwrap_or_default();
+    carrier.as_str().unwrap_or_default().to_owned()
+}
+
+/// Lowest and highest arrivals a second of the measured phases, as offered to an arm.
+fn rates(run: &Run) -> (f64, f64) {
+    let Some(arm) = run.letters().first().copied() else { return (0.0, 0.0) };
+    let rates: Vec<f64> = run
+        .header
+        .phases
+        .iter()
+        .filter(|phase| phase.measure)
+        .filter_map(|phase| {
+            let range = run.whole(&Window::Phase(phase.name.clone()));
+            let seconds: u64 = run.run_time(arm, &range).iter().map(|time| time.end - time.start).sum();
+            let offered = run.sum(arm, &range, "all", |window| window.offered) as f64;
+            (seconds > 0).then(|| offered * 1e9 / seconds as f64)
+        })
+        .collect();
+    let least = rates.iter().copied().reduce(f64::min).unwrap_or(0.0);
+    (least, rates.into_iter().fold(0.0, f64::max))
+}
+
+/// The arms of a run as they are simulated.
+pub(crate) fn layouts(run: &Run, scenario: &Scenario, components: &[ComponentName]) -> Vec<Layout> {
+    let layout = |arm: &record::Arm| {
+        let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
+        Some(Layout {
+            letter: arm.letter,
+            arm: planned.clone(),
+            processes: planned.placement.resolve(components).ok()?,
+            workers: arm.resources.as_ref().map_or(1, |given| given.workers),
+        })
+    };
+    run.header.arms.iter().filter_map(layout).collect()
+}
+
+/// The data set of a run.
+pub(crate) fn dataset(seed: u64, scenario: &Scenario) -> Arc<Dataset> {
+    Arc::new(Dataset::generate(Seed(seed), scenario.load.size, &scenario.load.graph))
+}
+
+/// Sums by name.
+type Sums = BTreeMap<String, f64>;

@@ -1,0 +1,108 @@
+//! The run that a calibration makes for itself: the components apart, at several rates, with every journey.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ::scenario::Scenario;
+use contract::placement::Carrier;
+use traffic::Journey;
+use traffic::load::Mix;
+
+/// Rates that are offered, times the scenario's own: in phases this short, few requests are the slowest of theirs, and most
+/// traces are of ordinary ones.
+const LEVELS: [(&str, f64); 4] = [("low", 0.5), ("middle", 1.0), ("high", 1.5), ("middle-again", 1.0)];
+/// Length of each, seconds.
+const LEVEL_SECONDS: u32 = 2;
+/// Before them caches and connections fill, seconds.
+const WARM_SECONDS: u32 = 2;
+/// Goes of each arm.
+const ROUNDS: u32 = 2;
+/// Rates that two cores carry, and at which there is something to see, a second.
+const RATES: (f64, f64) = (40.0, 200.0);
+/// Carriers that are calibrated at most: each takes a dozen seconds a round.
+const MAX_CARRIERS: usize = 2;
+/// Least weight of a journey, of about 100 in all: a tenth of the requests is traced, some 400 of an arm, and a dozen are to be
+/// its.
+const MIN_WEIGHT: f64 = 3.0;
+/// Weight of the journeys that a load like that of a photo-sharing site has, beside those of the scenario.
+const OTHER_JOURNEYS: f64 = 0.5;
+
+/// A scenario for the calibration of another: its data, its carriers, its journeys and all others, services and a monolith in
+/// turns, under a minute and a half.
+pub fn calibration_scenario(of: &Scenario) -> String {
+    let load = &of.load;
+    let mut carriers: Vec<Carrier> = Vec::new();
+    for arm in of.default_arms() {
+        let carrier = arm.placement.carrier;
+        let crosses = matches!(carrier, Carrier::Json | Carrier::Binary);
+        if crosses && !carriers.contains(&carrier) && carriers.len() < MAX_CARRIERS {
+            carriers.push(carrier);
+        }
+    }
+    if carriers.is_empty() {
+        carriers.push(Carrier::default());
+    }
+    let rate = load.peak_rate().clamp(RATES.0, RATES.1);
+    let mut text = format!(
+        "schema = 1\nname = \"calibration\"\ntitle = \"Services apart and one monolith, to learn from\"\n\
+         why = \"What operations, messages and commits take on this machine\"\nseed = {}\nway = \"interleaved\"\n\
+         repeats = {ROUNDS}\ntelemetry = \"sampled\"\nphases = [\n  {{ name = \"warm\", for = \"{WARM_SECONDS}s\", \
+         measure = false }},\n",
+        of.seed
+    );
+    // Writing to a string does not fail.
+    for (name, _) in LEVELS {
+        let _ = writeln!(text, "  {{ name = \"{name}\", for = \"{LEVEL_SECONDS}s\" }},");
+    }
+    let rates: Vec<String> = [("warm", 1.0)]
+        .into_iter()
+        .chain(LEVELS)
+        .map(|(name, level)| format!("{name} = \"{:.0}/s\"", rate * level))
+        .collect();
+    let mix: Vec<String> =
+        mix(of).into_iter().map(|(journey, weight)| format!("{} = {weight:.4}", journey.name())).collect();
+    let popularity = load.popularity;
+    let _ = write!(
+        text,
+        "]\n\n[load]\nmodel = \"open\"\nrate = {{ {} }}\nsize = \"{}\"\nmix = {{ {} }}\ntimeout = \"2s\"\n\
+         popularity = {{ reader = {:?}, photo = {:?} }}\nfeed = {{ depth = {}, page = {}, push_below = {} }}\n\
+         graph = {{ alpha = {:?}, mean = {:?}, cap = {:?}, following_sigma = {:?} }}\n",
+        rates.join(", "),
+        crate::predict::size_of(of),
+        mix.join(", "),
+        popularity.reader,
+        popularity.photo,
+        load.feed.depth,
+        load.feed.page,
+        load.feed.push_below,
+        load.graph.alpha,
+        load.graph.mean,
+        load.graph.cap,
+        load.graph.following_sigma,
+    );
+    for carrier in carriers {
+        let (name, carrier) = match carrier {
+            Carrier::Binary => ("micro-binary", "http+binary"),
+            Carrier::Json | Carrier::Local | Carrier::Wire => ("micro", "http+json"),
+        };
+        let _ =
+            write!(text, "\n[topology.{name}]\nprocesses = {{ each = [\"*\"] }}\ncarrier = \"{carrier}\"\n");
+    }
+    text + "\n[topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n\n[expect]\n\
+            check = [\"errors(all) < 2%\"]\n\n[stop]\nmax = \"3m\"\n"
+}
+
+/// Half of the scenario's own journeys, half of those of a photo-sharing site, and none so rare that no trace of it is kept.
+fn mix(of: &Scenario) -> BTreeMap<Journey, f64> {
+    let mut mix = BTreeMap::new();
+    let mut add = |weights: Vec<(Journey, f64)>, share: f64| {
+        let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        for (journey, weight) in weights {
+            *mix.entry(journey).or_insert(0.0) += 100.0 * share * weight / all;
+        }
+    };
+    add(of.load.weights(), 1.0 - OTHER_JOURNEYS);
+    add(Mix::default().weights(), OTHER_JOURNEYS);
+    mix.values_mut().for_each(|weight| *weight = weight.max(MIN_WEIGHT));
+    mix
+}

@@ -1,0 +1,219 @@
+//! Steps of a scenario as faults of a plan; what has no counterpart is named.
+
+use contract::hash::{fnv1a64, fnv1a64_with, mix};
+use fault::{Actuator, CallFault, End, Fault, Pattern, ProcessFault, Target};
+use policy::units::{HumanDuration, Ratio};
+use scenario::{Action, Step};
+use serde_json::Value;
+
+use super::layout::{Instance, Layout};
+use super::setting::{Built, Setting, edges};
+use crate::calibrate::Calibration;
+use crate::model::{Effect, FaultPlan};
+
+/// Adds what the steps of a scenario do to an arm.
+pub(super) fn add(
+    calibration: &Calibration,
+    setting: &Setting<'_>,
+    layout: &Layout,
+    copies: &[Instance],
+    built: &mut Built,
+) {
+    for step in &setting.scenario.steps {
+        let arm = Arm { calibration, layout, copies, seed: setting.seed };
+        match arm.faults(step) {
+            Ok(faults) => built.plan.faults.extend(faults),
+            Err(what) => {
+                built.not_simulated.insert(format!("step {} (`{}`): {what}", step.number, step.id));
+                continue;
+            }
+        }
+        for (is_so, what) in [
+            (step.ramp_ns > 0, "its ramp: it has its full size from the start"),
+            (step.until.is_some(), "its end by `until`: it lasts as long as it may"),
+            (varies(step), "how it differs from call to call"),
+        ] {
+            if is_so {
+                built.not_simulated.insert(format!("of step {} (`{}`) {what}", step.number, step.id));
+            }
+        }
+    }
+}
+
+/// An arm that a step acts on.
+struct Arm<'a> {
+    calibration: &'a Calibration,
+    layout: &'a Layout,
+    copies: &'a [Instance],
+    seed: u64,
+}
+
+impl Arm<'_> {
+    /// The faults of a step, none where it has nothing to act on here.
+    ///
+    /// # Errors
+    /// What of it is not simulated.
+    fn faults(&self, step: &Step) -> Result<Vec<FaultPlan>, String> {
+        match &step.action {
+            // The schedule has it.
+            Action::Load(_) => Ok(Vec::new()),
+            Action::Fault(fault) => self.fault(step, fault),
+            other => Err(other.to_string()),
+        }
+    }
+
+    fn fault(&self, step: &Step, fault: &Fault) -> Result<Vec<FaultPlan>, String> {
+        let Some(target) = step.target else { return Err(fault.to_string()) };
+        let end_ns = step.start_ns + step.length_ns;
+        let plan = |name: String, effect| FaultPlan { name, start_ns: step.start_ns, end_ns, effect };
+        match (fault.actuator_on(target.kind()), fault.process_fault()) {
+            (Actuator::CallPath, _) => {
+                let (call, share) = (fault.effect_on_call(0), share_of(step)?);
+                is_simulated(&call).then_some(()).ok_or_else(|| fault.to_string())?;
+                let effects = self.call_effects(target, share, call)?;
+                let named = effects.into_iter().enumerate();
+                // Named alike in every arm, so that the same calls are hit.
+                Ok(named
+                    .map(|(at, effect)| plan(self.layout.own(&format!("{}/{at}", step.id)), effect))
+                    .collect())
+            }
+            (Actuator::Conductor, Some(ProcessFault::Kill(back))) => {
+                let after = back
+                    .map(HumanDuration::nanos)
+                    .or_else(|| self.layout.arm.placement.restart.map(|restart| restart.after * 1_000_000));
+                let back = after.map(|ns| {
+                    HumanDuration::from(std::time::Duration::from_nanos(ns + self.calibration.start_ns))
+                });
+                Ok(self.process_faults(step, target, ProcessFault::Kill(back), plan))
+            }
+            (Actuator::Conductor, Some(ProcessFault::Pause)) => {
+                Ok(self.process_faults(step, target, ProcessFault::Pause, plan))
+            }
+            _ => Err(fault.to_string()),
+        }
+    }
+
+    fn call_effects(&self, target: Target, share: Ratio, call: CallFault) -> Result<Vec<Effect>, String> {
+        let side = |pattern: Pattern| match pattern {
+            Pattern::Any => Ok(None),
+            Pattern::Component(name) => Ok(Some(name.to_string())),
+            Pattern::Instance(..) | Pattern::Zone(_) => {
+                Err(format!("only some copies as a target, `{target}`"))
+            }
+        };
+        match target {
+            Target::Edge { caller, callee } => {
+                let (caller, callee) = (side(caller)?, side(callee)?);
+                let is =
+                    |named: &Option<String>, name: &str| named.as_ref().is_none_or(|named| named == name);
+                let meant = edges(self.calibration)
+                    .into_iter()
+                    .filter(|(from, to)| is(&caller, from) && is(&callee, to))
+                    .filter(|(from, to)| !self.layout.is_local(from, to));
+                let effect = |(from, to): (&str, &str)| {
+                    let name = format!("{}->{}", self.layout.own(from), self.layout.own(to));
+                    name.parse().ok().map(|pattern| Effect::Edge(pattern, share, call))
+                };
+                Ok(meant.filter_map(effect).collect())
+            }
+            Target::Node(pattern) => {
+                let name = side(pattern)?.ok_or_else(|| format!("`{target}` as a target"))?;
+                let is_here = self.copies.iter().any(|copy| copy.components.contains(&name));
+                let effect = Effect::Component(self.layout.own(&name), share, call);
+                Ok(is_here.then_some(effect).into_iter().collect())
+            }
+            other => Err(format!("`{other}` as a target")),
+        }
+    }
+
+    fn process_faults(
+        &self,
+        step: &Step,
+        target: Target,
+        fault: ProcessFault,
+        plan: impl Fn(String, Effect) -> FaultPlan,
+    ) -> Vec<FaultPlan> {
+        let mut names = self.instances(target);
+        if let Some(pick) = step.pick {
+            // As the conductor picks: the same copies in every arm that has them.
+            let id = fnv1a64(step.id.as_bytes());
+            let order = |name: &String| mix(fnv1a64_with(name.as_bytes(), mix(self.seed ^ id)));
+            let wanted = pick.of(names.len());
+            names.sort_by_key(order);
+            names.truncate(wanted);
+        }
+        names
+            .into_iter()
+            .map(|name| {
+                let effect = Effect::Process(self.layout.own(&name), fault);
+                plan(self.layout.own(&format!("{}/{name}", step.id)), effect)
+            })
+            .collect()
+    }
+
+    /// Copies that a target names.
+    fn instances(&self, target: Target) -> Vec<String> {
+        let Target::Node(pattern) = target else { return Vec::new() };
+        let of = |name: &str| -> Vec<String> {
+            let holds = |copy: &&Instance| {
+                copy.components.iter().any(|component| component == name)
+                    || copy.name.split('#').next() == Some(name)
+                    || copy.is_registry && name == "registry"
+            };
+            self.copies.iter().filter(holds).map(|copy| copy.name.clone()).collect()
+        };
+        match pattern {
+            Pattern::Any => self.copies.iter().map(|copy| copy.name.clone()).collect(),
+            Pattern::Component(name) => of(name.as_str()),
+            Pattern::Instance(name, index) => {
+                let by_process = format!("{name}#{index}");
+                if self.copies.iter().any(|copy| copy.name == by_process) {
+                    return vec![by_process];
+                }
+                of(name.as_str()).into_iter().skip(index as usize).take(1).collect()
+            }
+            Pattern::Zone(zone) => {
+                let placement = &self.layout.arm.placement;
+                let stands = |copy: &&Instance| {
+                    let (process, number) = copy.name.split_once('#').unwrap_or((&copy.name, "0"));
+                    placement.zone_of(process, number.parse().unwrap_or(0)) == zone.as_str()
+                };
+                self.copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
+            }
+        }
+    }
+}
+
+/// Whether what happens to a call has a counterpart in the model.
+fn is_simulated(call: &CallFault) -> bool {
+    let is_panic = matches!(call.end, Some(End::Panic(_)));
+    !call.is_clear() && !is_panic && !call.duplicated && call.corruption.is_none() && call.leaked_bytes == 0
+}
+
+/// The share of calls that a step hits.
+///
+/// # Errors
+/// Where it chooses them otherwise.
+fn share_of(step: &Step) -> Result<Ratio, String> {
+    let chosen = serde_json::to_value(&step.matching).unwrap_or_default();
+    let has = |key: &str| chosen.get(key).is_some_and(|value| !value.is_null());
+    if let Some(key) = ["every", "first", "route"].into_iter().find(|key| has(key)) {
+        return Err(format!("the choice of calls by `{key}`"));
+    }
+    if chosen.get("share_of").and_then(Value::as_str).is_some_and(|of| of != "calls") {
+        return Err("the choice of calls by request or user".to_owned());
+    }
+    match chosen.get("share") {
+        Some(share) if !share.is_null() => {
+            serde_json::from_value(share.clone()).map_err(|error| error.to_string())
+        }
+        _ => Ok(Ratio::new(1.0)),
+    }
+}
+
+/// Whether a fault differs from call to call: what one call gets stands for all.
+fn varies(step: &Step) -> bool {
+    let differs =
+        |fault: &Fault| (1..8).any(|number| fault.effect_on_call(number) != fault.effect_on_call(0));
+    step.action.fault().is_some_and(differs)
+}

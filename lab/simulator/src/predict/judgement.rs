@@ -1,0 +1,83 @@
+//! How a prediction is judged: like a live run, and never more certain than what stands behind it. A predicted verdict
+//! stands in for no live one.
+
+use model::Run;
+use record::{Check, End, Entry, Line, Prediction, Tracing, Validity, Verdict};
+use scenario::Scenario;
+use scorecard::{Circumstances, Engine, judge, lints};
+
+/// The checks, the rows and the end of a simulated record; `run` is what its lines come to.
+pub fn conclude(run: &Run, scenario: &Scenario, prediction: &Prediction) -> Vec<Line> {
+    let engine = Engine::default();
+    let (mut valid, mut checks) = (Vec::new(), Vec::new());
+    let mut id = 0;
+    for assertion in &scenario.valid {
+        valid.extend(judge::premises(run, id, &assertion.that));
+        id += 1;
+    }
+    for assertion in &scenario.check {
+        let mut results = judge::checks_with(run, id, &assertion.that, &engine);
+        judge::limit_checks(run, &assertion.that, &lints::doubts(run, &assertion.that), &mut results);
+        results.iter_mut().for_each(|check| {
+            within_band(check, prediction);
+            assumed(check, prediction);
+        });
+        checks.extend(results);
+        id += 1;
+    }
+    let mut found = scorecard::lints(run, &Circumstances::default());
+    for check in valid.iter().filter(|check| check.verdict == Verdict::Fail) {
+        found.push(lints::lint("valid", format!("`{}` does not hold", check.text)));
+    }
+    if valid.is_empty() && checks.is_empty() {
+        let text = "the scenario expects nothing; write [expect] with check = [\"errors(all) < 1%\"]";
+        found.push(lints::lint("nothing_judged", text.into()));
+    }
+    let verdict = judge::verdict(&valid, &checks, &found);
+    let line = |entry| Line { t: run.now, entry };
+    let mut lines: Vec<Line> =
+        valid.into_iter().chain(checks).map(|check| line(Entry::Check(check))).collect();
+    let scores = scorecard::scorecard_with(run, &engine);
+    lines.extend(scores.into_iter().map(|score| line(Entry::Score(Box::new(score)))));
+    let end = End {
+        verdict: Some(verdict),
+        exit_code: judge::exit_code(verdict),
+        lints: found,
+        tracing: Tracing::default(),
+        ..End::default()
+    };
+    lines.push(line(Entry::End(Box::new(end))));
+    lines
+}
+
+/// Nothing is decided by what rests on an assumption.
+fn assumed(check: &mut Check, prediction: &Prediction) {
+    let is_assumed = prediction.validity == Validity::Assumed;
+    if is_assumed && matches!(check.verdict, Verdict::Pass | Verdict::Fail) {
+        check.verdict = Verdict::Inconclusive;
+        check.reason = format!("assumed: {}", prediction.because.join("; "));
+    }
+}
+
+/// A claim whose limit lies within the band of its figure is not decided.
+fn within_band(check: &mut Check, prediction: &Prediction) {
+    let of = |prefix: &str| check.text.starts_with(prefix);
+    let measure = if of("p50") {
+        "latency_p50"
+    } else if of("p99") {
+        "latency_p99"
+    } else if of("cpu_per_journey") {
+        "cpu_per_journey"
+    } else {
+        return;
+    };
+    let (Some(value), Some(limit), Some(share)) = (check.value, check.limit, prediction.widest(measure))
+    else {
+        return;
+    };
+    // Two arms move together: their own ratio moves less than either.
+    if (value - limit).abs() <= share * value.abs() && check.verdict != Verdict::Inconclusive {
+        check.verdict = Verdict::Inconclusive;
+        check.reason = format!("the limit lies within ±{:.0} %, by which the figure moves", share * 100.0);
+    }
+}

@@ -1,0 +1,275 @@
+//! The record of a prediction: the lines that a live run would have, with what was simulated in them.
+//!
+//! `processes`: a second of a process. Here: the header, phases, steps, what users saw, edges, and the order of it all.
+
+mod processes;
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use record::{
+    Arm, Entry, Errors, Event, EventKind, Header, Host, Latencies, Line, Phase, Prediction, Provenance,
+    Window, histogram,
+};
+use scenario::Scenario;
+
+use self::processes::Processes;
+use super::block::{Block, load_seconds};
+use super::layout::Layout;
+use crate::calibrate::Calibration;
+use crate::model::edge::Outcome;
+use crate::model::report::Requests;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Seconds at rest before each load, which show what an arm costs when nothing is asked of it.
+pub(super) const REST_SECONDS: u64 = 3;
+/// Seconds from the last answer of a turn to the rest before the next.
+const GAP_SECONDS: u64 = 1;
+
+/// What a record is made of.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// The header of a live run of the scenario.
+    pub header: Header,
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The arms.
+    pub layouts: &'a [Layout],
+    /// What was learnt.
+    pub calibration: &'a Calibration,
+    /// Every go of the load with its round.
+    pub blocks: &'a [(u32, Block)],
+    /// What stands behind it.
+    pub prediction: &'a Prediction,
+}
+
+/// The lines up to the last second of the load, in the order of a record.
+pub fn lines(recorded: &Recorded<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (at, (round, block)) in recorded.blocks.iter().enumerate() {
+        let turn = Turn { recorded, block, round: *round, start_ns: start_of(recorded.scenario, at) };
+        turn.add(&mut lines);
+    }
+    // Lines of one moment stay in their order.
+    lines.sort_by_key(|line| line.t);
+    let header = Header {
+        schema_version: record::SCHEMA_VERSION,
+        source: Provenance::Simulated,
+        prediction: Some(recorded.prediction.clone()),
+        load_start_ns: start_of(recorded.scenario, 0),
+        further: Vec::new(),
+        ..recorded.header.clone()
+    };
+    lines.insert(0, Line { t: 0, entry: Entry::Header(Box::new(header)) });
+    lines
+}
+
+/// When the load of a block begins, ns of the run.
+fn start_of(scenario: &Scenario, block: usize) -> u64 {
+    let timeout = scenario.load.timeout.nanos().div_ceil(SECOND_NS);
+    let each = load_seconds(scenario) + timeout + REST_SECONDS + GAP_SECONDS;
+    (REST_SECONDS + block as u64 * each) * SECOND_NS
+}
+
+/// One go of the load, being written.
+struct Turn<'a> {
+    recorded: &'a Recorded<'a>,
+    block: &'a Block,
+    round: u32,
+    start_ns: u64,
+}
+
+impl Turn<'_> {
+    fn add(&self, lines: &mut Vec<Line>) {
+        self.phases(lines);
+        self.steps(lines);
+        for arm in self.arms() {
+            self.windows(arm, lines);
+            self.edges(arm, lines);
+        }
+        let processes = Processes { turn: self, layouts: self.recorded.layouts };
+        processes.add(lines);
+        processes.add_costs(lines);
+        let end = self.block.snapshots.len() as u64;
+        for second in 0..end + REST_SECONDS {
+            let t = self.start_ns + second * SECOND_NS - REST_SECONDS * SECOND_NS;
+            // A simulated machine does nothing else.
+            let host = Host { cpu_stall: Some(0.0), ..Host::default() };
+            lines.push(Line { t, entry: Entry::Host(host) });
+        }
+    }
+
+    fn arms(&self) -> impl Iterator<Item = &Arm> {
+        let arms = self.recorded.header.arms.iter();
+        arms.filter(|arm| self.block.letters.contains(&arm.letter))
+    }
+
+    fn phases(&self, lines: &mut Vec<Line>) {
+        let all = self.block.letters.len() == self.recorded.header.arms.len();
+        let arms: String = if all { String::new() } else { self.block.letters.iter().collect() };
+        for (index, plan) in (0..).zip(&self.recorded.header.phases) {
+            let phase = Phase { index, name: plan.name.clone(), round: self.round, arms: arms.clone() };
+            lines.push(Line { t: self.start_ns + plan.start_ns, entry: Entry::Phase(phase) });
+        }
+    }
+
+    /// When steps begin and end, in the arms in which they have a target.
+    fn steps(&self, lines: &mut Vec<Line>) {
+        for step in &self.recorded.header.steps {
+            let targets: BTreeMap<char, String> = self
+                .arms()
+                .map(|arm| {
+                    let nothing = step.not_applicable.get(&arm.letter);
+                    (arm.letter, nothing.cloned().unwrap_or_else(|| step.hits.join(", ")))
+                })
+                .collect();
+            let missing = format!("step {} (", step.number);
+            let is_simulated =
+                !self.recorded.prediction.not_simulated.iter().any(|what| what.starts_with(&missing));
+            let lasts = step.length_ns > 0;
+            let event = |active: Option<bool>, text: String| Event {
+                number: step.number,
+                what: if is_simulated { EventKind::Fault } else { EventKind::Log },
+                active: active.filter(|_| is_simulated),
+                mark: None,
+                targets: targets.clone(),
+                text,
+            };
+            let began =
+                if is_simulated { step.text.clone() } else { format!("not simulated: {}", step.text) };
+            let begins = Entry::Event(event(lasts.then_some(true), began));
+            lines.push(Line { t: self.start_ns + step.start_ns, entry: begins });
+            if lasts && is_simulated {
+                let ends = Entry::Event(event(Some(false), format!("{} ends", step.text)));
+                lines.push(Line { t: self.start_ns + step.start_ns + step.length_ns, entry: ends });
+            }
+        }
+    }
+
+    fn windows(&self, arm: &Arm, lines: &mut Vec<Line>) {
+        let good_ns = self.recorded.header.good_within_us.saturating_mul(1_000);
+        for (journey, requests) in self.block.requests(arm.letter) {
+            let seconds = load_seconds(self.recorded.scenario);
+            let mut made: Vec<Making> = (0..seconds).map(|_| Making::default()).collect();
+            for ended in &requests.log {
+                if let Some(window) = made.get_mut((ended.due_ns / SECOND_NS) as usize) {
+                    window.add(ended.end_ns - ended.due_ns, ended.outcome, good_ns);
+                }
+            }
+            for (second, window) in (0..).zip(made) {
+                let window = Window {
+                    arm: arm.letter,
+                    round: self.round,
+                    journey: journey.to_owned(),
+                    second,
+                    finished: Some(finished(requests, u64::from(second), seconds)),
+                    closed: true,
+                    ..window.finish(sent(requests, second))
+                };
+                let t = self.start_ns + u64::from(second + 2) * SECOND_NS;
+                lines.push(Line { t, entry: Entry::from(window) });
+            }
+        }
+    }
+
+    fn edges(&self, arm: &Arm, lines: &mut Vec<Line>) {
+        let prefix = format!("{}:", arm.letter);
+        for (second, pair) in (1..).zip(self.block.snapshots.windows(2)) {
+            for (name, (now, breaker)) in &pair[1].edges {
+                let before = pair[0].edges.get(name).map(|(counts, _)| *counts).unwrap_or_default();
+                let Some((caller, callee)) = name.split_once("->") else { continue };
+                let (Some(caller), Some(callee)) =
+                    (caller.strip_prefix(&prefix), callee.strip_prefix(&prefix))
+                else {
+                    continue;
+                };
+                let edge = record::Edge {
+                    arm: arm.letter,
+                    caller: caller.to_owned(),
+                    callee: callee.to_owned(),
+                    local: false,
+                    effective_rps: (now.calls - before.calls) as f64,
+                    actual_rps: (now.tries - before.tries) as f64,
+                    errors_rps: (now.failed - before.failed) as f64,
+                    retries_rps: (now.retries - before.retries) as f64,
+                    breaker: *breaker,
+                    ..record::Edge::default()
+                };
+                lines.push(Line { t: self.start_ns + second * SECOND_NS, entry: Entry::Edge(edge) });
+            }
+        }
+    }
+}
+
+/// Requests that were due in a second.
+fn sent(requests: &Requests, second: u32) -> u64 {
+    requests.windows.get(second as usize).map_or(0, |window| window.sent)
+}
+
+/// Requests that ended in a second; what ends after the load counts for its last one.
+fn finished(requests: &Requests, second: u64, seconds: u64) -> u64 {
+    let ended =
+        |second: u64| requests.windows.get(second as usize).map_or(0, |window| window.done + window.failed);
+    if second + 1 < seconds {
+        ended(second)
+    } else {
+        (second..requests.windows.len() as u64).map(ended).sum()
+    }
+}
+
+/// A window being made.
+struct Making {
+    window: Window,
+    answered: Histogram<u64>,
+    failed: Histogram<u64>,
+}
+
+impl Default for Making {
+    fn default() -> Self {
+        Self { window: Window::default(), answered: histogram::recorder(), failed: histogram::recorder() }
+    }
+}
+
+impl Making {
+    fn add(&mut self, took_ns: u64, outcome: Outcome, good_ns: u64) {
+        let us = (took_ns + 500) / 1_000;
+        let Some(cause) = cause_of(outcome) else {
+            self.window.ok += 1;
+            self.window.good += u64::from(took_ns <= good_ns);
+            self.answered.saturating_record(us.max(1));
+            return;
+        };
+        *self.window.errors.entry(cause.to_owned()).or_default() += 1;
+        self.failed.saturating_record(us.max(1));
+    }
+
+    fn finish(self, sent: u64) -> Window {
+        let Self { window, answered, failed } = self;
+        let errors: &Errors = &window.errors;
+        let ended = window.ok + errors.values().sum::<u64>();
+        let intended = Latencies::of(&answered);
+        Window {
+            offered: sent,
+            sent,
+            abandoned: sent.saturating_sub(ended),
+            // It is sent when it is due.
+            service: intended.clone(),
+            intended,
+            failed: Latencies::of(&failed),
+            ..window
+        }
+    }
+}
+
+/// How records call what a request ended with; `None` where it was answered.
+const fn cause_of(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Done => None,
+        Outcome::HeldBack | Outcome::Shed => Some("status_5xx"),
+        Outcome::Failed(400..=499) => Some("status_4xx"),
+        Outcome::Failed(_) => Some("status_5xx"),
+        Outcome::Refused => Some("connect"),
+        Outcome::Reset => Some("reset"),
+        Outcome::TimedOut => Some("timeout"),
+    }
+}

@@ -1,0 +1,180 @@
+//! A second of a process: its CPU as simulated, and by part as far as that follows from what it served.
+
+use std::collections::BTreeMap;
+
+use record::{Cost, Entry, Line, Proc};
+
+use super::{REST_SECONDS, SECOND_NS, Turn};
+use crate::calibrate::{Operation, What, calls_of};
+use crate::predict::block::Snapshot;
+use crate::predict::layout::{Instance, Layout};
+
+/// The processes of the arms of a turn.
+pub(super) struct Processes<'a> {
+    pub turn: &'a Turn<'a>,
+    pub layouts: &'a [Layout],
+}
+
+/// CPU by part, ns, and requests on the wire.
+#[derive(Clone, Debug, Default)]
+struct Accounted {
+    business: f64,
+    database: f64,
+    telemetry: f64,
+    requests: f64,
+    /// By component: calls served.
+    served: BTreeMap<String, u64>,
+}
+
+impl Processes<'_> {
+    fn layouts(&self) -> impl Iterator<Item = &Layout> {
+        self.layouts.iter().filter(|layout| self.turn.block.letters.contains(&layout.letter))
+    }
+
+    /// Every process, from its rest before the load to the last answer.
+    pub fn add(&self, lines: &mut Vec<Line>) {
+        for (pid, (layout, copy)) in (1..).zip(self.copies()) {
+            for second in 0..REST_SECONDS {
+                let at = self.turn.start_ns + second * SECOND_NS - REST_SECONDS * SECOND_NS;
+                let cpu_ns = self.idle_ns(second);
+                let proc = Proc { cpu_ns, cpu_workers_ns: cpu_ns, ..self.proc(layout, &copy, pid) };
+                lines.push(Line { t: at, entry: Entry::from(proc) });
+            }
+            for (second, snapshot) in (0..).zip(&self.turn.block.snapshots) {
+                let proc = self.sampled(layout, &copy, pid, second, snapshot);
+                lines.push(Line { t: self.turn.start_ns + second * SECOND_NS, entry: Entry::from(proc) });
+            }
+        }
+    }
+
+    fn copies(&self) -> impl Iterator<Item = (&Layout, Instance)> {
+        self.layouts().flat_map(|layout| layout.copies().into_iter().map(move |copy| (layout, copy)))
+    }
+
+    fn idle_ns(&self, seconds: u64) -> u64 {
+        (self.turn.recorded.calibration.idle_ns_per_s * seconds as f64) as u64
+    }
+
+    fn proc(&self, layout: &Layout, copy: &Instance, pid: u32) -> Proc {
+        let registry = copy.is_registry.then(|| "registry".to_owned());
+        Proc {
+            arm: layout.letter,
+            pid,
+            instance: copy.name.clone(),
+            components: registry.into_iter().chain(copy.components.iter().cloned()).collect(),
+            state: "up".to_owned(),
+            scraped: true,
+            ..Proc::default()
+        }
+    }
+
+    fn sampled(&self, layout: &Layout, copy: &Instance, pid: u32, second: u64, snapshot: &Snapshot) -> Proc {
+        let name = layout.own(&copy.name);
+        let is_up = snapshot.processes.get(&name).is_none_or(|(_, is_up)| *is_up);
+        let cpu_ns = self.idle_ns(REST_SECONDS) + self.turn.block.process_ns(&name, second);
+        let accounted = self.accounted(layout, copy, snapshot);
+        let known = accounted.business + accounted.database + accounted.telemetry;
+        let part = |name: &str, ns: f64| (name.to_owned(), ns.max(0.0) as u64);
+        let parts = BTreeMap::from([
+            part("business", accounted.business),
+            part("database", accounted.database),
+            part("telemetry", accounted.telemetry),
+            part("transport", cpu_ns as f64 - known),
+        ]);
+        Proc {
+            state: if is_up { "up" } else { "down" }.to_owned(),
+            cpu_ns,
+            cpu_workers_ns: cpu_ns,
+            parts,
+            requests: accounted.requests as u64,
+            work: accounted.served.into_iter().map(|(name, n)| (name, [n, 0])).collect(),
+            ..self.proc(layout, copy, pid)
+        }
+    }
+
+    /// What a process did so far, by the means of the calibration. Copies of a component have their share of it.
+    fn accounted(&self, layout: &Layout, copy: &Instance, snapshot: &Snapshot) -> Accounted {
+        let calibration = self.turn.recorded.calibration;
+        let mut sum = Accounted::default();
+        let copies = layout.copies();
+        for component in &copy.components {
+            let holders = copies.iter().filter(|other| other.components.contains(component)).count().max(1);
+            let prefix = layout.own(&format!("{component}/"));
+            let mut all = 0;
+            for (name, count) in &snapshot.served {
+                let Some(operation) = name.strip_prefix(&prefix) else { continue };
+                let Some(known) = calibration.operations.get(&format!("{component}/{operation}")) else {
+                    continue;
+                };
+                all += count;
+                let count = *count as f64 / holders as f64;
+                let span_ns = calibration.parameters.span_ns.value;
+                sum.business += count * known.own.mean_ns;
+                sum.database += count * database_ns(known);
+                sum.telemetry += count * span_ns * (1.0 + remote_calls(layout, component, known));
+            }
+            sum.served.insert(component.clone(), all / holders as u64);
+            let door = if component == "gateway" { all as f64 } else { 0.0 };
+            let caller = format!("{}->", layout.own(component));
+            let edges = snapshot.edges.iter().filter(|(name, _)| name.starts_with(&caller));
+            let sent: u64 = edges.map(|(_, (counts, _))| counts.tries).sum();
+            sum.requests += (door + sent as f64) / holders as f64;
+        }
+        sum
+    }
+
+    /// What each phase cost.
+    pub fn add_costs(&self, lines: &mut Vec<Line>) {
+        let recorded = self.turn.recorded;
+        let end = self.turn.start_ns + self.turn.block.snapshots.len() as u64 * SECOND_NS;
+        for layout in self.layouts() {
+            for phase in &recorded.header.phases {
+                let (from, to) = (phase.start_ns / SECOND_NS, (phase.start_ns + phase.length_ns) / SECOND_NS);
+                let block = self.turn.block;
+                let cpu_ns = block.cpu_ns(layout.letter, to) - block.cpu_ns(layout.letter, from);
+                let sent = block.requests(layout.letter).flat_map(|(_, requests)| {
+                    requests.windows.iter().skip(from as usize).take((to - from) as usize)
+                });
+                let journeys: u64 = sent.map(|window| window.sent).sum();
+                let requests = self.requests(layout, to) - self.requests(layout, from);
+                let cost = Cost {
+                    arm: layout.letter,
+                    round: self.turn.round,
+                    phase: phase.name.clone(),
+                    journeys,
+                    hops: if journeys > 0 { requests / journeys as f64 } else { 0.0 },
+                    cpu_total_ns: cpu_ns as u64,
+                    cpu_parts_ns: BTreeMap::new(),
+                };
+                lines.push(Line { t: end, entry: Entry::Cost(Box::new(cost)) });
+            }
+        }
+    }
+
+    /// Requests on the wire so far at the end of a second.
+    fn requests(&self, layout: &Layout, second: u64) -> f64 {
+        let last = self.turn.block.snapshots.len().saturating_sub(1);
+        let Some(snapshot) = self.turn.block.snapshots.get((second as usize).min(last)) else { return 0.0 };
+        layout.copies().iter().map(|copy| self.accounted(layout, copy, snapshot).requests).sum()
+    }
+}
+
+/// Mean CPU of an operation's statements, ns.
+fn database_ns(operation: &Operation) -> f64 {
+    let activities = operation.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
+    activities
+        .map(|activity| match &activity.what {
+            What::Call(_) => 0.0,
+            What::Read(times) | What::Write(times) => activity.share * times.mean_ns,
+        })
+        .sum()
+}
+
+/// Calls that an operation makes to other processes.
+fn remote_calls(layout: &Layout, component: &str, operation: &Operation) -> f64 {
+    let is_remote = |called: &str| {
+        let callee = called.split_once('/').map_or(called, |(callee, _)| callee);
+        !layout.is_local(component, callee)
+    };
+    calls_of(operation).filter(|(called, _)| is_remote(called)).map(|(_, share)| share).sum()
+}

@@ -1,0 +1,23 @@
+//! What a scenario would show, from a calibration: a record like that of a live run, marked as simulated.
+//!
+//! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
+//! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
+//!   steps in it.
+//! - [`block`]: one go of the load, simulated. `validity`: how far the calibration carries. `band`: how far figures move.
+//! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
+
+mod band;
+pub mod block;
+mod faults;
+pub mod judgement;
+pub mod layout;
+pub mod lines;
+mod predictor;
+pub mod setting;
+mod system;
+mod validity;
+
+pub use block::{Block, Figures};
+pub use layout::{Hosts, Layout};
+pub use predictor::{Circumstances, PredictError, Predicted, Predictor};
+pub(crate) use validity::size_of;

@@ -1,0 +1,229 @@
+//! A scenario, its arms and a calibration, simulated: the run itself, its replications, and its sensitivity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use record::Prediction;
+use scenario::Scenario;
+use traffic::load::Rates;
+use traffic::{Dataset, Schedule};
+
+use super::band::{ByArm, CHANGE, band};
+use super::block::{Block, Figures, measured_seconds, simulate};
+use super::layout::{Hosts, Layout};
+use super::setting::Setting;
+pub use super::validity::Circumstances;
+use super::validity::validity;
+use crate::calibrate::{Calibration, Parameters};
+use crate::engine::Draws;
+use crate::model::PlanError;
+use crate::run::in_order;
+
+/// Rounds that replications and changed parameters are simulated for: their figures need no more.
+const BAND_ROUNDS: u32 = 2;
+
+/// Why there is no prediction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PredictError {
+    /// The rate is not known without running the arms.
+    #[error(
+        "the rate is a share of a capacity that only a live run measures; write an absolute one such as \"100/s\""
+    )]
+    RelativeRate,
+    /// Nothing of the load was calibrated.
+    #[error("no run of the calibration had a journey of this load; calibrate with: cleave calibrate {0}")]
+    NoJourneys(String),
+    /// What cannot be simulated.
+    #[error("not simulated: {0}")]
+    Plan(String),
+}
+
+/// A scenario, its arms and a calibration.
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    /// What was learnt.
+    pub calibration: &'a Calibration,
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// Its arms, A first.
+    pub layouts: Vec<Layout>,
+    /// Its data set.
+    pub data: Arc<Dataset>,
+    /// Whether arms take turns.
+    pub interleaved: bool,
+    /// Rounds.
+    pub rounds: u32,
+    /// Seed of arrivals and of everything random.
+    pub seed: u64,
+    /// The machines.
+    pub hosts: Hosts,
+    /// Cores of each.
+    pub cores: u32,
+    /// Replications, the run itself included.
+    pub replications: u32,
+    /// Threads to simulate on.
+    pub threads: usize,
+    /// The machine and the program here.
+    pub here: Circumstances,
+}
+
+/// What is predicted.
+#[derive(Debug)]
+pub struct Predicted {
+    /// Every go of the load with its round, in the order of a live run.
+    pub blocks: Vec<(u32, Block)>,
+    /// What stands behind it.
+    pub prediction: Prediction,
+}
+
+/// A simulation: of which seed, with which parameter changed by which factor.
+#[derive(Clone, Copy, Debug)]
+struct Variation {
+    seed: u64,
+    parameter: Option<(&'static str, f64)>,
+}
+
+impl Predictor<'_> {
+    /// Predicts.
+    ///
+    /// # Errors
+    /// When the load cannot be known, or nothing of it can be simulated.
+    pub fn predict(&self) -> Result<Predicted, PredictError> {
+        if matches!(self.scenario.load.rate, Rates::OfSlowest(_)) {
+            return Err(PredictError::RelativeRate);
+        }
+        let journeys = self.scenario.load.journeys();
+        let is_known = |journey: &traffic::Journey| {
+            self.calibration.operations.contains_key(&format!("{}/{}", record::CLIENT, journey.name()))
+        };
+        if !journeys.iter().any(is_known) {
+            return Err(PredictError::NoJourneys(self.scenario.name.clone()));
+        }
+        let all = |rounds| self.turns(rounds);
+        let run = Variation { seed: self.seed, parameter: None };
+        let turns = all(self.rounds);
+        let simulated = in_order(turns.len() as u64, self.threads, |at| self.block(&turns[at as usize], run));
+        let mut blocks = Vec::new();
+        for ((round, _), block) in turns.iter().zip(simulated) {
+            blocks.push((*round, block?));
+        }
+        let variations = self.variations();
+        let few = all(self.rounds.min(BAND_ROUNDS));
+        let seen =
+            in_order(variations.len() as u64, self.threads, |at| self.figures(&few, variations[at as usize]));
+        let mut changed: Vec<(&str, ByArm)> = Vec::new();
+        let mut replications: Vec<ByArm> = Vec::new();
+        for (variation, figures) in variations.iter().zip(seen) {
+            match variation.parameter {
+                Some((name, _)) => changed.push((name, figures?)),
+                None => replications.push(figures?),
+            }
+        }
+        let base = self.figures(&few, run)?;
+        Ok(Predicted { prediction: self.prediction(&blocks, &base, &changed, &replications), blocks })
+    }
+
+    /// Goes of the load: each a round and the arms that run in it, by index.
+    fn turns(&self, rounds: u32) -> Vec<(u32, Vec<usize>)> {
+        let arms: Vec<usize> = (0..self.layouts.len()).collect();
+        if !self.interleaved {
+            return vec![(1, arms)];
+        }
+        let turns = (1..=rounds.max(1)).flat_map(|round| arms.iter().map(move |arm| (round, vec![*arm])));
+        turns.collect()
+    }
+
+    /// Every parameter a fifth less and more, then the replications.
+    fn variations(&self) -> Vec<Variation> {
+        let mut parameters = self.calibration.parameters;
+        let matter = Parameters::NAMES.into_iter().filter(|name| parameters.of(name).value != 0.0);
+        let changes = matter.flat_map(|name| [1.0 - CHANGE, 1.0 + CHANGE].map(|factor| (name, factor)));
+        let seeds = Draws::new(self.seed, "replication");
+        changes
+            .map(|change| Variation { seed: self.seed, parameter: Some(change) })
+            .chain(
+                (0..u64::from(self.replications.saturating_sub(1)))
+                    .map(|number| Variation { seed: seeds.bits(number), parameter: None }),
+            )
+            .chain([Variation { seed: self.seed, parameter: None }])
+            .collect()
+    }
+
+    fn figures(&self, turns: &[(u32, Vec<usize>)], variation: Variation) -> Result<ByArm, PredictError> {
+        let blocks: Result<Vec<Block>, PredictError> =
+            turns.iter().map(|turn| self.block(turn, variation)).collect();
+        let (blocks, seconds) = (blocks?, measured_seconds(self.scenario));
+        let of = |layout: &Layout| Some((layout.letter, Block::figures(&blocks, layout.letter, &seconds)?));
+        Ok(self.layouts.iter().filter_map(of).collect())
+    }
+
+    fn block(&self, (round, arms): &(u32, Vec<usize>), variation: Variation) -> Result<Block, PredictError> {
+        let (phases, load) = (self.scenario.offered_phases(), self.scenario.offered_load());
+        let schedule = Schedule::new(variation.seed, *round, &phases, &load, &self.data);
+        let setting =
+            Setting { scenario: self.scenario, hosts: self.hosts, cores: self.cores, seed: self.seed };
+        let layouts: Vec<&Layout> = arms.iter().map(|arm| &self.layouts[*arm]).collect();
+        let mut calibration = self.calibration.clone();
+        if let Some((name, factor)) = variation.parameter {
+            calibration.parameters.of(name).value *= factor;
+        }
+        let seed = Draws::new(variation.seed, "round").bits(u64::from(*round));
+        let failed = |errors: Vec<PlanError>| {
+            let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            PredictError::Plan(text.join("; "))
+        };
+        simulate(&calibration, &setting, &layouts, &schedule, seed).map_err(failed)
+    }
+
+    /// Journeys a second that an arm alone on one host can do: cores over the CPU of a journey (Denning & Buzen, Computing
+    /// Surveys 1978).
+    fn saturation(&self, base: &ByArm) -> BTreeMap<char, f64> {
+        if self.hosts != Hosts::One {
+            return BTreeMap::new();
+        }
+        let generator_s = self.calibration.generator_ns / 1e9;
+        let of = |(arm, figures): (&char, &Figures)| {
+            let cpu_s = figures.cpu + generator_s;
+            (cpu_s > 0.0).then(|| (*arm, f64::from(self.cores) / cpu_s))
+        };
+        base.iter().filter_map(of).collect()
+    }
+
+    fn prediction(
+        &self,
+        blocks: &[(u32, Block)],
+        base: &ByArm,
+        changed: &[(&str, ByArm)],
+        replications: &[ByArm],
+    ) -> Prediction {
+        let mut not_simulated: Vec<String> =
+            blocks.iter().flat_map(|(_, block)| block.not_simulated.iter().cloned()).collect();
+        not_simulated.sort();
+        not_simulated.dedup();
+        let scope = (self.hosts, self.interleaved);
+        let (label, because) =
+            validity(self.calibration, self.scenario, &self.layouts, scope, &self.here, &not_simulated);
+        let diverged = blocks.iter().find_map(|(_, block)| {
+            let diverged = block.report.diverged.as_ref()?;
+            let second = diverged.at_ns / 1_000_000_000;
+            Some(format!(
+                "in second {second} more was under way than can be simulated, most of it at {}",
+                diverged.station
+            ))
+        });
+        Prediction {
+            run_id: String::new(),
+            digest: String::new(),
+            calibration: self.calibration.identity(),
+            hosts: self.hosts.to_string(),
+            cores: self.cores,
+            replications: self.replications,
+            validity: label,
+            because,
+            not_simulated,
+            band: band(base, changed, replications),
+            saturation: self.saturation(base),
+            diverged,
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! From a calibration and the arms of a scenario to a plan of the simulator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use policy::service::ServiceOptions;
+use policy::units::Ratio;
+use policy::{EdgePattern, Policy, for_edge};
+use record::CLIENT;
+use scenario::TelemetryLevel;
+use traffic::load::Model;
+use traffic::{Journey, Schedule};
+
+use super::faults;
+use super::layout::{Hosts, Instance, Layout};
+use super::setting::{Built, Setting, edges};
+use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
+use crate::dist::Distribution;
+use crate::model::network::Link;
+use crate::model::{
+    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, HopCosts, HostPlan, OperationPlan, ProcessPlan,
+    QueuePlan, SourcePlan, Work,
+};
+
+/// Threads for blocking work, as tokio has them.
+const BLOCKING_THREADS: u32 = 512;
+/// CPU of a function call between components of a process, ns: a dynamic dispatch and its future.
+const LOCAL_CALL_NS: u64 = 100;
+/// Cores of the load generator where it has a host of its own: it is no part of what is predicted.
+const GENERATOR_CORES: u32 = 64;
+/// A quantum above this lets a thread keep its core until it blocks, ns.
+const ENDLESS_QUANTUM_NS: f64 = 1e9;
+/// The process of the load generator.
+const GENERATOR: &str = "generator";
+/// The process of the lab itself.
+const LAB: &str = "lab";
+/// What it does is spread over the second: spans and figures come in as they are sent.
+const LAB_TICKS: f64 = 10.0;
+
+/// Builds the plan of arms that run at the same time and are offered the same arrivals.
+pub fn build(
+    calibration: &Calibration,
+    setting: &Setting<'_>,
+    layouts: &[&Layout],
+    schedule: &Schedule,
+) -> Built {
+    let mut built = Built::default();
+    let journeys = setting.scenario.load.journeys();
+    let (known, unknown): (Vec<Journey>, Vec<Journey>) = journeys
+        .into_iter()
+        .partition(|journey| calibration.operations.contains_key(&format!("{CLIENT}/{}", journey.name())));
+    built.not_simulated.extend(
+        unknown
+            .iter()
+            .map(|journey| format!("journey `{}`, which no run of the calibration had", journey.name())),
+    );
+    built.journeys = known;
+    for layout in layouts {
+        Arm { calibration, setting, layout, built: &mut built }.add(schedule);
+    }
+    let plan = &mut built.plan;
+    plan.loopback = Link::default();
+    // Between hosts lies what the scenario declares, and loopback is not charged twice.
+    plan.network = plan.loopback.clone();
+    if let Some(first) = layouts.first() {
+        plan.loopback.declared = first.arm.network;
+        plan.network.declared = first.arm.network;
+        plan.network.loss = Ratio::default();
+        if layouts.iter().any(|layout| layout.arm.network != first.arm.network) {
+            built.not_simulated.insert("different networks of arms that run side by side".to_owned());
+        }
+    }
+    plan.keeps_requests = true;
+    built
+}
+
+/// An arm being added.
+struct Arm<'a> {
+    calibration: &'a Calibration,
+    setting: &'a Setting<'a>,
+    layout: &'a Layout,
+    built: &'a mut Built,
+}
+
+impl Arm<'_> {
+    fn add(mut self, schedule: &Schedule) {
+        let copies = self.layout.copies();
+        self.add_processes(&copies);
+        self.add_components(&copies);
+        self.add_rest(&copies);
+        self.add_databases();
+        self.add_policies();
+        self.add_client(schedule);
+        faults::add(self.calibration, self.setting, self.layout, &copies, self.built);
+    }
+
+    fn add_host(&mut self, name: &str, cores: u32) {
+        if self.built.plan.hosts.iter().any(|host| host.name == name) {
+            return;
+        }
+        let parameters = &self.calibration.parameters;
+        let quantum_ns = parameters.quantum_ns.value;
+        let sharing = if quantum_ns >= ENDLESS_QUANTUM_NS {
+            CpuSharing::Fcfs
+        } else {
+            CpuSharing::Quantum(quantum_ns.max(1.0) as u64)
+        };
+        let contention = parameters.contention.value;
+        self.built.plan.hosts.push(HostPlan { name: name.to_owned(), cores, sharing, contention });
+    }
+
+    fn add_processes(&mut self, copies: &[Instance]) {
+        let costs = self.costs();
+        let wake = Distribution::Exponential(self.calibration.parameters.wake_ns.value);
+        for (at, copy) in copies.iter().enumerate() {
+            let host = match self.setting.hosts {
+                Hosts::One => "host".to_owned(),
+                Hosts::PerComponent => self.layout.own(&copy.name),
+                Hosts::Count(count) => self.layout.own(&format!("host-{}", at % count.max(1) as usize)),
+            };
+            self.add_host(&host, self.setting.cores);
+            self.built.plan.processes.push(ProcessPlan {
+                name: self.layout.own(&copy.name),
+                host,
+                workers: copy.workers,
+                blocking: BLOCKING_THREADS,
+                components: copy.components.iter().map(|name| self.layout.own(name)).collect(),
+                costs,
+                wake: wake.clone(),
+            });
+        }
+    }
+
+    /// What processes do when nothing is asked of them: once a second, all at the same moment, the lab asks each for its
+    /// figures. Where the lab is on the same host, it takes its own CPU there.
+    fn add_rest(&mut self, copies: &[Instance]) {
+        for copy in copies {
+            let (component, process) =
+                (self.layout.own(&format!("rest-{}", copy.name)), self.layout.own(&copy.name));
+            let known = self.built.plan.processes.iter_mut().find(|known| known.name == process);
+            if let Some(known) = known {
+                known.components.push(component.clone());
+            }
+            self.add_ticks(component, 1.0, self.calibration.idle_ns_per_s);
+        }
+        let has_lab = self.built.plan.processes.iter().any(|process| process.name == LAB);
+        if self.setting.hosts == Hosts::One && !has_lab {
+            self.built.plan.processes.push(ProcessPlan {
+                name: LAB.to_owned(),
+                host: "host".to_owned(),
+                workers: 1,
+                blocking: 1,
+                components: vec![LAB.to_owned()],
+                costs: HopCosts::default(),
+                wake: Distribution::ZERO,
+            });
+            self.add_ticks(LAB.to_owned(), LAB_TICKS, self.calibration.lab_ns_per_s);
+        }
+    }
+
+    /// A component that takes so much CPU a second, in so many goes.
+    fn add_ticks(&mut self, component: String, per_second: f64, ns_per_s: f64) {
+        let work = Work::Cpu(Distribution::Constant((ns_per_s / per_second).max(0.0).round() as u64));
+        self.built.plan.components.push(ComponentPlan {
+            name: component.clone(),
+            options: ServiceOptions::default(),
+            queue: QueuePlan::Fifo,
+            operations: vec![OperationPlan { name: "tick".to_owned(), work, is_idempotent: true }],
+        });
+        self.built.plan.sources.push(SourcePlan {
+            name: component.clone(),
+            client: component,
+            operations: vec![("tick".to_owned(), 1.0)],
+            arrivals: Arrivals::Constant(per_second),
+            until_ns: self.setting.scenario.length_ns() + self.setting.scenario.load.timeout.nanos(),
+            patience: Distribution::ZERO,
+            warm_up_ns: 0,
+        });
+    }
+
+    /// What messages cost, by the arm's carrier and level of telemetry.
+    fn costs(&mut self) -> HopCosts {
+        let carrier = serde_json::to_value(self.layout.arm.placement.carrier).unwrap_or_default();
+        let carrier = carrier.as_str().unwrap_or_default();
+        let hops = &self.calibration.hops;
+        let hop = hops.get(carrier).copied().unwrap_or_else(|| {
+            self.built
+                .not_simulated
+                .insert(format!("the carrier `{carrier}`, which no run of the calibration had"));
+            hops.values().next().copied().unwrap_or_default()
+        });
+        let Hop { served_ns, called_ns } = hop;
+        let half = |ns: f64| (ns / 2.0).round() as u64;
+        let level = self.layout.arm.telemetry.unwrap_or(self.setting.scenario.telemetry);
+        let parameters = &self.calibration.parameters;
+        let span = if level == TelemetryLevel::Off { 0.0 } else { parameters.span_ns.value };
+        HopCosts {
+            send: half(called_ns),
+            receive_reply: half(called_ns),
+            receive: half(served_ns),
+            reply: half(served_ns),
+            wake: parameters.wake_cpu_ns.value.round() as u64,
+            local: LOCAL_CALL_NS,
+            span: span.round() as u64,
+        }
+    }
+
+    fn add_components(&mut self, copies: &[Instance]) {
+        let names: BTreeSet<&String> = copies.iter().flat_map(|copy| &copy.components).collect();
+        for name in names {
+            let mut options: ServiceOptions = self.layout.arm.services.get(name).cloned().unwrap_or_default();
+            if options.cache.take().is_some() | options.store.take().is_some() {
+                self.built.not_simulated.insert(format!("the declared cache and store of `{name}`"));
+            }
+            let prefix = format!("{name}/");
+            let operations = self.calibration.operations.iter();
+            let operations = operations.filter_map(|(known, operation)| {
+                let operation_name = known.strip_prefix(&prefix)?;
+                Some(OperationPlan {
+                    name: operation_name.to_owned(),
+                    work: self.work(name, operation),
+                    is_idempotent: operation.is_idempotent,
+                })
+            });
+            let operations = operations.collect();
+            self.built.plan.components.push(ComponentPlan {
+                name: self.layout.own(name),
+                options,
+                queue: QueuePlan::Fifo,
+                operations,
+            });
+        }
+    }
+
+    /// The work of an operation of a component.
+    fn work(&self, component: &str, operation: &Operation) -> Work {
+        let (before, after) = (operation.before.clamp(0.0, 1.0), 1.0 - operation.before.clamp(0.0, 1.0));
+        let own = |share: f64| Work::Cpu(operation.own.distribution(share));
+        let stages = operation.stages.iter().map(|stage| self.stage(component, stage));
+        Work::Seq([own(before)].into_iter().chain(stages).chain([own(after)]).collect())
+    }
+
+    /// A stage. Lanes are futures of one task: what stays in the process takes its turns on one thread, and only calls of
+    /// other processes go on at the same time.
+    fn stage(&self, component: &str, stage: &Stage) -> Work {
+        let (mut lanes, mut here): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
+        for lane in &stage.lanes {
+            let works = lane.iter().map(|activity| self.activity(&activity.what, activity.share));
+            let work = Work::Seq(works.collect());
+            let leaves = lane.iter().any(|activity| self.leaves(component, &activity.what));
+            if leaves { lanes.push(work) } else { here.push(work) }
+        }
+        if !here.is_empty() {
+            lanes.push(Work::Seq(here));
+        }
+        if lanes.len() == 1 { lanes.remove(0) } else { Work::all(lanes) }
+    }
+
+    /// Whether an activity is a call of another process.
+    fn leaves(&self, component: &str, what: &What) -> bool {
+        let What::Call(name) = what else { return false };
+        let callee = name.split_once('/').map_or(name.as_str(), |(callee, _)| callee);
+        component == CLIENT || !self.layout.is_local(component, callee)
+    }
+
+    fn activity(&self, what: &What, share: f64) -> Work {
+        let work = match what {
+            What::Call(name) => {
+                let (component, operation) = name.split_once('/').unwrap_or((name.as_str(), ""));
+                Work::Call(self.layout.own(component), operation.to_owned())
+            }
+            // Where it is asked: a reader's statement runs on the thread that serves the call.
+            What::Read(times) => Work::Cpu(times.distribution(1.0)),
+            What::Write(times) => {
+                Work::Write(times.distribution(self.calibration.parameters.lock_hold.value))
+            }
+        };
+        if share < 1.0 { Work::Sometimes(share, Box::new(work)) } else { work }
+    }
+
+    fn add_databases(&mut self) {
+        for process in &self.layout.processes {
+            for store in process.stores() {
+                let hosts: Vec<String> = store.hosts.iter().map(ToString::to_string).collect();
+                self.built.plan.databases.push(DatabasePlan {
+                    name: self.layout.own(&store.name),
+                    components: hosts.iter().map(|host| self.layout.own(host)).collect(),
+                    readers: contract::resources::READERS_PER_COMPONENT,
+                    sync: self.calibration.sync.distribution(1.0),
+                    group_commit: false,
+                    checkpoint_every: 0,
+                    checkpoint: Distribution::ZERO,
+                });
+            }
+        }
+    }
+
+    /// What holds on each edge of this arm, under the names that it has beside others.
+    fn add_policies(&mut self) {
+        for (caller, callee) in edges(self.calibration) {
+            let policy = self.policy(caller, callee);
+            let name = format!("{}->{}", self.layout.own(caller), self.layout.own(callee));
+            if let Ok(pattern) = name.parse() {
+                self.built.plan.policies.push((pattern, policy));
+            }
+        }
+    }
+
+    /// What is declared for an edge of this arm.
+    fn policy(&self, caller: &str, callee: &str) -> Policy {
+        let policies = self.layout.arm.policies.iter();
+        let table: Vec<(EdgePattern, Policy)> =
+            policies.filter_map(|(edge, policy)| Some((edge.parse().ok()?, policy.clone()))).collect();
+        for_edge(&table, caller, callee)
+    }
+
+    /// The users of the arm: a request is sent once, and given up after the load's timeout.
+    fn add_client(&mut self, schedule: &Schedule) {
+        let load = &self.setting.scenario.load;
+        let host = match self.setting.hosts {
+            Hosts::One => "host",
+            Hosts::PerComponent | Hosts::Count(_) => GENERATOR,
+        };
+        self.add_host(host, if host == GENERATOR { GENERATOR_CORES } else { self.setting.cores });
+        let client = self.layout.own(CLIENT);
+        let journeys = self.built.journeys.clone();
+        let operations = journeys.iter().map(|journey| OperationPlan {
+            name: journey.name().to_owned(),
+            work: self.journey(*journey),
+            is_idempotent: true,
+        });
+        let operations = operations.collect();
+        self.built.plan.components.push(ComponentPlan {
+            name: client.clone(),
+            options: ServiceOptions::default(),
+            queue: QueuePlan::Fifo,
+            operations,
+        });
+        self.built.plan.processes.push(ProcessPlan {
+            name: self.layout.own(GENERATOR),
+            host: host.to_owned(),
+            workers: GENERATOR_CORES,
+            blocking: 1,
+            components: vec![client.clone()],
+            costs: HopCosts::default(),
+            wake: Distribution::ZERO,
+        });
+        // Whether work goes on whose user has left is what the arm declares of all edges.
+        let cancel = self.policy(CLIENT, "gateway").cancel;
+        let once = Policy { attempts: Some(1), deadline: Some(false), cancel, ..Policy::default() };
+        let door = format!("{client}->{}", self.layout.own("gateway"));
+        if let Ok(pattern) = door.parse() {
+            self.built.plan.policies.push((pattern, once));
+        }
+        if load.attempts > 1 {
+            self.built.not_simulated.insert("users who try again".to_owned());
+        }
+        let arrivals = match (load.model, load.users) {
+            (Model::Closed, Some(users)) => {
+                Arrivals::Closed { users: users.count, think: Distribution::Constant(users.think.nanos()) }
+            }
+            _ => Arrivals::Schedule(Box::new(schedule.clone())),
+        };
+        let weights: BTreeMap<Journey, f64> = load.weights().into_iter().collect();
+        self.built.plan.sources.push(SourcePlan {
+            name: self.layout.own("users"),
+            client,
+            operations: journeys
+                .iter()
+                .map(|journey| (journey.name().to_owned(), weights.get(journey).copied().unwrap_or(0.0)))
+                .collect(),
+            arrivals,
+            until_ns: self.setting.scenario.length_ns().saturating_sub(1),
+            patience: Distribution::Constant(load.timeout.nanos()),
+            warm_up_ns: 0,
+        });
+    }
+
+    /// A journey: its requests, and between them the client's own time. The generator's CPU beside that is spent next to it.
+    fn journey(&self, journey: Journey) -> Work {
+        let name = format!("{CLIENT}/{}", journey.name());
+        let Some(operation) = self.calibration.operations.get(&name) else { return Work::None };
+        let before = operation.before.clamp(0.0, 1.0);
+        let requests = calls_of(operation).map(|(_, share)| share).sum::<f64>();
+        let cpu_ns = self.calibration.generator_ns * requests;
+        let generator = Work::Cpu(Distribution::Constant(cpu_ns.max(0.0).round() as u64));
+        let wait = |share: f64| Work::Wait(operation.own.distribution(share));
+        let stages = operation.stages.iter().map(|stage| self.stage(CLIENT, stage));
+        Work::Seq(
+            [Work::Spawn(Box::new(generator)), wait(before)]
+                .into_iter()
+                .chain(stages)
+                .chain([wait(1.0 - before)])
+                .collect(),
+        )
+    }
+}

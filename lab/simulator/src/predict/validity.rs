@@ -1,0 +1,120 @@
+//! How far a calibration carries to what is predicted, and why no further.
+
+use policy::units::HumanDuration;
+use record::{Machine, Validity};
+use scenario::{Scenario, TelemetryLevel};
+
+use super::layout::{Hosts, Layout};
+use crate::calibrate::Calibration;
+
+/// A calibration older than this is of another machine as likely as not, microseconds: 30 days.
+const MAX_AGE_US: i64 = 30 * 24 * 3_600 * 1_000_000;
+/// A load so much above the highest that was calibrated is another one.
+const LOAD_MARGIN: f64 = 1.1;
+
+/// What a prediction is made on and for.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// The machine here.
+    pub machine: Machine,
+    /// The program's version.
+    pub version: String,
+    /// The wall clock, microseconds since the Unix epoch.
+    pub wall_us: i64,
+}
+
+/// The label of a prediction, and what keeps it from a better one.
+pub(super) fn validity(
+    calibration: &Calibration,
+    scenario: &Scenario,
+    layouts: &[Layout],
+    (hosts, interleaved): (Hosts, bool),
+    here: &Circumstances,
+    not_simulated: &[String],
+) -> (Validity, Vec<String>) {
+    let mut assumed = of_identity(calibration, here);
+    let mut extrapolated: Vec<String> = Vec::new();
+    let size = size_of(scenario);
+    if size != calibration.size {
+        assumed.push(format!("data of size {size}, calibrated with {}", calibration.size));
+    }
+    for layout in layouts {
+        let rtt = layout.arm.network.rtt;
+        if rtt != HumanDuration::default() {
+            assumed.push(format!("{}: a round trip of {rtt}, calibrated on loopback", layout.arm.name));
+        }
+        let grouping = layout.grouping();
+        let mut known = calibration.sources.iter().flat_map(|run| &run.groupings);
+        if !known.any(|known| *known == grouping) {
+            extrapolated.push(format!("{}: a grouping that no run of the calibration had", layout.arm.name));
+        }
+    }
+    let level = match scenario.telemetry {
+        TelemetryLevel::Off => "off",
+        TelemetryLevel::Metrics => "metrics",
+        TelemetryLevel::Sampled => "sampled",
+        TelemetryLevel::Full => "full",
+    };
+    if !calibration.telemetry.starts_with(level) {
+        assumed.push(format!("telemetry {level}, calibrated with {}", calibration.telemetry));
+    }
+    if not_simulated.iter().any(|what| what.starts_with("journey") || what.starts_with("the carrier")) {
+        assumed.push("part of the load, or a carrier, was never calibrated".to_owned());
+    }
+    if hosts != Hosts::One {
+        extrapolated.push(format!("hosts: {hosts}, each like the one that was calibrated, on its loopback"));
+    }
+    let highest = calibration.sources.iter().map(|run| run.rates.1).fold(0.0, f64::max);
+    let peak = scenario.load.peak_rate();
+    if peak > highest * LOAD_MARGIN {
+        extrapolated.push(format!("up to {peak:.0} arrivals a second, calibrated up to {highest:.0}"));
+    }
+    if !scenario.steps.is_empty() {
+        extrapolated.push("steps, of which the calibration has none".to_owned());
+    }
+    if !interleaved && layouts.len() > 1 && calibration.sources.iter().all(|run| run.interleaved) {
+        extrapolated.push("arms side by side, calibrated in turns".to_owned());
+    }
+    if !assumed.is_empty() {
+        return (Validity::Assumed, assumed);
+    }
+    if extrapolated.is_empty() {
+        (Validity::Interpolated, extrapolated)
+    } else {
+        (Validity::Extrapolated, extrapolated)
+    }
+}
+
+/// Where the calibration is of something else than what is here.
+fn of_identity(calibration: &Calibration, here: &Circumstances) -> Vec<String> {
+    let (then, now) = (&calibration.machine, &here.machine);
+    let mut differences: Vec<String> = [
+        ("Cleave", &calibration.version, &here.version),
+        ("kernel", &then.kernel, &now.kernel),
+        ("CPU", &then.cpu, &now.cpu),
+        ("build", &then.profile, &now.profile),
+    ]
+    .into_iter()
+    .filter(|(_, then, now)| then != now)
+    .map(|(what, then, now)| format!("{what} {now}, calibrated with {then}"))
+    .collect();
+    if then.cores != now.cores {
+        differences.push(format!("{} cores, calibrated with {}", now.cores, then.cores));
+    }
+    if !calibration.noise.is_quiet() {
+        differences.push(format!(
+            "calibrated while other programs took {:.0} % of a core",
+            calibration.noise.other_cpu + calibration.noise.steal
+        ));
+    }
+    if here.wall_us - calibration.wall_us > MAX_AGE_US {
+        differences.push("the calibration is older than 30 days".to_owned());
+    }
+    differences
+}
+
+/// The size of a scenario's data, as a scenario writes it.
+pub(crate) fn size_of(scenario: &Scenario) -> String {
+    let size = serde_json::to_value(scenario.load.size).unwrap_or_default();
+    size.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,242 @@
+//! What is simulated is learnt back: a record of a known machine, with the traces that a live run would have.
+
+use contract::hash::mix;
+use model::Run;
+use record::{Class, Entry, Kept, Line, Provenance, Span, Split, Trace};
+use simulator::calibrate::{CalibrateError, Calibration, Source, What, calibrate, calibration_scenario};
+
+use super::{COMPONENTS, Made, scenario};
+
+/// Traces of a journey that are kept of a phase.
+const TRACES: u64 = 6;
+
+/// A trace being made: its spans, and the time at which the next begins, ns.
+struct Making {
+    spans: Vec<Span>,
+    now: u64,
+}
+
+impl Making {
+    fn span(&mut self, parent: Option<u32>, of: &str, name: &str, place: &str, class: Class) -> u32 {
+        self.spans.push(Span {
+            parent,
+            of: of.into(),
+            at: String::new(),
+            name: name.into(),
+            place: place.into(),
+            start: self.now,
+            length: 0,
+            class,
+            error: String::new(),
+        });
+        (self.spans.len() - 1) as u32
+    }
+
+    fn end(&mut self, span: u32) {
+        let span = &mut self.spans[span as usize];
+        span.length = self.now - span.start;
+    }
+
+    /// A call of `callee` with what it does: half of its own time, what is inside, the other half.
+    fn call(
+        &mut self,
+        parent: u32,
+        from: &str,
+        callee: &str,
+        name: &str,
+        own_us: u64,
+        inside: impl FnOnce(&mut Self, u32),
+    ) {
+        let place = format!("{from}->{callee}");
+        let sent = self.span(Some(parent), from, name, &place, Class::Network);
+        self.now += 90_000;
+        let served = self.span(Some(sent), callee, name, callee, Class::Work);
+        self.now += own_us * 500;
+        inside(self, served);
+        self.now += own_us * 500;
+        self.end(served);
+        self.now += 90_000;
+        self.end(sent);
+    }
+
+    fn read(&mut self, parent: u32, of: &str, us: u64) {
+        let read = self.span(Some(parent), of, "SELECT rows", of, Class::Database);
+        self.now += us * 1_000;
+        self.end(read);
+    }
+}
+
+/// Spans are twice as long as the CPU in them: there is waiting in every one.
+fn spans(journey: &str) -> Vec<Span> {
+    let mut making = Making { spans: Vec::new(), now: 0 };
+    let root = making.span(None, "client", journey, "client", Class::Client);
+    making.now += 50_000;
+    if journey == "home-feed" {
+        making.call(root, "client", "gateway", "GET /v1/feed", 60, |making, gateway| {
+            making.call(gateway, "gateway", "feed", "GET /v1/feed", 240, |making, feed| {
+                making.read(feed, "feed", 300);
+                let begin = making.now;
+                making.call(feed, "feed", "photo", "POST /call/photo.by_ids", 80, |making, photo| {
+                    making.read(photo, "photo", 200);
+                });
+                // Beside it, and a little shorter.
+                let end = std::mem::replace(&mut making.now, begin);
+                making.call(feed, "feed", "profile", "POST /call/profile.by_ids", 80, |making, profile| {
+                    making.read(profile, "profile", 120);
+                });
+                making.now = end;
+            });
+        });
+    } else {
+        making.call(root, "client", "gateway", "GET /v1/photos/{id}", 60, |making, gateway| {
+            making.call(gateway, "gateway", "photo", "GET /v1/photos/{id}", 100, |making, photo| {
+                making.read(photo, "photo", 160);
+            });
+        });
+    }
+    making.now += 50_000;
+    making.end(root);
+    making.spans
+}
+
+/// The record of a prediction as a live run would have written it, with traces of the services.
+fn lived() -> Vec<Line> {
+    let mut lines = Made::of(&scenario(""), |_| {}).lines;
+    let t = lines.last().map_or(0, |line| line.t);
+    for line in &mut lines {
+        if let Entry::Header(header) = &mut line.entry {
+            (header.source, header.prediction) = (Provenance::Live, None);
+        }
+    }
+    for round in 1..=2_u32 {
+        for phase in 0..2_u32 {
+            for (journey, request) in [("home-feed", 0), ("view-photo", 100)] {
+                for number in 0..TRACES {
+                    let request = request + number + u64::from(phase * 10 + round);
+                    let spans = spans(journey);
+                    let length = spans[0].length;
+                    let trace = Trace {
+                        arm: 'A',
+                        round,
+                        phase,
+                        journey: journey.into(),
+                        request,
+                        trace_id: format!("{:032x}", mix(request)),
+                        kept: Kept::Slow,
+                        error: String::new(),
+                        due: 0,
+                        user_latency: length,
+                        start: 0,
+                        path: Vec::new(),
+                        spans,
+                        clipped: 0,
+                        orphans: 0,
+                    };
+                    lines.push(Line { t, entry: Entry::from(trace) });
+                }
+                let split = Split {
+                    arm: 'A',
+                    round,
+                    phase,
+                    journey: journey.into(),
+                    n: 10,
+                    mean: 0.0,
+                    slowest: 0.0,
+                    parts: Vec::new(),
+                };
+                lines.push(Line { t, entry: Entry::Split(Box::new(split)) });
+            }
+        }
+    }
+    lines
+}
+
+fn learnt() -> Calibration {
+    let run = Run::of(&lived()).expect("a header");
+    let source = Source { run: &run, scenario: &scenario("") };
+    calibrate(&[source], &COMPONENTS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_known_machine_is_learnt_back() {
+    let calibration = learnt();
+    let of = |name: &str| &calibration.operations[name];
+    // What it does, in which order, and what at the same time.
+    let feed = of("feed/GET /v1/feed");
+    let lanes: Vec<usize> = feed.stages.iter().map(|stage| stage.lanes.len()).collect();
+    assert_eq!(lanes, [1, 2], "a read, then two calls at once");
+    let calls = |stage: usize| -> Vec<String> {
+        let activities = feed.stages[stage].lanes.iter().flatten();
+        let mut names: Vec<String> = activities
+            .filter_map(|activity| match &activity.what {
+                What::Call(name) => Some(name.clone()),
+                What::Read(_) | What::Write(_) => None,
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(calls(1), ["photo/photo.by_ids", "profile/profile.by_ids"]);
+    // CPU is that of the processes, not that of spans, which are twice as long. Within a tenth: what is simulated is
+    // accounted by its means, and a second holds few requests.
+    for (name, us) in
+        [("feed/GET /v1/feed", 120.0), ("profile/profile.by_ids", 40.0), ("photo/photo.by_ids", 40.0)]
+    {
+        let seen = of(name).own.mean_ns / 1e3;
+        assert!((seen / us - 1.0).abs() < 0.3, "{name}: {seen} us");
+    }
+    let What::Read(read) = &feed.stages[0].lanes[0][0].what else { panic!("a read") };
+    assert!((read.mean_ns / 150e3 - 1.0).abs() < 0.1, "{} ns", read.mean_ns);
+    let hop = calibration.hops["http+json"];
+    // 60 and 80 us, and wake-ups of up to 20 us twice, which a simulated record has in one sum.
+    let both = (hop.served_ns + hop.called_ns) / 1e3;
+    assert!((130.0..200.0).contains(&both), "{hop:?}");
+    assert_eq!((calibration.size.as_str(), calibration.sources[0].interleaved), ("tiny", true));
+}
+
+#[test]
+fn a_simulation_of_what_was_learnt_from_comes_close_and_an_arm_is_held_out() {
+    let calibration = learnt();
+    let arms: Vec<(&str, bool)> =
+        calibration.fit.iter().map(|error| (error.arm.as_str(), error.is_fitted)).collect();
+    assert!(arms.contains(&("micro", true)) && arms.contains(&("mono", false)), "{arms:?}");
+    for (measure, most) in [("latency_p50", 0.15), ("cpu_per_journey", 0.15)] {
+        let error = calibration.error(measure).expect("fitted");
+        assert!(error < most, "{measure} is off by {error}: {:?}", calibration.fit);
+    }
+}
+
+#[test]
+fn what_nothing_can_be_learnt_from_is_refused_with_what_helps() {
+    let plan = scenario("");
+    let learn = |lines: &[Line]| {
+        let run = Run::of(lines).expect("a header");
+        calibrate(&[Source { run: &run, scenario: &plan }], &COMPONENTS).map(drop)
+    };
+    let simulated = Made::of(&plan, |_| {}).lines;
+    assert_eq!(learn(&simulated), Err(CalibrateError::Simulated("r1".into())));
+    let mut few = lived();
+    few.retain(|line| !matches!(line.entry, Entry::Trace(_)));
+    assert_eq!(learn(&few), Err(CalibrateError::FewTraces("r1".into(), 0)));
+    let mut one = lived();
+    if let Entry::Header(header) = &mut one[0].entry {
+        header.arms.remove(0);
+    }
+    let error = learn(&one).expect_err("a monolith");
+    assert!(error.to_string().contains("cleave calibrate hop-tax"), "{error}");
+}
+
+#[test]
+fn a_calibration_run_is_a_valid_scenario_with_every_journey_of_the_load() {
+    let of = scenario("");
+    let text = calibration_scenario(&of);
+    let application = scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[] };
+    let read = scenario::read(std::path::Path::new("calibration.toml"), text, &application);
+    let made = read.unwrap_or_else(|errors| panic!("{errors}"));
+    let journeys = made.load.journeys();
+    assert!(of.load.journeys().iter().all(|journey| journeys.contains(journey)));
+    assert!(journeys.len() > 8, "and those of a photo-sharing site: {journeys:?}");
+    assert_eq!(made.load.size, of.load.size);
+    let turns = u64::from(made.repeats) * made.default_arms().count() as u64;
+    assert!(turns * made.length_ns() <= 75_000_000_000, "with starts it stays under 90 s");
+}

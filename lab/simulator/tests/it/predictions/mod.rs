@@ -1,0 +1,272 @@
+//! Predictions of a small application, from a calibration that is known.
+
+mod learning;
+mod records;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use contract::ComponentName;
+use model::Run;
+use record::{Header, JourneyPlan, Line, Machine, Validity};
+use scenario::{Application, Scenario};
+use simulator::calibrate::{
+    Activity, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
+};
+use simulator::predict::lines::{self, Recorded};
+use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
+use traffic::{Dataset, Seed};
+
+const COMPONENTS: [ComponentName; 5] = [
+    ComponentName::of("profile"),
+    ComponentName::of("follower"),
+    ComponentName::of("feed"),
+    ComponentName::of("search"),
+    ComponentName::of("photo"),
+];
+const CALLS: [(ComponentName, ComponentName); 4] = [
+    (ComponentName::GATEWAY, ComponentName::of("feed")),
+    (ComponentName::GATEWAY, ComponentName::of("photo")),
+    (ComponentName::of("feed"), ComponentName::of("photo")),
+    (ComponentName::of("feed"), ComponentName::of("profile")),
+];
+
+/// A scenario of two arms, of home feeds and photos at 60 a second, with what is added to its end.
+fn scenario(more: &str) -> Scenario {
+    let text = format!(
+        "schema = 1\nname = \"small\"\ntitle = \"Small\"\nwhy = \"For tests\"\nway = \"interleaved\"\nrepeats = 2\n\
+         phases = [{{ name = \"warm\", for = \"1s\", measure = false }}, {{ name = \"steady\", for = \"6s\" }}]\n\
+         [load]\nrate = \"60/s\"\nsize = \"tiny\"\nmix = {{ home-feed = 60, view-photo = 40 }}\ntimeout = \"1s\"\n\
+         [topology.micro]\nprocesses = {{ each = [\"*\"] }}\nrestart = {{ after = \"1s\" }}\n\
+         [topology.mono]\nprocesses = {{ app = [\"gateway\", \"*\"] }}\nrestart = {{ after = \"1s\" }}\n{more}\n"
+    );
+    let application = Application { components: &COMPONENTS, calls: &CALLS, events: &[] };
+    let read = scenario::read(Path::new("small.toml"), text, &application);
+    read.unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// Always the same time, us.
+fn times(us: u64) -> Times {
+    let ns = us * 1_000;
+    Times { n: 1, mean_ns: ns as f64, bins: vec![(ns, ns, 1)] }
+}
+
+fn operation(own_us: u64, stages: Vec<Vec<What>>) -> Operation {
+    let lane = |what| vec![Activity { share: 1.0, what }];
+    let stage = |whats: Vec<What>| Stage { lanes: whats.into_iter().map(lane).collect() };
+    Operation {
+        is_idempotent: true,
+        own: times(own_us),
+        before: 0.5,
+        stages: stages.into_iter().map(stage).collect(),
+    }
+}
+
+fn call(name: &str) -> What {
+    What::Call(name.to_owned())
+}
+
+/// A known machine: a call takes 60 us of CPU in the callee and 80 in the caller.
+fn calibration() -> Calibration {
+    let read = |us| What::Read(times(us));
+    let operations = [
+        ("client/home-feed", operation(100, vec![vec![call("gateway/GET /v1/feed")]])),
+        ("client/view-photo", operation(50, vec![vec![call("gateway/GET /v1/photos/{id}")]])),
+        ("gateway/GET /v1/feed", operation(30, vec![vec![call("feed/GET /v1/feed")]])),
+        ("gateway/GET /v1/photos/{id}", operation(30, vec![vec![call("photo/GET /v1/photos/{id}")]])),
+        (
+            "feed/GET /v1/feed",
+            operation(
+                120,
+                vec![vec![read(150)], vec![call("photo/photo.by_ids"), call("profile/profile.by_ids")]],
+            ),
+        ),
+        ("photo/photo.by_ids", operation(40, vec![vec![read(100)]])),
+        ("profile/profile.by_ids", operation(40, vec![vec![read(60)]])),
+        ("photo/GET /v1/photos/{id}", operation(50, vec![vec![read(80)]])),
+    ];
+    let held = |value| Parameter::fixed(value, Origin::Held);
+    Calibration {
+        schema_version: 1,
+        version: "1".into(),
+        machine: machine(),
+        sources: vec![SourceRun {
+            run_id: "r0".into(),
+            scenario: "small".into(),
+            groupings: vec![
+                "feed follower gateway photo profile search".into(),
+                "feed+follower+gateway+photo+profile+search".into(),
+            ],
+            interleaved: true,
+            rates: (60.0, 60.0),
+            ..SourceRun::default()
+        }],
+        size: "tiny".into(),
+        telemetry: "sampled(0.1)".into(),
+        operations: operations.map(|(name, of)| (name.to_owned(), of)).into(),
+        hops: BTreeMap::from([("http+json".into(), Hop { served_ns: 60e3, called_ns: 80e3 })]),
+        generator_ns: 200e3,
+        idle_ns_per_s: 1e6,
+        lab_ns_per_s: 20e6,
+        start_ns: 200_000_000,
+        sync: times(500),
+        parameters: Parameters {
+            quantum_ns: held(1.4e6),
+            wake_cpu_ns: held(20e3),
+            contention: held(0.02),
+            wake_ns: held(60e3),
+            lock_hold: held(1.0),
+            span_ns: held(4e3),
+        },
+        ..Calibration::default()
+    }
+}
+
+fn machine() -> Machine {
+    Machine {
+        cpu: "a CPU".into(),
+        cores: 2,
+        kernel: "6".into(),
+        profile: "release".into(),
+        ..Machine::default()
+    }
+}
+
+/// A prediction of a scenario and its record.
+struct Made {
+    predicted: Predicted,
+    lines: Vec<Line>,
+    run: Run,
+}
+
+impl Made {
+    fn of(scenario: &Scenario, change: impl FnOnce(&mut Predictor<'_>)) -> Self {
+        Self::with(&calibration(), scenario, change)
+    }
+
+    fn with(calibration: &Calibration, scenario: &Scenario, change: impl FnOnce(&mut Predictor<'_>)) -> Self {
+        let layout = |(letter, arm): (char, &scenario::Arm)| Layout {
+            letter,
+            arm: arm.clone(),
+            processes: arm.placement.resolve(&COMPONENTS).expect("placed"),
+            workers: 7,
+        };
+        let load = &scenario.load;
+        let data = Dataset::generate(Seed(scenario.seed), load.size, &load.graph);
+        let mut predictor = Predictor {
+            calibration,
+            scenario,
+            layouts: ('A'..).zip(scenario.default_arms()).map(layout).collect(),
+            data: Arc::new(data),
+            interleaved: true,
+            rounds: 2,
+            seed: scenario.seed,
+            hosts: Hosts::One,
+            cores: 2,
+            replications: 2,
+            threads: 2,
+            here: Circumstances { machine: machine(), version: "1".into(), wall_us: 0 },
+        };
+        change(&mut predictor);
+        let predicted = predictor.predict().unwrap_or_else(|error| panic!("{error}"));
+        let mut lines = lines::lines(&Recorded {
+            header: header(scenario, &predictor.layouts),
+            scenario,
+            layouts: &predictor.layouts,
+            calibration,
+            blocks: &predicted.blocks,
+            prediction: &predicted.prediction,
+        });
+        let run = Run::of(&lines).expect("a header");
+        lines.extend(judgement::conclude(&run, scenario, &predicted.prediction));
+        let run = Run::of(&lines).expect("a header");
+        Self { predicted, lines, run }
+    }
+}
+
+/// The header of a live run of a scenario, as far as these tests need it.
+fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
+    let arm = |layout: &Layout| {
+        let is_micro = layout.processes.len() > 1;
+        let edges: Vec<String> = CALLS.iter().map(|(from, to)| format!("{from}->{to}")).collect();
+        let hosts = |process: &contract::ProcessPlan| {
+            let registry = process.registry.then(|| "registry".to_owned());
+            let gateway = process.gateway.then(|| "gateway".to_owned());
+            registry.into_iter().chain(gateway).chain(process.hosts.iter().map(ToString::to_string)).collect()
+        };
+        let instance = |process: &contract::ProcessPlan| record::Instance {
+            name: format!("{}#0", process.name),
+            hosts: hosts(process),
+            port: 0,
+            public_port: None,
+        };
+        record::Arm {
+            letter: layout.letter,
+            name: layout.arm.name.clone(),
+            topology: layout.arm.topology.clone(),
+            instances: layout.processes.iter().map(instance).collect(),
+            local_edges: if is_micro { Vec::new() } else { edges.clone() },
+            remote_edges: if is_micro { edges } else { Vec::new() },
+            resources: Some(record::Resources { workers: layout.workers, ..record::Resources::default() }),
+            ..record::Arm::default()
+        }
+    };
+    let journey = |journey: traffic::Journey| JourneyPlan {
+        name: journey.name().to_owned(),
+        needs: Vec::new(),
+        groups: Vec::new(),
+    };
+    Header {
+        schema_version: record::SCHEMA_VERSION,
+        run_id: "r1".into(),
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        version: "1".into(),
+        way: "interleaved".into(),
+        rounds: 2,
+        machine: machine(),
+        arms: layouts.iter().map(arm).collect(),
+        phases: scenario.plan(),
+        journeys: scenario.load.journeys().into_iter().map(journey).collect(),
+        good_within_us: 1_000_000,
+        timeout_us: 1_000_000,
+        telemetry: "sampled(0.1)".into(),
+        ..Header::default()
+    }
+}
+
+#[test]
+fn a_calibration_is_written_and_read_alike_and_another_version_is_refused() {
+    let known = calibration();
+    assert_eq!(Calibration::read(&known.text()).expect("reads"), known);
+    let other = known.text().replacen("\"schema_version\": 1", "\"schema_version\": 99", 1);
+    assert!(Calibration::read(&other).expect_err("another").to_string().contains("version 99"));
+    assert!(Calibration::read("{}").expect_err("none").to_string().contains("cleave calibrate"));
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_document() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/calibration.json");
+    let schema = format!("{:#}\n", simulator::calibrate::document::schema());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(path, &schema).expect("a folder of ours");
+    }
+    let committed = std::fs::read_to_string(path).expect("it is committed");
+    assert!(committed == schema, "stale; write it: UPDATE_SCHEMA=1 cargo test -p simulator --test it schema");
+}
+
+#[test]
+fn a_label_is_no_better_than_what_was_calibrated() {
+    let validity = |more: &str, change: fn(&mut Predictor<'_>)| {
+        let Made { predicted, .. } = Made::of(&scenario(more), change);
+        (predicted.prediction.validity, predicted.prediction.because)
+    };
+    assert_eq!(validity("", |_| {}), (Validity::Interpolated, Vec::new()));
+    let (label, because) = validity("", |predictor| predictor.hosts = Hosts::PerComponent);
+    assert!(label == Validity::Extrapolated && because[0].contains("hosts: per-component"), "{because:?}");
+    let (label, because) = validity("", |predictor| predictor.here.machine.cpu = "another".into());
+    assert!(label == Validity::Assumed && because[0].contains("CPU another"), "{because:?}");
+    let (label, because) = validity("[network]\nrtt = \"1ms\"", |_| {});
+    assert!(label == Validity::Assumed && because[0].contains("round trip of 1ms"), "{because:?}");
+}

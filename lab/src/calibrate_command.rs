@@ -1,0 +1,154 @@
+//! `cleave calibrate`: learns from finished runs, or from one that it makes for itself.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use conductor::RunError;
+use model::Run;
+use scenario::{Application, Scenario};
+use simulator::calibrate::{self, Calibration, Source};
+use tokio::sync::watch;
+
+use crate::cli::predict::Calibrate;
+use crate::output::{self, EXIT_INTERRUPTED};
+use crate::run_view::View;
+use crate::{cli, execution, run_files, scenario_files, signals};
+
+/// Name of the calibration in the folder of the runs.
+const FILE: &str = "calibration.json";
+
+/// Where a calibration lies, unless a file is named.
+pub fn default_file(out: &Path) -> PathBuf {
+    out.join(FILE)
+}
+
+/// `cleave calibrate`.
+pub fn calibrate(args: &Calibrate, began: Instant) -> ExitCode {
+    let folders = match folders(args, began) {
+        Ok(folders) => folders,
+        Err(code) => return code,
+    };
+    let learnt = folders.iter().map(|folder| read(folder)).collect::<Result<Vec<_>, _>>();
+    let runs = match learnt {
+        Ok(runs) => runs,
+        Err(text) => return output::usage_error(&text),
+    };
+    let sources: Vec<Source<'_>> = runs.iter().map(|(run, scenario)| Source { run, scenario }).collect();
+    output::progress(format_args!("fitting: simulations of {} against what was measured", named(&runs)));
+    let calibration = match calibrate::calibrate(&sources, &suite::components()) {
+        Ok(calibration) => calibration,
+        Err(error) => return output::error(&error),
+    };
+    let file = args.output.clone().unwrap_or_else(|| default_file(&args.out));
+    if let Err(error) = std::fs::write(&file, calibration.text()) {
+        return output::usage_error(&format!("{} cannot be written: {error}", file.display()));
+    }
+    for line in summary(&calibration) {
+        output::print_line(format_args!("{line}"));
+    }
+    output::print_line(format_args!("calibration: {}", file.display()));
+    ExitCode::SUCCESS
+}
+
+fn named(runs: &[(Run, Scenario)]) -> String {
+    let names: Vec<&str> = runs.iter().map(|(run, _)| run.header.run_id.as_str()).collect();
+    names.join(", ")
+}
+
+/// The folders of the runs to learn from; one that is made now where a scenario is named.
+fn folders(args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
+    let refused = |text: String| output::usage_error(&text);
+    if let [only] = args.of.as_slice() {
+        let is_scenario = only.ends_with(".toml") || scenario_files::names().iter().any(|name| name == only);
+        if is_scenario {
+            let scenario = scenario_files::find(only).map_err(refused)?;
+            return Ok(vec![run_for(&scenario, args, began)?]);
+        }
+    }
+    let found = args.of.iter().map(|run| run_files::find_recorded(&args.out, run));
+    found.collect::<Result<Vec<PathBuf>, String>>().map_err(|text| {
+        refused(format!(
+            "{text}; or name a scenario to make a calibration run: {}",
+            scenario_files::names().join(", ")
+        ))
+    })
+}
+
+/// Makes a calibration run; returns its folder.
+fn run_for(scenario: &Scenario, args: &Calibrate, began: Instant) -> Result<PathBuf, ExitCode> {
+    let text = calibrate::calibration_scenario(scenario);
+    let scenario = parsed(Path::new("calibration.toml"), text).map_err(|text| output::usage_error(&text))?;
+    let options = cli::Run { no_tui: true, out: args.out.clone(), ..cli::Run::default() };
+    let interrupts = watch::Sender::new(0);
+    signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
+    let view = if output::is_quiet() { View::Silent } else { View::Progress };
+    let started = execution::run_options(&options, scenario, began).map_err(|error| output::error(&error))?;
+    match execution::execute(started, view, &interrupts, options.screen) {
+        Ok(outcome) if outcome.verdict.is_none() => Err(ExitCode::from(EXIT_INTERRUPTED)),
+        Ok(outcome) => Ok(outcome.folder),
+        Err(RunError::Interrupted) => Err(ExitCode::from(EXIT_INTERRUPTED)),
+        Err(error) => Err(output::error(&error)),
+    }
+}
+
+/// A run with the scenario in its record.
+fn read(folder: &Path) -> Result<(Run, Scenario), String> {
+    let run = run_files::fold(folder).map_err(|error| error.to_string())?;
+    let name = format!("{}.toml", run.header.scenario);
+    let mut scenario = parsed(Path::new(&name), run.header.scenario_text.clone())?;
+    if let Some(network) = run.header.arms.iter().find_map(|arm| arm.network) {
+        scenario.set_rtt(std::time::Duration::from_nanos(network.rtt_ns).into());
+    }
+    Ok((run, scenario))
+}
+
+/// A scenario of its text.
+///
+/// # Errors
+/// A message with file, line and the valid choices.
+pub fn parsed(path: &Path, text: String) -> Result<Scenario, String> {
+    let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
+    let application = Application { components: &components, calls: &calls, events: &events };
+    scenario::read(path, text, &application).map_err(|faults| faults.to_string())
+}
+
+/// What was learnt, and how far a simulation of the runs is off what they measured.
+fn summary(calibration: &Calibration) -> Vec<String> {
+    let us = |ns: f64| format!("{:.0} us", ns / 1e3);
+    let parameters = &calibration.parameters;
+    let mut lines = vec![format!(
+        "{} operations; waking a process takes {} and {} of CPU; contention {:.3}; a span {} of CPU",
+        calibration.operations.len(),
+        us(parameters.wake_ns.value),
+        us(parameters.wake_cpu_ns.value),
+        parameters.contention.value,
+        us(parameters.span_ns.value),
+    )];
+    if !calibration.noise.is_quiet() {
+        lines.push(format!(
+            "other programs took {:.0} % of a core: p99 was not fitted, and predictions are assumed; calibrate again when \
+             the machine is quiet",
+            calibration.noise.other_cpu + calibration.noise.steal
+        ));
+    }
+    for (carrier, hop) in &calibration.hops {
+        lines.push(format!(
+            "a call over {carrier}: {} of CPU in the callee, {} in the caller",
+            us(hop.served_ns),
+            us(hop.called_ns)
+        ));
+    }
+    for error in &calibration.fit {
+        let held_out = if error.is_fitted { "" } else { " (held out)" };
+        lines.push(format!(
+            "{}{held_out} {}: measured {}, simulated {}, {:+.0} %",
+            error.arm,
+            error.measure,
+            model::format::value(Some(error.measured), "s"),
+            model::format::value(Some(error.simulated), "s"),
+            error.relative() * 100.0
+        ));
+    }
+    lines
+}

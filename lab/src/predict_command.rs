@@ -1,0 +1,37 @@
+//! `cleave predict`: simulates a scenario, and writes a record like that of a live run, marked as simulated.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::cli::predict::Predict;
+use crate::prediction::{Question, calibration};
+use crate::{calibrate_command, execution, output, report_command, run_command, scenario_files};
+
+/// `cleave predict`.
+pub fn predict(args: &Predict, began: Instant) -> ExitCode {
+    let run = args.as_run();
+    let scenario = match report_command::check(&run).and_then(|()| scenario_files::find(&args.scenario)) {
+        Ok(scenario) => scenario,
+        Err(text) => return output::usage_error(&text),
+    };
+    let file = args.calibration.clone().unwrap_or_else(|| calibrate_command::default_file(&args.out));
+    let calibration = match calibration(&file) {
+        Ok(calibration) => calibration,
+        Err(code) => return code,
+    };
+    let options = match execution::run_options(&run, scenario, began) {
+        Ok(options) => options,
+        Err(error) => return output::error(&error),
+    };
+    let question = Question {
+        options: &options,
+        calibration: &calibration,
+        hosts: args.hosts,
+        cores: args.cores,
+        replications: args.replications,
+    };
+    match question.answer() {
+        Ok(answer) => run_command::present(&run, &answer.outcome),
+        Err(code) => code,
+    }
+}

@@ -1,0 +1,169 @@
+//! A prediction, from a calibration to its record: for `cleave predict`, and for a run that is predicted first.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use conductor::run::planned::{self, PlannedRun};
+use conductor::{RunError, RunOptions, RunOutcome};
+use model::Run;
+use record::{Entry, Line, Prediction, Writer};
+use sha2::{Digest, Sha256};
+use simulator::calibrate::Calibration;
+use simulator::predict::lines::{self, Recorded};
+use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
+
+use crate::run_files::{self, RECORD_FILE};
+use crate::{calibrate_command, cli, output};
+
+/// Exit code where there is no calibration: nothing can be predicted.
+const EXIT_INVALID: u8 = 3;
+
+/// Replications of a prediction that a run asks for.
+const REPLICATIONS: u32 = 10;
+
+/// What is predicted, and how.
+pub struct Question<'a> {
+    /// The run.
+    pub options: &'a RunOptions,
+    /// What was learnt.
+    pub calibration: &'a Calibration,
+    /// The machines of each arm.
+    pub hosts: Hosts,
+    /// Cores of each; those of the machine that was calibrated where unset.
+    pub cores: Option<u32>,
+    /// Simulations with other seeds, the run itself included.
+    pub replications: u32,
+}
+
+/// A prediction that was written to a record.
+pub struct Answer {
+    /// Its run.
+    pub outcome: RunOutcome,
+    /// What stands behind it.
+    pub prediction: Prediction,
+    /// SHA-256 of the record's lines, in hex.
+    pub digest: String,
+}
+
+/// The prediction of a run that is about to be made: written to a record of its own, whose digest goes into the run's.
+///
+/// # Errors
+/// The exit code where there is none; why has been printed.
+pub fn frozen(options: &RunOptions) -> Result<Prediction, ExitCode> {
+    let calibration = calibration(&calibrate_command::default_file(&options.out))?;
+    let question = Question {
+        options,
+        calibration: &calibration,
+        hosts: Hosts::One,
+        cores: None,
+        replications: REPLICATIONS,
+    };
+    let Answer { outcome, prediction, digest } = question.answer()?;
+    let run_id = outcome.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    output::progress(format_args!("predicted: {run_id}, SHA-256 {digest}"));
+    Ok(Prediction { run_id, digest, ..prediction })
+}
+
+/// The calibration in a file.
+///
+/// # Errors
+/// The exit code where there is none; why has been printed.
+pub fn calibration(file: &Path) -> Result<Calibration, ExitCode> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        format!(
+            "{} cannot be read: {error}; write a calibration with: cleave calibrate hop-tax",
+            file.display()
+        )
+    });
+    let read =
+        |text: String| Calibration::read(&text).map_err(|error| format!("{}: {error}", file.display()));
+    text.and_then(read).map_err(|text| {
+        output::usage_error(&text);
+        ExitCode::from(EXIT_INVALID)
+    })
+}
+
+impl Question<'_> {
+    /// Predicts, and writes the record.
+    ///
+    /// # Errors
+    /// The exit code where there is no prediction; why has been printed.
+    pub fn answer(&self) -> Result<Answer, ExitCode> {
+        let planned = planned::plan(self.options).map_err(|error| output::error(&error))?;
+        let predictor = self.predictor(&planned);
+        output::progress(format_args!(
+            "simulating {}: {} replications, and each parameter a fifth less and more",
+            self.options.scenario.name, self.replications
+        ));
+        let predicted = predictor.predict().map_err(|error| output::usage_error(&error.to_string()))?;
+        record(self.options, &planned, &predictor, predicted).map_err(|error| output::error(&error))
+    }
+
+    fn predictor(&self, planned: &PlannedRun) -> Predictor<'_> {
+        let (options, header) = (self.options, &planned.header);
+        let arms = header.arms.iter().zip(&planned.processes);
+        let layout = |(arm, processes): (&record::Arm, &Vec<contract::ProcessPlan>)| {
+            let of = options.scenario.arms.iter().find(|of| of.name == arm.name)?;
+            let workers = arm.resources.as_ref().map_or(1, |given| given.workers);
+            Some(Layout { letter: arm.letter, arm: of.clone(), processes: processes.clone(), workers })
+        };
+        Predictor {
+            calibration: self.calibration,
+            scenario: &options.scenario,
+            layouts: arms.filter_map(layout).collect(),
+            data: planned.data.clone(),
+            interleaved: options.interleaved,
+            rounds: if options.interleaved { options.rounds } else { 1 },
+            seed: options.seed,
+            hosts: self.hosts,
+            cores: self.cores.unwrap_or(self.calibration.machine.cores),
+            replications: self.replications,
+            threads: available_parallelism().map_or(1, usize::from),
+            here: Circumstances {
+                machine: header.machine.clone(),
+                version: cli::VERSION.to_owned(),
+                wall_us: header.wall_us,
+            },
+        }
+    }
+}
+
+/// Writes the record of a prediction, judges it, and packs it.
+fn record(
+    options: &RunOptions,
+    planned: &PlannedRun,
+    predictor: &Predictor<'_>,
+    predicted: Predicted,
+) -> Result<Answer, RunError> {
+    let folder = planned.create_folder(options)?;
+    let mut lines = lines::lines(&Recorded {
+        header: planned.header.clone(),
+        scenario: &options.scenario,
+        layouts: &predictor.layouts,
+        calibration: predictor.calibration,
+        blocks: &predicted.blocks,
+        prediction: &predicted.prediction,
+    });
+    let mut run = Run::default();
+    run.take(&lines);
+    lines.extend(judgement::conclude(&run, &options.scenario, &predicted.prediction));
+    let failed = |source| RunError::Record { path: folder.clone(), source };
+    let digest = write(&folder.join(RECORD_FILE), &lines).map_err(failed)?;
+    run_files::pack(&folder);
+    let end = lines.iter().rev().find_map(|line| match &line.entry {
+        Entry::End(end) => Some((end.verdict, end.exit_code)),
+        _ => None,
+    });
+    let (verdict, exit_code) = end.unwrap_or((None, EXIT_INVALID));
+    let outcome = RunOutcome { verdict, exit_code, folder };
+    Ok(Answer { outcome, prediction: predicted.prediction, digest })
+}
+
+/// Writes lines to a new record; returns the SHA-256 of its bytes, in hex.
+fn write(path: &Path, lines: &[Line]) -> std::io::Result<String> {
+    let mut writer = Writer::create(path)?;
+    lines.iter().try_for_each(|line| writer.write(line))?;
+    let digest = Sha256::digest(std::fs::read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}

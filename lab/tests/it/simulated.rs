@@ -1,0 +1,155 @@
+//! Nothing simulated passes for measured: every view of a prediction carries its mark; and predictions are made from a run
+//! of this machine, from the command line.
+
+use model::source::Replay;
+use model::{Run, SIMULATED};
+use record::{CalibrationIdentity, Entry, Line, Prediction, Provenance, Sensitivity, Validity};
+use report::Comparison;
+use serde_json::{Value, json};
+
+use crate::cleave::{Cleave, scenario};
+use crate::views::lines;
+
+/// What the mark has besides its word.
+const PARTS: [&str; 3] = ["hop-tax r0", "validity: extrapolated", "p99 ±20 %"];
+
+/// A recorded run as if it were a prediction.
+fn predicted() -> Vec<Line> {
+    let mut lines = lines();
+    for line in &mut lines {
+        if let Entry::Header(header) = &mut line.entry {
+            header.source = Provenance::Simulated;
+            header.prediction = Some(Prediction {
+                calibration: CalibrationIdentity {
+                    sources: vec!["hop-tax r0".into()],
+                    ..CalibrationIdentity::default()
+                },
+                validity: Validity::Extrapolated,
+                because: vec!["another load".into()],
+                not_simulated: vec!["step 9 (`leak`): leak".into()],
+                band: vec![Sensitivity {
+                    arm: 'A',
+                    measure: "latency_p99".into(),
+                    unit: "s".into(),
+                    value: 0.01,
+                    low: 0.008,
+                    high: 0.011,
+                    parameter: "wake_ns".into(),
+                    interval: None,
+                }],
+                ..Prediction::default()
+            });
+        }
+    }
+    lines
+}
+
+/// Every view of a run as text, with its name.
+fn views(lines: &[Line]) -> Vec<(&'static str, String)> {
+    let run = Run::of(lines).expect("a header");
+    let printed = |print: &dyn Fn(&mut Vec<u8>)| {
+        let mut text = Vec::new();
+        print(&mut text);
+        String::from_utf8(text).expect("text")
+    };
+    let comparison = Comparison::of(&run, &run);
+    vec![
+        ("card", printed(&|out| tui::card::print(out, &run, 120, false).expect("a vector takes everything"))),
+        ("folded card", printed(&|out| tui::card::print_folded(out, &run, 120, false).expect("the same"))),
+        (
+            "plain lines",
+            printed(&|out| {
+                tui::plain::print(&mut lines.iter().cloned().collect::<Vec<_>>().into_iter(), out)
+                    .expect("the same")
+            }),
+        ),
+        ("page", report::page::page(&run)),
+        ("Markdown", report::markdown::markdown(&run)),
+        ("whole Markdown", report::markdown::unfolded(&run)),
+        ("JSON", format!("{:#}", json!(report::document::document(&run, None)))),
+        ("JUnit", report::junit::junit(&run)),
+        ("GitHub", report::github::annotations(&run, "scenarios/crash.toml")),
+        ("page of two runs", report::page::comparison(&comparison)),
+        ("Markdown of two runs", report::markdown::comparison(&comparison)),
+        ("JSON of two runs", format!("{:#}", json!(report::document::comparison(&comparison)))),
+    ]
+}
+
+/// A text on one line, so that a break in a sentence hides nothing.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_view_of_a_prediction_is_marked_with_what_stands_behind_it() {
+    for (name, text) in views(&predicted()) {
+        let text = unwrapped(&text);
+        let is_document = name.starts_with("JSON");
+        let word = if is_document { "\"source\": \"simulated\"" } else { SIMULATED };
+        assert!(text.contains(word), "{name} is not marked: {text}");
+        let parts = if is_document { ["hop-tax r0", "extrapolated", "latency_p99"] } else { PARTS };
+        for part in parts {
+            assert!(text.contains(part), "{name} has no `{part}`: {text}");
+        }
+    }
+}
+
+#[test]
+fn no_view_of_a_measured_run_is_marked() {
+    for (name, text) in views(&lines()) {
+        let is_marked = text.contains(SIMULATED) || text.contains("simulated\"");
+        assert!(!is_marked, "{name}: {text}");
+    }
+}
+
+#[test]
+fn rows_that_are_found_alone_are_marked() {
+    let run = Run::of(&predicted()).expect("a header");
+    let mut plain = Vec::new();
+    tui::plain::print(&mut predicted().into_iter(), &mut plain).expect("a vector takes everything");
+    let plain = String::from_utf8(plain).expect("text");
+    let mut rows =
+        plain.lines().filter(|line| line.contains(" | ") && !line.contains("load phase")).peekable();
+    assert!(rows.peek().is_some() && rows.all(|row| row.ends_with(SIMULATED)), "{plain}");
+    let exposed = grafana::openmetrics::exposition(&run, run.now);
+    let mut series =
+        exposed.lines().filter(|line| line.starts_with("cleave_") && !line.starts_with('#')).peekable();
+    assert!(series.peek().is_some() && series.all(|row| row.contains("source=\"simulated\"")), "{exposed}");
+    let mut backfill = Vec::new();
+    grafana::openmetrics::export(Replay::of(predicted()), &mut backfill).expect("a vector takes everything");
+    let backfill = String::from_utf8(backfill).expect("text");
+    assert!(
+        backfill
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .all(|row| row.contains("source=\"simulated\""))
+    );
+}
+
+#[test]
+fn a_run_is_learnt_from_and_another_predicted() {
+    let cleave = Cleave::shared();
+    let (code, text) = cleave.printed(&["predict", &scenario("learn"), "--calibration", "none.json"]);
+    assert!(code == Some(3) && text.contains("cleave calibrate hop-tax"), "{text}");
+    // Whatever the machine had to do besides: what is learnt is not judged here.
+    let (live, _) = cleave.document(&[&scenario("learn")]);
+    let (code, text) = cleave.printed(&["calibrate", "last"]);
+    assert_eq!(code, Some(0), "{text}");
+    for part in ["calibration: runs/calibration.json", "a call over http+json", "(held out)"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let output = cleave.run(&["predict", &scenario("learn"), "--replications", "2", "--output", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(document["source"], "simulated");
+    assert_eq!(document["schedule_digest"], live["schedule_digest"], "the same arrivals");
+    assert_eq!(document["prediction"]["calibration"]["sources"].as_array().map(Vec::len), Some(1));
+    assert!(!document["scorecard"].as_array().expect("rows").is_empty());
+    let folder = document["run_dir"].as_str().expect("a folder");
+    let (code, checked) = cleave.printed(&["record", "check", folder]);
+    assert!(code == Some(0) && checked.contains("complete: every line is valid"), "{checked}");
+    let (_, listed) = cleave.printed(&["runs"]);
+    assert!(listed.contains("(simulated)"), "{listed}");
+    let (code, text) = cleave.printed(&["calibrate", folder]);
+    assert!(code != Some(0) && text.contains("is a simulation"), "{text}");
+}
