@@ -92,6 +92,7 @@ fn findings() -> Vec<Finding> {
     };
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
+    let postgres = conductor::arm::servers::availability();
     // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
     vec![
@@ -141,6 +142,12 @@ fn findings() -> Vec<Finding> {
             },
             !conductor::process::cgroup::is_available(),
             "`cpu-quota` and `limits.cpu` are skipped, and runs that use them are inconclusive",
+        ),
+        finding(
+            "postgres",
+            postgres.clone().unwrap_or_else(|why| why),
+            postgres.is_err(),
+            "`store = \"postgres\"` is refused, and `run --all` skips what needs it; install Debian's package `postgresql`, and build with `--features postgres`",
         ),
         finding(
             "packet loss",

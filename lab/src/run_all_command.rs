@@ -31,6 +31,8 @@ struct ScenarioResult {
     open: Vec<Check>,
     lints: Vec<Lint>,
     error: Option<String>,
+    /// Why it was not tried: this machine has not what it needs.
+    skipped: Option<String>,
 }
 
 /// `cleave run --all`.
@@ -54,6 +56,11 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
             printable(&scenario.title),
             time_left(&scenarios[index..], args.rounds)
         ));
+        if let Some(reason) = missing(scenario) {
+            output::progress(format_args!("== {position} {} skipped: {reason}", scenario.name));
+            results.push(ScenarioResult::skipped(scenario.name.clone(), reason));
+            continue;
+        }
         let started = runtime::clock::now();
         let options = match execution::run_options(args, scenario.clone(), started) {
             Ok(options) => options,
@@ -121,6 +128,12 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
     Ok(run)
 }
 
+/// What a scenario needs and this machine has not.
+fn missing(scenario: &Scenario) -> Option<String> {
+    let servers = |arm: &scenario::Arm| conductor::arm::servers::check(&arm.name, &arm.placement).err();
+    scenario.default_arms().find_map(servers).map(|why| why.to_string())
+}
+
 /// `about 19 min left`, by the lengths of the scenarios that are left.
 fn time_left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
     let seconds = |scenario: &Scenario| {
@@ -174,6 +187,23 @@ fn line(result: &ScenarioResult, width: usize) -> String {
     format!("{:width$}  {:12}  {:>4}s", result.name, verdict_of(result), result.seconds)
 }
 
+impl ScenarioResult {
+    /// One that is not tried.
+    fn skipped(name: String, reason: String) -> Self {
+        Self {
+            name,
+            seconds: 0,
+            exit_code: 0,
+            verdict: None,
+            folder: String::new(),
+            open: Vec::new(),
+            lints: Vec::new(),
+            error: None,
+            skipped: Some(reason),
+        }
+    }
+}
+
 fn scenario_result(
     name: String,
     seconds: u64,
@@ -188,6 +218,7 @@ fn scenario_result(
         open: Vec::new(),
         lints: Vec::new(),
         error: None,
+        skipped: None,
     };
     match result {
         Ok(outcome) => {
@@ -232,6 +263,7 @@ fn verdict_of(scenario: &ScenarioResult) -> &'static str {
         Some(Verdict::Fail) => "FAIL",
         Some(Verdict::Inconclusive) => "inconclusive",
         Some(Verdict::Invalid) => "INVALID",
+        None if scenario.skipped.is_some() => "skipped",
         None if scenario.error.is_some() => "no run",
         None => "interrupted",
     }
@@ -252,7 +284,7 @@ fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
             let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
             writeln!(out, "{:width$}    {}, {}: {}{more}", "", lint.word(), lint.name, lint.text)?;
         }
-        if let Some(error) = &one.error {
+        if let Some(error) = one.error.as_ref().or(one.skipped.as_ref()) {
             writeln!(out, "{:width$}    {error}", "")?;
         }
     }
@@ -282,6 +314,7 @@ fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> 
             "open": scenario.open,
             "lints": scenario.lints,
             "error": scenario.error,
+            "skipped": scenario.skipped,
         })
     };
     let runs: Vec<_> = results.iter().map(one).collect();
@@ -318,6 +351,17 @@ mod tests {
         let both = time_left(&scenarios, Some(6));
         assert!(both.ends_with(" min left"), "twelve starts of each: {both}");
         assert_eq!(time_left(&[], None), "about 0 s left");
+    }
+
+    #[test]
+    fn what_is_skipped_has_a_reason_and_fails_nothing() {
+        let skipped = ScenarioResult::skipped("stores".into(), "no server".into());
+        assert!(line(&skipped, 8).starts_with("stores    skipped"));
+        assert_eq!(worst(&[skipped], false), 0);
+        let files = chosen(&["first-look".to_owned()]).expect("shipped");
+        assert_eq!(missing(&files[0]), None, "files are always there");
+        let servers = chosen(&["stores".to_owned()]).expect("shipped");
+        assert_eq!(missing(&servers[0]).is_some(), conductor::arm::servers::availability().is_err());
     }
 
     #[test]

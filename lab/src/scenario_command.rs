@@ -33,7 +33,8 @@ pub fn list(form: Output) -> ExitCode {
                 let arms = default_arms(&scenario);
                 let seconds = scenario::explain::duration_s(&scenario, arms.len());
                 output::print_line(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
-                output::print_line(format_args!("{:width$}         {}", "", scenario.title));
+                let needs = if needs_postgres(&scenario) { "; needs PostgreSQL" } else { "" };
+                output::print_line(format_args!("{:width$}         {}{needs}", "", scenario.title));
             }
             Err(text) => {
                 broken = true;
@@ -57,7 +58,13 @@ fn document(scenario: &Scenario) -> Value {
         "tags": scenario.tags,
         "seconds": scenario::explain::duration_s(scenario, arms.len()).round(),
         "arms": arms,
+        "needs": if needs_postgres(scenario) { vec!["postgres"] } else { Vec::new() },
     })
+}
+
+/// Whether a server keeps the data of some arm.
+fn needs_postgres(scenario: &Scenario) -> bool {
+    scenario.default_arms().any(|arm| arm.placement.has_server())
 }
 
 fn default_arms(scenario: &Scenario) -> Vec<&str> {

@@ -7,7 +7,8 @@ mod needs;
 
 use std::fmt::Write;
 
-use contract::ProcessPlan;
+use contract::store::ServerCount;
+use contract::{Placement, ProcessPlan};
 use fault::ProcessFault;
 use model::format::printable;
 use policy::EdgePattern;
@@ -20,6 +21,16 @@ use crate::search::FurtherRate;
 
 /// Width of the timeline, columns.
 const WIDTH: usize = 60;
+
+/// What keeps an arm's data, where files alone do not.
+fn store_line(placement: &Placement) -> String {
+    let servers = match (placement.servers.unwrap_or_default(), placement.shared_database) {
+        (_, true) => "one server, one database for all, with a schema for each component",
+        (ServerCount::One, false) => "one server, with a database for each store",
+        (ServerCount::Each, false) => "a server for each store",
+    };
+    format!("data in {}: {servers}", placement.store)
+}
 
 /// An arm that would be run.
 #[derive(Clone, Debug)]
@@ -61,10 +72,15 @@ pub fn explain(
             hosts.extend(process.registry.then_some("registry"));
             hosts.extend(process.gateway.then_some("gateway"));
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
-            let stores = process.stores().len();
-            let stores =
-                if stores > 1 { format!("; {stores} databases, one per component") } else { String::new() };
+            let stores = match (process.stores().len(), process.store_per_component) {
+                (0 | 1, _) => String::new(),
+                (stores, true) => format!("; {stores} databases, one per component"),
+                (stores, false) => format!("; {stores} databases, by what keeps them"),
+            };
             print(format_args!("      {} x{}: {}{stores}", process.name, process.replicas, hosts.join(", ")));
+        }
+        if arm.placement.has_server() {
+            print(format_args!("      {}", store_line(&arm.placement)));
         }
         if !arm.network.is_loopback() {
             print(format_args!("      network between processes: {}", arm.network));

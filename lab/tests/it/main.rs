@@ -11,6 +11,7 @@ mod containers;
 mod deploys;
 mod determinism;
 mod faults;
+mod features;
 mod finished_runs;
 mod http;
 mod jaeger;

@@ -6,7 +6,8 @@
 //! - [`event`]: what a component publishes after the fact.
 //! - [`hash`]: the hash of ids, seeded draws, fingerprints and checksums.
 //! - [`id`]: identifiers that cannot be mixed up.
-//! - [`placement`]: which component lives in which process. [`resources`]: what each process is given.
+//! - [`placement`]: which component lives in which process. [`resources`]: what each process is given. [`store`]: what
+//!   keeps its data.
 //! - [`name`]: the name of a component.
 //! - [`token`]: the run's token, and the one check of it.
 //!
@@ -19,8 +20,10 @@ pub mod hash;
 pub mod id;
 pub mod name;
 pub mod placement;
+mod process_plan;
 pub mod refusal;
 pub mod resources;
+pub mod store;
 pub mod token;
 
 pub use call::{Answer, Call, Pending, Repeat};

@@ -1,4 +1,4 @@
-//! Which component lives in which process: the type a scenario's `[topology.T]` is read into.
+//! Which component lives in which process, and what keeps its data: the type a scenario's `[topology.T]` is read into.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
+pub use crate::process_plan::{ProcessPlan, StorePlan, process_count};
+use crate::store::{ServerCount, StoreChoice, StoreProduct};
 
 /// How calls between components travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -111,65 +113,16 @@ pub struct Placement {
     /// that is read in place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub store_per_component: bool,
-}
-
-/// One process of a topology, with its components spelled out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessPlan {
-    /// Its name in the topology: `app`, `people`, or the component's own.
-    pub name: String,
-    /// What it holds, in catalogue order.
-    pub hosts: Vec<ComponentName>,
-    /// Whether the public door is inside.
-    pub gateway: bool,
-    /// Whether the registry is inside.
-    pub registry: bool,
-    /// How many copies run.
-    pub replicas: u32,
-    /// Whether each of several components has a database of its own.
+    /// What keeps the data: `sqlite` or `postgres`, for all components or for each by its name, `*` for those not named.
+    #[serde(default, skip_serializing_if = "StoreChoice::is_default")]
+    pub store: StoreChoice,
+    /// Servers of PostgreSQL: `one` with a database for each store, or one for `each`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<ServerCount>,
+    /// Whether all components that PostgreSQL keeps share one database, with a schema each: what a monolith is often split
+    /// into first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub store_per_component: bool,
-}
-
-/// A database of a process, and the components that keep their data in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorePlan {
-    /// Its name: the process's, or `app.feed` where the components of `app` have one each.
-    pub name: String,
-    /// Whose data it holds, in catalogue order.
-    pub hosts: Vec<ComponentName>,
-}
-
-impl ProcessPlan {
-    /// Its databases: one for all of its components, or one for each; none without components.
-    pub fn stores(&self) -> Vec<StorePlan> {
-        if self.hosts.is_empty() {
-            return Vec::new();
-        }
-        if !self.store_per_component || self.hosts.len() == 1 {
-            return vec![StorePlan { name: self.name.clone(), hosts: self.hosts.clone() }];
-        }
-        let own =
-            |host: &ComponentName| StorePlan { name: format!("{}.{host}", self.name), hosts: vec![*host] };
-        self.hosts.iter().map(own).collect()
-    }
-
-    /// A process for one component, by its name.
-    pub fn holding(component: ComponentName) -> Self {
-        Self {
-            name: component.to_string(),
-            hosts: vec![component],
-            gateway: false,
-            registry: false,
-            replicas: 1,
-            store_per_component: false,
-        }
-    }
-}
-
-/// Processes that run, copies counted.
-pub fn process_count(processes: &[ProcessPlan]) -> u32 {
-    processes.iter().map(|process| process.replicas).sum()
+    pub shared_database: bool,
 }
 
 /// What is wrong with a placement, with the right choices.
@@ -308,6 +261,7 @@ impl Placement {
                 "replicas: {copies} processes in all are out of range; give at most {MAX_COPIES}"
             )));
         }
+        errors.extend(self.store_errors(catalogue).into_iter().map(PlacementError));
         let mut placed_in: BTreeMap<&str, &str> = BTreeMap::new();
         for (zone, members) in &self.zones {
             if members.is_empty() {
@@ -336,8 +290,11 @@ impl Placement {
             return Err(errors);
         }
         for plan in &mut plans {
-            // A process of one component has one database either way.
-            plan.store_per_component = self.store_per_component && plan.hosts.len() > 1;
+            // A process of one component has one database either way. A schema is a database to its component.
+            let is_apart = self.store_per_component || self.shared_database;
+            plan.store_per_component = is_apart && plan.hosts.len() > 1;
+            let on_postgres = |host: &&ComponentName| self.store.of(host.as_str()) == StoreProduct::Postgres;
+            plan.on_postgres = plan.hosts.iter().filter(on_postgres).copied().collect();
         }
         if !plans.iter().any(|p| p.gateway) {
             plans.insert(0, plan("gateway", Vec::new(), true));
@@ -360,6 +317,37 @@ impl Placement {
 }
 
 impl Placement {
+    /// Whether a server keeps any of the data.
+    pub fn has_server(&self) -> bool {
+        self.store.has(StoreProduct::Postgres)
+    }
+
+    /// What is wrong with where the data are kept.
+    fn store_errors(&self, catalogue: &[ComponentName]) -> Vec<String> {
+        let mut errors: Vec<String> = self
+            .store
+            .names()
+            .filter(|name| *name != "*" && !catalogue.iter().any(|known| known.as_str() == *name))
+            .map(|name| format!("store: unknown component `{name}`; components: {}, *", list(catalogue)))
+            .collect();
+        let no_server = |key: &str| {
+            format!("{key} is of no use without `store = \"postgres\"`; add it, or leave `{key}` out")
+        };
+        if self.servers.is_some() && !self.has_server() {
+            errors.push(no_server("servers"));
+        }
+        if self.shared_database && !self.has_server() {
+            errors.push(no_server("shared_database"));
+        }
+        if self.shared_database && self.servers == Some(ServerCount::Each) {
+            errors.push(
+                "shared_database is one database of one server; leave `servers` or `shared_database` out"
+                    .into(),
+            );
+        }
+        errors
+    }
+
     /// What a copy of a process may use.
     pub fn limits_of(&self, process: &str) -> Limits {
         self.limits.get(process).or_else(|| self.limits.get("*")).copied().unwrap_or_default()
@@ -374,7 +362,15 @@ impl Placement {
 
 fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
     let name = name.to_owned();
-    ProcessPlan { name, hosts, gateway, registry: false, replicas: 1, store_per_component: false }
+    ProcessPlan {
+        name,
+        hosts,
+        gateway,
+        registry: false,
+        replicas: 1,
+        store_per_component: false,
+        on_postgres: Vec::new(),
+    }
 }
 
 fn list(names: &[ComponentName]) -> String {
@@ -450,19 +446,33 @@ mod tests {
         }
     }
 
+    /// The placement of a topology, as a scenario has it.
+    fn read(processes: &str, keys: &str) -> serde_json::Result<Placement> {
+        serde_json::from_str(&format!("{{ \"processes\": {processes} {keys} }}"))
+    }
+
     #[test]
-    fn components_of_a_process_share_a_database_or_have_one_each() {
-        let shared = placement(&[("app", &["gateway", "*"])], &[]);
-        let own = Placement { store_per_component: true, ..shared.clone() };
-        let stores = |placement: &Placement| {
-            let plans = placement.resolve(&FIVE).expect("valid");
-            plans.iter().flat_map(ProcessPlan::stores).map(|store| store.name).collect::<Vec<_>>()
-        };
-        assert_eq!(stores(&shared), ["app"]);
-        assert_eq!(stores(&own), ["app.profile", "app.follower", "app.feed", "app.search", "app.photo"]);
-        let each = Placement { store_per_component: true, ..placement(&[("each", &["*"])], &[]) };
-        assert_eq!(stores(&each), ["profile", "follower", "feed", "search", "photo"], "as without it");
-        assert_eq!(each.resolve(&FIVE), placement(&[("each", &["*"])], &[]).resolve(&FIVE));
+    fn mistakes_of_stores_have_their_choices() {
+        for (keys, parts) in [
+            (r#""store": "mysql""#, &["unknown store `mysql`", "sqlite, postgres"] as &[&str]),
+            (r#""store": { "fed": "postgres" }"#, &["unknown component `fed`", "feed"]),
+            (r#""servers": "two""#, &["two", "one"]),
+            (r#""servers": "each""#, &["servers", "store = \"postgres\""]),
+            (r#""shared_database": true"#, &["shared_database", "store = \"postgres\""]),
+            (
+                r#""store": "postgres", "servers": "each", "shared_database": true"#,
+                &["one database of one server"],
+            ),
+        ] {
+            let text = match read(r#"{ "each": ["*"] }"#, &format!(", {keys}")) {
+                Ok(placement) => {
+                    let errors = placement.resolve(&FIVE).expect_err("a mistake");
+                    errors.into_iter().map(|error| error.0).collect::<Vec<_>>().join("\n")
+                }
+                Err(error) => error.to_string(),
+            };
+            assert!(parts.iter().all(|part| text.contains(part)), "{keys}: {text}");
+        }
     }
 
     #[test]

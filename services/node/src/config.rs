@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use component::service_context::Settings;
 use contract::placement::{Limits, StorePlan};
@@ -12,10 +12,14 @@ use policy::{BodyOptions, NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
+use crate::databases::ServerDatabase;
+
 /// The environment variable that holds the secret of users' tokens, where the configuration names none.
 pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
 /// The same for the token of calls, outbox and control.
 pub const TOKEN_VARIABLE: &str = "CLEAVE_TOKEN";
+/// The same for the password of its databases' server.
+pub const POSTGRES_PASSWORD_VARIABLE: &str = "CLEAVE_POSTGRES_PASSWORD";
 
 /// A node's whole configuration. The conductor writes it as JSON; `cleave node
 /// --hosts` and the services' own programs fill it from flags and defaults.
@@ -47,6 +51,12 @@ pub struct NodeConfig {
     pub public: SocketAddr,
     /// Folder of databases and photo bytes.
     pub data: PathBuf,
+    /// Databases that a server keeps, by their names; the others are files in the folder.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub postgres: BTreeMap<String, ServerDatabase>,
+    /// The password of that server. Never in a file: it is in [`POSTGRES_PASSWORD_VARIABLE`].
+    #[serde(skip_serializing)]
+    pub postgres_password: String,
     /// Signs users' tokens. Empty in the files of a run: there it is in [`SECRET_VARIABLE`].
     pub secret: String,
     /// Opens calls, outbox and control. Empty in the files of a run: there it is in [`TOKEN_VARIABLE`].
@@ -98,6 +108,7 @@ impl Default for NodeConfig {
             registry: false,
             replicas: 1,
             store_per_component: false,
+            on_postgres: Vec::new(),
         };
         Self {
             run_id: "by-hand".into(),
@@ -112,6 +123,8 @@ impl Default for NodeConfig {
             listen: loopback,
             public: loopback,
             data: PathBuf::from("data"),
+            postgres: BTreeMap::new(),
+            postgres_password: String::new(),
             secret: String::new(),
             token: String::new(),
             policies: BTreeMap::new(),
@@ -169,11 +182,6 @@ impl NodeConfig {
     pub fn hosts(&self) -> &[ComponentName] {
         &self.process.hosts
     }
-}
-
-/// The file of a database, which copies of its process share.
-pub fn database_path(data: &Path, store: &str) -> PathBuf {
-    data.join(format!("{store}.db"))
 }
 
 #[cfg(test)]

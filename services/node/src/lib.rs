@@ -15,6 +15,7 @@
 pub mod config;
 pub mod contents;
 pub mod control;
+pub mod databases;
 mod fault_actuator;
 mod identity;
 pub mod node;
@@ -24,8 +25,9 @@ mod readiness;
 mod serving;
 pub mod stores;
 
-pub use config::{NodeConfig, database_path};
+pub use config::NodeConfig;
 pub use contents::{GatewayContext, GatewayFactory, NodeContents, PublicGateway, StoreContents};
+pub use databases::database_path;
 pub use identity::SecretError;
 pub use node::{Node, NodeError};
 pub use program::{program, run};

@@ -15,7 +15,7 @@ use runtime::limits::ResourceLimit;
 use telemetry::{LogTarget, Options, ProcessLabels};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{SECRET_VARIABLE, TOKEN_VARIABLE};
+use crate::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
 use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 
 /// Something is wrong with the configuration or the machine.
@@ -125,6 +125,7 @@ fn empty_process(name: &str) -> ProcessPlan {
         registry: false,
         replicas: 1,
         store_per_component: false,
+        on_postgres: Vec::new(),
     }
 }
 
@@ -279,7 +280,11 @@ pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
     let text = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let mut config: NodeConfig = serde_json::from_slice(&text)
         .map_err(|error| format!("invalid node configuration {}: {error}", path.display()))?;
-    for (field, variable) in [(&mut config.secret, SECRET_VARIABLE), (&mut config.token, TOKEN_VARIABLE)] {
+    for (field, variable) in [
+        (&mut config.secret, SECRET_VARIABLE),
+        (&mut config.token, TOKEN_VARIABLE),
+        (&mut config.postgres_password, POSTGRES_PASSWORD_VARIABLE),
+    ] {
         if field.is_empty() {
             *field = std::env::var(variable).unwrap_or_default();
         }

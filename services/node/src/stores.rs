@@ -5,11 +5,12 @@ use std::time::Duration;
 use component::Service;
 use contract::ComponentName;
 use contract::placement::StorePlan;
+use contract::store::StoreProduct;
 use history::History;
 use runtime::{ShutdownPolicy, Tasks};
 use storage::{Bus, Database, Options, StorageError};
 
-use crate::config::{NodeConfig, database_path};
+use crate::config::NodeConfig;
 use crate::contents::NodeContents;
 
 /// How often outboxes are trimmed: seldom, a transaction is dear and rows are small.
@@ -42,13 +43,13 @@ pub(crate) async fn open(
     let mut stores = Vec::new();
     for store in &contents.stores {
         let hosts = store.services.iter().map(|service| service.name).collect();
-        let plan = StorePlan { name: store.name.clone(), hosts };
+        let plan = StorePlan { name: store.name.clone(), hosts, product: StoreProduct::default() };
         let options = Options {
             shared: config.shared || config.process.replicas > 1,
             readers: config.readers(&plan),
             ..Options::default()
         };
-        let db = Database::open(&database_path(&config.data, &store.name), options).await?;
+        let db = Database::open(config.location(&store.name)?, options).await?;
         for service in &store.services {
             db.migrate(service.name, service.migrations).await?;
         }

@@ -1,22 +1,21 @@
 //! Tables filled in bulk from a history: what every arm starts from.
 
-use std::path::Path;
-
-use contract::ProcessPlan;
+use contract::placement::StorePlan;
 use history::History;
-use node::database_path;
-use storage::{Database, Options, StorageError};
+use storage::{Database, Location, Options, StorageError};
 
 use crate::catalogue;
 
-/// Makes and fills the databases of a topology under `data`, and closes them,
-/// so that the folder can be copied.
+/// Makes and fills databases, and closes them, so that files can be copied.
 ///
 /// # Errors
-/// When a file cannot be made or a table refuses its rows.
-pub async fn load(data: &Path, processes: &[ProcessPlan], history: &History) -> Result<(), StorageError> {
-    for store in processes.iter().flat_map(ProcessPlan::stores) {
-        let db = Database::open(&database_path(data, &store.name), Options::bulk()).await?;
+/// When one cannot be made or a table refuses its rows.
+pub async fn load(
+    stores: impl IntoIterator<Item = (StorePlan, Location)>,
+    history: &History,
+) -> Result<(), StorageError> {
+    for (store, location) in stores {
+        let db = Database::open(location, Options::bulk()).await?;
         for service in catalogue::hosted(&store.hosts) {
             db.migrate(service.name, service.migrations).await?;
             let mut tx = db.write().await?;

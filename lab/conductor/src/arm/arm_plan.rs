@@ -7,6 +7,7 @@ use node::NodeConfig;
 use record::Resources;
 
 use crate::arm::children::SpawnError;
+use crate::arm::servers::ServerError;
 use crate::process::cgroup;
 
 /// What an arm is started from.
@@ -54,6 +55,9 @@ pub enum ArmError {
     /// A process could not be started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    /// A server of its databases.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The configuration of an instance could not be read or written.
     #[error("{path} cannot be written")]
     Config {

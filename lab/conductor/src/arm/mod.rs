@@ -6,7 +6,7 @@
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
 //! - [`supervise`]: how a process that has died is started again.
 //! - [`layout`]: an arm as targets see it.
-//! - [`children`]: child processes, tied to the lab twice.
+//! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases.
 
 pub mod arm_plan;
 pub mod children;
@@ -15,6 +15,7 @@ pub mod instance;
 mod launch;
 pub mod layout;
 pub mod resources;
+pub mod servers;
 pub mod supervise;
 
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use contract::ProcessPlan;
+use contract::placement::StorePlan;
+use contract::store::StoreProduct;
 use node::NodeConfig;
 use tokio::sync::broadcast;
 
@@ -31,6 +34,7 @@ use self::environment::RunEnvironment;
 use self::instance::{Instance, Recovery};
 use self::launch::{change_config, launch, prepare, stop};
 use self::layout::ArmLayout;
+use self::servers::DatabaseServers;
 use self::supervise::{Supervision, SupervisionReport};
 use crate::observe::sampling::{SampledArm, SampledInstance};
 use crate::process::cgroup;
@@ -51,16 +55,34 @@ pub struct Arm {
     /// Its processes' copies, in starting order; they come and go.
     instances: RwLock<Vec<Arc<Instance>>>,
     registry: Option<SocketAddr>,
+    /// What keeps its databases, where they are no files.
+    servers: DatabaseServers,
     supervision: Supervision,
     environment: RunEnvironment,
 }
 
 impl Arm {
-    /// Starts the registry, then all other processes at once, and waits until the public port answers every probe.
+    /// Starts the registry, then all other processes at once, and waits until the public port answers every probe. Their
+    /// databases are files, or on servers that run already.
     ///
     /// # Errors
     /// When a process does not start or the arm does not get ready; what was started is ended again.
-    pub async fn start(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {
+    pub async fn start(
+        environment: &RunEnvironment,
+        mut plan: ArmPlan,
+        servers: DatabaseServers,
+    ) -> Result<Self, ArmError> {
+        plan.config.postgres.clone_from(servers.databases());
+        match Self::start_processes(environment, plan).await {
+            Ok(arm) => Ok(Self { servers, ..arm }),
+            Err(error) => {
+                servers.shut_down(environment).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_processes(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {
         let supervision = Supervision::default();
         let mut instances: Vec<Arc<Instance>> = Vec::new();
         let mut registry = None;
@@ -91,9 +113,15 @@ impl Arm {
             arm: plan.name.clone(),
             reason: "no process has a public port; name `gateway` in its topology".into(),
         })?;
-        let environment = environment.clone();
-        let arm =
-            Self { plan, public, instances: RwLock::new(instances), registry, supervision, environment };
+        let arm = Self {
+            plan,
+            public,
+            instances: RwLock::new(instances),
+            registry,
+            servers: DatabaseServers::default(),
+            supervision,
+            environment: environment.clone(),
+        };
         arm.wait_ready().await?;
         Ok(arm)
     }
@@ -153,10 +181,12 @@ impl Arm {
                 state: status.health.as_str(),
                 is_up: status.health == instance::Health::Up,
                 restarts: status.restarts,
-                databases: instance.process.stores().iter().map(|store| data.join(&store.name)).collect(),
+                databases: files(&instance.process).map(|store| data.join(store.name)).collect(),
+                is_server: false,
             }
         };
-        SampledArm { letter: self.plan.letter, instances: self.instances().iter().map(sampled).collect() }
+        let instances = self.instances().iter().map(sampled).chain(self.servers.sampled()).collect();
+        SampledArm { letter: self.plan.letter, instances }
     }
 
     /// Starts one more copy of a process and waits until it serves and is known.
@@ -264,6 +294,7 @@ impl Arm {
             let stops = stopping.map(|instance| stop(&self.environment, instance));
             futures_util::future::join_all(stops).await;
         }
+        self.servers.shut_down(&self.environment).await;
         let is_own = |group: &PathBuf| self.plan.group.as_ref().is_none_or(|own| group.starts_with(own));
         self.environment.cgroups.lock().expect("no panic while held").retain(|group| {
             if is_own(group) {
@@ -276,6 +307,11 @@ impl Arm {
         };
         instances.iter().filter(alive).map(|i| format!("{}/{}", self.plan.name, i.name)).collect()
     }
+}
+
+/// The databases of a process that are files.
+fn files(process: &ProcessPlan) -> impl Iterator<Item = StorePlan> {
+    process.stores().into_iter().filter(|store| store.product == StoreProduct::Sqlite)
 }
 
 #[cfg(test)]
@@ -291,6 +327,7 @@ impl Arm {
             public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
             instances: RwLock::new(instances?),
             registry: None,
+            servers: DatabaseServers::default(),
             supervision: Supervision::default(),
             environment: environment.clone(),
             plan,

@@ -16,6 +16,18 @@ pub(super) fn bytes(database: &Path) -> u64 {
     sizes.map(|file| file.len()).sum()
 }
 
+/// Bytes of all files in a folder and below it.
+pub(super) fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => folder_bytes(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
 /// How often the write-ahead log of a database began anew since it was made: the first write after a checkpoint that took
 /// all of it does that. 0 without a log.
 pub(super) fn checkpoints(database: &Path) -> u64 {

@@ -12,6 +12,7 @@ use crate::observe::node_metrics::{NodeMetrics, scrape};
 use crate::observe::record_writer::RecordWriter;
 use crate::process::control::ControlClient;
 use crate::process::host::{self, HostUsage};
+use crate::process::tree::TreeTracker;
 use crate::process::usage::{self, UsageTracker};
 
 /// Rates over less than this would be made of the time it takes to ask.
@@ -45,8 +46,11 @@ pub struct SampledInstance {
     pub is_up: bool,
     /// Restarts so far.
     pub restarts: u32,
-    /// The files of its databases, without the extension.
+    /// The files of its databases, without the extension; the data folder of a server.
     pub databases: Vec<PathBuf>,
+    /// Whether it is a database server: accounted with all the processes that it has started, and all of it as the
+    /// database's part.
+    pub is_server: bool,
 }
 
 /// A process outside the arms whose cost is recorded as well: the generator, the lab itself.
@@ -61,6 +65,8 @@ pub struct AuxiliaryProcess {
 /// Samples once a second.
 pub struct Sampler {
     trackers: BTreeMap<u32, UsageTracker>,
+    /// Of database servers, by their first process.
+    trees: BTreeMap<u32, TreeTracker>,
     /// Checkpoints of its databases before the first sample of each process.
     earlier_checkpoints: BTreeMap<u32, u64>,
     edges: EdgeCounters,
@@ -99,6 +105,7 @@ impl Sampler {
     pub fn new(record: &RecordWriter) -> Self {
         Self {
             trackers: BTreeMap::new(),
+            trees: BTreeMap::new(),
             earlier_checkpoints: BTreeMap::new(),
             edges: EdgeCounters::default(),
             host: host::usage(),
@@ -157,6 +164,7 @@ impl Sampler {
             record.append_at(read_at, Entry::from(line));
         }
         self.trackers.retain(|pid, _| sums.cpu.contains_key(pid));
+        self.trees.retain(|pid, _| sums.cpu.contains_key(pid));
         if has_rates {
             self.host_line(sums, seconds, read_at, record);
         } else if self.accounted.is_empty() {
@@ -170,6 +178,9 @@ impl Sampler {
         instance: &SampledInstance,
         metrics: Option<&NodeMetrics>,
     ) -> Proc {
+        if instance.is_server {
+            return self.server_line(arm, instance);
+        }
         Proc {
             arm,
             instance: instance.name.clone(),
@@ -186,6 +197,31 @@ impl Sampler {
             work: metrics.map_or_else(BTreeMap::new, |metrics| metrics.work.clone()),
             longest_waits: metrics.map_or_else(BTreeMap::new, |metrics| metrics.longest_waits.clone()),
             ..self.process_line(instance.pid)
+        }
+    }
+
+    /// What the kernel accounts to a database server. It has no metrics of its own, and nothing that it does is another
+    /// part's work.
+    fn server_line(&mut self, arm: char, server: &SampledInstance) -> Proc {
+        let tree = self.trees.entry(server.pid).or_default().sample(server.pid).unwrap_or_default();
+        Proc {
+            arm,
+            instance: server.name.clone(),
+            components: server.components.clone(),
+            state: server.state.to_owned(),
+            restarts: server.restarts,
+            scraped: true,
+            pid: server.pid,
+            cpu_ns: tree.usage.cpu_ns,
+            cpu_db_ns: tree.usage.cpu_ns,
+            run_queue_ns: tree.usage.run_queue_ns,
+            switches: tree.usage.switches,
+            threads: tree.usage.threads,
+            pss_kib: tree.pss_kib,
+            fds: tree.files,
+            sockets: tree.sockets,
+            db_bytes: server.databases.iter().map(|folder| databases::folder_bytes(folder)).sum(),
+            ..Proc::default()
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! - [`guardian`]: undoes what a dead conductor cannot, from a journal written beforehand. Start here.
 //! - [`cgroup`]: quotas of CPU by control group. [`netns`]: a network of the run's own, in which packets can be dropped.
-//! - [`usage`]: what a process has used. [`host`]: what the machine has used, and has left.
-//! - [`program`]: what children are started from. [`deployables`]: the application's own programs, before and after a change. [`private`]: files that no other user reads.
+//! - [`usage`]: what a process has used. [`tree`]: what a process has used with all it has started. [`host`]: what the machine has
+//!   used, and has left.
+//! - [`program`]: what children are started from. [`deployables`]: the application's own programs, before and after a change.
+//!   [`private`]: files that no other user reads.
 //! - [`control`]: requests to a node's control and metrics endpoints.
 
 pub mod cgroup;
@@ -14,4 +16,5 @@ pub mod host;
 pub mod netns;
 pub mod private;
 pub mod program;
+pub mod tree;
 pub mod usage;

@@ -24,7 +24,7 @@ pub struct ProcessUsage {
 }
 
 impl ProcessUsage {
-    fn add(&mut self, thread: &Self) {
+    pub(super) fn add(&mut self, thread: &Self) {
         self.cpu_ns += thread.cpu_ns;
         self.cpu_telemetry_ns += thread.cpu_telemetry_ns;
         self.cpu_workers_ns += thread.cpu_workers_ns;

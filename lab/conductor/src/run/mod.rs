@@ -44,8 +44,10 @@ pub use self::options::{BuiltChange, Interrupts, RunError, RunOptions, RunOutcom
 use self::secrets::RunSecrets;
 use self::session::RunSession;
 use self::stage::Stage;
+use crate::arm::arm_plan::ArmError;
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::telemetry_level;
+use crate::arm::servers;
 use crate::observe::collector::Collector;
 use crate::observe::metrics_endpoint;
 use crate::observe::record_writer::RecordWriter;
@@ -76,6 +78,13 @@ impl Run {
         check_arms(&options)?;
         if options.scenario.change.is_some() && options.change.is_none() {
             return Err(RunError::NotBuilt(options.scenario.name));
+        }
+        let is_run = |arm: &&scenario::Arm| match options.arms.is_empty() {
+            true => options.scenario.default_arms().any(|other| other.name == arm.name),
+            false => options.arms.contains(&arm.name),
+        };
+        for arm in options.scenario.arms.iter().filter(is_run) {
+            servers::check(&arm.name, &arm.placement).map_err(ArmError::from)?;
         }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contract::placement::StorePlan;
+use contract::store::StoreProduct;
 use contract::{Id, ProcessPlan};
 use follower_api::Followed;
 use history::{History, PastPhoto};
 use photo_api::{Photo, PhotoId};
 use profile_api::{Profile, UserId};
-use storage::{Blobs, StorageError};
+use storage::{Blobs, Location, StorageError};
 use traffic::trial::TrialData;
 use traffic::{Dataset, Load, Seed};
 
@@ -34,6 +36,15 @@ pub enum SeedError {
     Storage {
         /// The folder of snapshots.
         path: PathBuf,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
+    /// A server.
+    #[error("the data set cannot be stored on the database server of arm `{arm}`")]
+    Server {
+        /// Whose.
+        arm: String,
         /// Why.
         #[source]
         source: StorageError,
@@ -103,10 +114,27 @@ impl SeededData {
         Ok(folder)
     }
 
+    /// Fills the databases of servers.
+    ///
+    /// # Errors
+    /// When one refuses.
+    pub async fn fill_servers(
+        &self,
+        arm: &str,
+        databases: Vec<(StorePlan, Location)>,
+    ) -> Result<(), SeedError> {
+        let filled = suite::load::load(databases, &self.history).await;
+        filled.map_err(|source| SeedError::Server { arm: arm.to_owned(), source })
+    }
+
     async fn fill(&self, folder: &Path, processes: &[ProcessPlan]) -> Result<(), SeedError> {
         let path = || folder.parent().unwrap_or(folder).to_owned();
         let rejected = |source| SeedError::Storage { path: path(), source };
-        suite::load::load(folder, processes, &self.history).await.map_err(rejected)?;
+        let files = files(processes).map(|store| {
+            let file = node::database_path(folder, &store.name);
+            (store, file.into())
+        });
+        suite::load::load(files, &self.history).await.map_err(rejected)?;
         let blobs = Blobs::open(&folder.join("blobs")).map_err(rejected)?;
         for bytes in self.pictures.iter().flat_map(|(original, thumbnail)| [original, thumbnail]) {
             let put = blobs.put(bytes.clone()).await;
@@ -136,10 +164,15 @@ impl SeededData {
     }
 }
 
+/// Databases that are files: what a server keeps is filled when it runs.
+fn files(processes: &[ProcessPlan]) -> impl Iterator<Item = StorePlan> {
+    let stores = processes.iter().flat_map(ProcessPlan::stores);
+    stores.filter(|store| store.product == StoreProduct::Sqlite)
+}
+
 /// Which databases hold the data of which components.
 fn layout(processes: &[ProcessPlan]) -> String {
-    let stores = processes.iter().flat_map(ProcessPlan::stores);
-    let text: Vec<String> = stores
+    let text: Vec<String> = files(processes)
         .map(|store| {
             let hosts: Vec<&str> = store.hosts.iter().map(|host| host.as_str()).collect();
             format!("{}={}", store.name, hosts.join("+"))

@@ -10,7 +10,9 @@ use scenario::DataRetention;
 use scorecard::Engine;
 
 use crate::arm::Arm;
+use crate::arm::arm_plan::ArmPlan;
 use crate::arm::resources::group_arms;
+use crate::arm::servers::{DatabaseServers, SERVER_FOLDER};
 use crate::process::cgroup;
 use crate::run::block::Block;
 use crate::run::finish;
@@ -109,11 +111,21 @@ impl Stage {
 
     /// All arms at the same moment, every arrival offered to all.
     async fn side_by_side(&self, planned: &[PlannedArm], material: &Material) -> Result<(), RunError> {
+        let mut servers = Vec::new();
         for arm in planned {
-            self.install_data(arm, &material.seeded).await?;
+            match self.install_data(arm, &material.seeded).await {
+                Ok(started) => servers.push(started),
+                Err(error) => {
+                    for started in servers {
+                        started.shut_down(&self.session.environment).await;
+                    }
+                    return Err(error);
+                }
+            }
         }
         self.data_is_laid(planned.len());
-        let started = futures_util::future::join_all(planned.iter().map(|arm| self.start_arm(arm))).await;
+        let starts = planned.iter().zip(servers).map(|(arm, servers)| self.start_arm(arm, servers));
+        let started = futures_util::future::join_all(starts).await;
         let mut arms = Vec::new();
         let mut ready = Vec::new();
         let mut failure = None;
@@ -146,9 +158,9 @@ impl Stage {
                     return Ok(());
                 }
                 let arm = &planned[index];
-                self.install_data(arm, &material.seeded).await?;
+                let servers = self.install_data(arm, &material.seeded).await?;
                 self.data_is_laid(1);
-                let (running, ready_ms) = self.start_arm(arm).await?;
+                let (running, ready_ms) = self.start_arm(arm, servers).await?;
                 if !is_first {
                     let start = record::Start { arm: arm.letter, round, ready_ms };
                     self.session.record.append(Entry::Start(start));
@@ -177,20 +189,28 @@ impl Stage {
         Block { session: &self.session, arms, round, states: &self.states, schedules }
     }
 
-    /// Puts fresh data where an arm expects it.
-    async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<(), RunError> {
+    /// Puts fresh data where an arm expects it, in files and on the servers that it needs, which run from here on.
+    async fn install_data(
+        &self,
+        planned: &PlannedArm,
+        seeded: &SeededData,
+    ) -> Result<DatabaseServers, RunError> {
         let options = &self.session.options;
         let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &planned.processes).await?;
         self.session.begin_task(DATA_TASK, &format!("laid for {}", planned.plan.name));
         let data = planned.plan.config.data.clone();
         let failed = |source| RunError::Folder { path: data.clone(), source };
-        if data.exists() {
-            if options.scenario.data == DataRetention::Kept {
-                return Ok(());
-            }
-            std::fs::remove_dir_all(&data).map_err(failed)?;
+        if !data.exists() || options.scenario.data != DataRetention::Kept {
+            remove_data(&planned.plan).map_err(failed)?;
+            storage::snapshot::restore(&snapshot, &data).map_err(failed)?;
         }
-        storage::snapshot::restore(&snapshot, &data).map_err(failed)
+        let environment = &self.session.environment;
+        let (servers, empty) = DatabaseServers::start(environment, &planned.plan).await?;
+        if let Err(error) = seeded.fill_servers(&planned.plan.name, empty).await {
+            servers.shut_down(environment).await;
+            return Err(error.into());
+        }
+        Ok(servers)
     }
 
     /// The data of so many arms is where they expect it.
@@ -199,7 +219,11 @@ impl Stage {
         self.session.finish_task(DATA_TASK, &text, self.session.options.started_at);
     }
 
-    async fn start_arm(&self, planned: &PlannedArm) -> Result<(Arc<Arm>, u64), RunError> {
+    async fn start_arm(
+        &self,
+        planned: &PlannedArm,
+        servers: DatabaseServers,
+    ) -> Result<(Arc<Arm>, u64), RunError> {
         let started_at = clock::now();
         let task = task_of(planned.letter, &planned.plan.name);
         let processes = match process_count(&planned.processes) {
@@ -207,7 +231,7 @@ impl Stage {
             more => format!("{more} processes"),
         };
         self.session.begin_task(&task, &format!("{processes} to start"));
-        let arm = Arm::start(&self.session.environment, planned.plan.clone()).await?;
+        let arm = Arm::start(&self.session.environment, planned.plan.clone(), servers).await?;
         let ready = clock::now().saturating_duration_since(started_at);
         self.session.finish_task(&task, &format!("serves with {processes}"), started_at);
         Ok((Arc::new(arm), u64::try_from(ready.as_millis()).unwrap_or(0)))
@@ -268,8 +292,24 @@ fn is_data_kept(asked_for: bool, verdict: Option<Verdict>) -> bool {
 fn remove_databases(planned: &[PlannedArm]) {
     for arm in planned {
         // An arm that was never started has none, and what cannot be removed takes room until the run is.
-        let _ = std::fs::remove_dir_all(&arm.plan.config.data);
+        let _ = remove_data(&arm.plan);
     }
+}
+
+/// Removes what an arm keeps, as far as there is any.
+fn remove_data(plan: &ArmPlan) -> std::io::Result<()> {
+    let is_server = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SERVER_FOLDER);
+    let kept = std::fs::read_dir(&plan.folder).into_iter().flatten().flatten();
+    let servers = kept
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && path.file_name().is_some_and(is_server));
+    for folder in servers.chain([plan.config.data.clone()]) {
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What the start of a run consists of, in order.

@@ -15,9 +15,10 @@ use tokio::sync::broadcast;
 use traffic::Load;
 
 use crate::arm::Arm;
-use crate::arm::arm_plan::ArmPlan;
+use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::{self, enough_workers};
+use crate::arm::servers::{self, DatabaseServers};
 use crate::arm::supervise::SupervisionReport;
 use crate::observe::record_writer::RecordWriter;
 use crate::process::private;
@@ -131,6 +132,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
     let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record);
     let processes = processes_of(&options.arm)?;
+    servers::check(&options.arm.name, &options.arm.placement).map_err(ArmError::from)?;
     let (load, seed) = (options.load.clone(), options.seed);
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
     let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &processes).await?;
@@ -171,7 +173,12 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         group: None,
         is_kept_up: true,
     };
-    let arm = Arc::new(Arm::start(&environment, plan).await?);
+    let (servers, empty) = DatabaseServers::start(&environment, &plan).await?;
+    if let Err(error) = seeded.fill_servers(&plan.name, empty).await {
+        servers.shut_down(&environment).await;
+        return Err(error.into());
+    }
+    let arm = Arc::new(Arm::start(&environment, plan, servers).await?);
     let reports = arm.reports();
     let user = &seeded.data.users[0];
     let principal = contract::Principal::new(user.id);

@@ -3,4 +3,5 @@
 mod arm;
 mod generator;
 mod node;
+mod servers;
 mod up;

@@ -1,0 +1,139 @@
+//! Servers of databases that an arm needs: children like its processes, started before them and ended after.
+
+#[cfg(feature = "postgres")]
+mod running;
+
+use std::collections::BTreeMap;
+
+use contract::Placement;
+use contract::placement::StorePlan;
+use node::databases::ServerDatabase;
+use storage::Location;
+
+use crate::arm::arm_plan::{ArmError, ArmPlan};
+use crate::arm::environment::RunEnvironment;
+use crate::observe::sampling::SampledInstance;
+
+#[cfg(feature = "postgres")]
+use self::running::Server;
+
+/// What the names of their data folders begin with, in the arm's folder.
+pub const SERVER_FOLDER: &str = "postgres-";
+
+/// Why a topology's servers cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The program cannot speak to them.
+    #[error(
+        "arm `{0}` keeps data in PostgreSQL, and this program was built without it; build it with `cargo build --release --features postgres`"
+    )]
+    NotBuilt(String),
+    /// They are not on this machine, or do not start.
+    #[error("arm `{arm}` keeps data in PostgreSQL: {reason}")]
+    Unavailable {
+        /// Which.
+        arm: String,
+        /// Why.
+        reason: String,
+    },
+    /// They start, and refuse.
+    #[error("the PostgreSQL server of arm `{arm}` refused")]
+    Refused {
+        /// Which.
+        arm: String,
+        /// Why.
+        #[source]
+        source: storage::StorageError,
+    },
+}
+
+/// The servers of an arm; none where its data are files.
+#[derive(Default)]
+pub struct DatabaseServers {
+    #[cfg(feature = "postgres")]
+    servers: Vec<Server>,
+    /// What they keep, by the names of the stores.
+    databases: BTreeMap<String, ServerDatabase>,
+}
+
+/// Whether the servers that a topology asks for can be had, before anything is started.
+///
+/// # Errors
+/// What is missing, and how to get it.
+pub fn check(arm: &str, placement: &Placement) -> Result<(), ServerError> {
+    if !placement.has_server() {
+        return Ok(());
+    }
+    availability().map(drop).map_err(|reason| match cfg!(feature = "postgres") {
+        true => ServerError::Unavailable { arm: arm.to_owned(), reason },
+        false => ServerError::NotBuilt(arm.to_owned()),
+    })
+}
+
+/// Where servers would come from.
+///
+/// # Errors
+/// Why there can be none.
+#[cfg(feature = "postgres")]
+pub fn availability() -> Result<String, String> {
+    let programs = postgres_server::Programs::find().map_err(|why| why.to_string())?;
+    postgres_server::Account::find().map_err(|why| why.to_string())?;
+    Ok(programs.postgres.display().to_string())
+}
+
+/// Where servers would come from.
+///
+/// # Errors
+/// Always: this program was built without them.
+#[cfg(not(feature = "postgres"))]
+pub fn availability() -> Result<String, String> {
+    Err("built without the feature `postgres`".into())
+}
+
+impl DatabaseServers {
+    /// Starts what an arm needs, with its databases, which are empty unless they were kept. Returns it with the databases
+    /// that have to be filled.
+    ///
+    /// # Errors
+    /// When a server does not start or refuses; what was started is ended again.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "there is nothing to start"))]
+    pub async fn start(
+        environment: &RunEnvironment,
+        plan: &ArmPlan,
+    ) -> Result<(Self, Vec<(StorePlan, Location)>), ArmError> {
+        if !plan.placement.has_server() {
+            return Ok((Self::default(), Vec::new()));
+        }
+        #[cfg(feature = "postgres")]
+        return running::start(environment, plan).await;
+        #[cfg(not(feature = "postgres"))]
+        {
+            let _ = environment;
+            Err(ServerError::NotBuilt(plan.name.clone()).into())
+        }
+    }
+
+    /// What they keep, by the names of the stores.
+    pub const fn databases(&self) -> &BTreeMap<String, ServerDatabase> {
+        &self.databases
+    }
+
+    /// The servers as the sampler sees them.
+    pub fn sampled(&self) -> Vec<SampledInstance> {
+        #[cfg(feature = "postgres")]
+        return self.servers.iter().map(Server::sampled).collect();
+        #[cfg(not(feature = "postgres"))]
+        Vec::new()
+    }
+
+    /// Ends them in order.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "there is nothing to end"))]
+    pub async fn shut_down(self, environment: &RunEnvironment) {
+        #[cfg(feature = "postgres")]
+        for server in self.servers {
+            server.shut_down(environment).await;
+        }
+        #[cfg(not(feature = "postgres"))]
+        let _ = environment;
+    }
+}
