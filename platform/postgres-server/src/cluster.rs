@@ -63,7 +63,7 @@ impl Cluster {
     /// A cluster with these folders. Nothing is made yet.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed, nobody can run it, or the path is too long for sockets.
+    /// When PostgreSQL is not installed, no account can run it, or the path is too long for sockets.
     pub fn new(data: PathBuf, sockets: PathBuf) -> Result<Self, ClusterError> {
         let (programs, account) = (Programs::find()?, Account::find()?);
         if sockets.as_os_str().len() > MAX_SOCKETS_PATH {
@@ -131,7 +131,7 @@ impl Cluster {
         self.data.join("PG_VERSION").exists()
     }
 
-    /// The address of its first database, without a password: whoever can open the socket may come in.
+    /// The address of its first database, without a password: a process that can open the socket may come in.
     pub fn url(&self) -> String {
         self.url_of(DATABASE)
     }

@@ -1,8 +1,8 @@
 //! Writes that take effect once, however often they are sent.
 //!
 //! The reply of the first time is kept in the transaction of the write itself.
-//! Writers take turns, so of two with one key the second finds the first's reply. Where they do not, the second is told
-//! that another came first, and finds it at its next try.
+//! Writers take turns, so of two with one key the second finds the first's reply. Where they do not, the second is
+//! refused as overtaken, and finds it at its next try.
 
 use contract::{ComponentName, Refusal, RefusalKind};
 use runtime::clock;

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_is_said_without_it() {
+    fn what_is_wrong_with_an_address_is_named_without_it() {
         for (text, part) in [
             ("postgresql://ada:s3cret@/app", "no host"),
             ("postgresql://:s3cret@localhost/app", "no user"),

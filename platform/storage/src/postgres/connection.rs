@@ -77,7 +77,7 @@ impl Connection {
 
     /// A statement is about to be sent.
     fn send(&mut self) {
-        // The last one was given up: its answer, which nobody has seen, may be an error.
+        // The last one was given up: its answer, which was not read, may be an error.
         if std::mem::replace(&mut self.is_waiting, true) && self.transaction == Transaction::Open {
             self.transaction = Transaction::Failed;
         }

@@ -24,7 +24,7 @@ impl Driver {
         self.0.is_some()
     }
 
-    /// Reads and writes what can be without waiting: answers that nobody waits for any more are read away, and a
+    /// Reads and writes what can be without waiting: answers that are not waited for any more are read away, and a
     /// connection that the server has closed is noticed.
     pub fn turn(&mut self) {
         // Wakes of the last task that waited here are of no use to it any more.

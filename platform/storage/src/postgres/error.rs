@@ -55,7 +55,7 @@ pub(super) fn spoils_connection(error: &Error) -> bool {
     })
 }
 
-/// What the failure of a commit means. Whoever got a word of the server knows that it did not happen; where the
+/// What the failure of a commit means. A client that got an answer of the server knows that it did not happen; where the
 /// connection broke instead, it may have.
 pub(super) fn of_commit(error: Error) -> StorageError {
     let refused = error.as_db_error().is_some() && !spoils_connection(&error);

@@ -12,7 +12,7 @@ use crate::{Options, StorageError, Synchronous};
 
 /// The first version whose statements are all known.
 const MIN_VERSION: u32 = 13;
-/// The longest deadline of a call, milliseconds: a statement that nobody waits for any more is ended by then.
+/// The longest deadline of a call, milliseconds: a statement that is not waited for any more is ended by then.
 const STATEMENT_TIMEOUT_MS: u32 = 10_000;
 /// Wait for a lock before giving up, milliseconds, as for the lock of a SQLite file.
 const LOCK_TIMEOUT_MS: u32 = 5_000;
@@ -70,7 +70,7 @@ impl Opener {
     /// Opens one.
     ///
     /// # Errors
-    /// When there is no server, it lets nobody in, or it is too old.
+    /// When there is no server, it refuses the user, or it is too old.
     pub async fn open(&self) -> Result<Connection, StorageError> {
         let (client, connection) = self.config.connect(NoTls).await?;
         let version = connection.parameter("server_version").unwrap_or_default();

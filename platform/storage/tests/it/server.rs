@@ -140,7 +140,7 @@ async fn a_killed_backend_is_replaced(place: Place) {
     say(&mut tx, 2).await;
     let writer = backend(tx.conn()).await;
     kill(&other, writer).await;
-    let lost = tx.commit().await.expect_err("there is nobody to commit it");
+    let lost = tx.commit().await.expect_err("there is no backend to commit it");
     assert!(matches!(lost, StorageError::Lost(_)), "for all that its writer knows: {lost:?}");
     publish(&db, &outbound(&db), 3).await.expect("published");
     assert_eq!(numbers(&db, "SELECT number FROM written").await, [1, 3]);
