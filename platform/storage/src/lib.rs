@@ -1,6 +1,7 @@
 //! Databases, transactions, migrations and the transactional outbox.
 //!
-//! - [`database`]: one database, one fair writer, a few readers. [`location`]: where it is.
+//! - [`database`]: one database, one fair writer, a few readers. [`location`]: where it is;
+//!   [`options`]: how it is opened.
 //! - [`tx`]: a write transaction. [`statement`]: one statement with its values, run under its span, metric and cost;
 //!   [`value`]: what goes in and comes out.
 //! - [`connections`]: those that write, a few that read. [`engine`]: the seam between database products, SQLite in
@@ -30,6 +31,7 @@ mod fault;
 pub mod idempotency;
 pub mod location;
 pub mod migrate;
+pub mod options;
 pub mod outbox;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -46,12 +48,13 @@ pub use blobs::Blobs;
 pub use bus::{Bus, Publication};
 pub use connections::ReadConnection;
 pub use consumer::Consumer;
-pub use database::{Database, Options, Synchronous};
+pub use database::Database;
 pub use engine::{Connection, Dialect};
 pub use error::{Cause, StorageError};
 pub use fault::{FaultInjector, StorageFaults};
 pub use location::Location;
 pub use migrate::Migration;
+pub use options::{Options, Synchronous};
 pub use outbox::{Batch, LocalSource, OutboundTopics, Outbox, Source};
 pub use statement::{Statement, query};
 pub use subscriber::{Effect, GatheringSubscriber, Subscriber};

@@ -102,7 +102,7 @@ macro_rules! columns {
                 match row.0 {
                     RowOf::Sqlite(row) => Ok(row.get(at)?),
                     #[cfg(feature = "postgres")]
-                    RowOf::Postgres(row) => crate::postgres::value::read(row, at),
+                    RowOf::Postgres(row) => crate::postgres::column::read(row, at),
                 }
             }
         }
@@ -112,7 +112,7 @@ macro_rules! columns {
                 match row.0 {
                     RowOf::Sqlite(row) => Ok(row.get(at)?),
                     #[cfg(feature = "postgres")]
-                    RowOf::Postgres(row) => crate::postgres::value::read_nullable::<$column>(row, at),
+                    RowOf::Postgres(row) => crate::postgres::column::read_nullable::<$column>(row, at),
                 }
             }
         }

@@ -12,7 +12,7 @@ use policy::{BodyOptions, NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
 
-use crate::databases::ServerDatabase;
+use crate::databases::{ServerDatabase, database_path};
 
 /// The environment variable that holds the secret of users' tokens, where the configuration names none.
 pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
@@ -149,6 +149,17 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
+    /// Where a database is.
+    ///
+    /// # Errors
+    /// As [`ServerDatabase::location`].
+    pub fn location(&self, store: &str) -> Result<storage::Location, storage::StorageError> {
+        match self.postgres.get(store) {
+            Some(database) => database.location(&self.postgres_password),
+            None => Ok(database_path(&self.data, store).into()),
+        }
+    }
+
     /// Connections that read a database, of the components that keep their data in it. The conductor gives a process its
     /// share; databases of one component each, and a process started by hand, have what a first copy gets.
     pub fn readers(&self, store: &StorePlan) -> u32 {

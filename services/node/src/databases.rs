@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use storage::{Location, StorageError};
 
-use crate::NodeConfig;
-
 /// A database that a PostgreSQL server keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,19 +43,6 @@ impl ServerDatabase {
         Err(StorageError::Other(
             "this program was built without PostgreSQL; build it with `--features postgres`".into(),
         ))
-    }
-}
-
-impl NodeConfig {
-    /// Where a database is.
-    ///
-    /// # Errors
-    /// As [`ServerDatabase::location`].
-    pub fn location(&self, store: &str) -> Result<Location, StorageError> {
-        match self.postgres.get(store) {
-            Some(database) => database.location(&self.postgres_password),
-            None => Ok(database_path(&self.data, store).into()),
-        }
     }
 }
 

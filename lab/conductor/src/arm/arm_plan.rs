@@ -7,7 +7,7 @@ use node::NodeConfig;
 use record::Resources;
 
 use crate::arm::children::SpawnError;
-use crate::arm::servers::ServerError;
+use crate::arm::server_error::ServerError;
 use crate::process::cgroup;
 
 /// What an arm is started from.

@@ -6,7 +6,8 @@
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
 //! - [`supervise`]: how a process that has died is started again.
 //! - [`layout`]: an arm as targets see it.
-//! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases.
+//! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases, and
+//!   [`server_error`] why there are none.
 
 pub mod arm_plan;
 pub mod children;
@@ -15,6 +16,7 @@ pub mod instance;
 mod launch;
 pub mod layout;
 pub mod resources;
+pub mod server_error;
 pub mod servers;
 pub mod supervise;
 

@@ -12,6 +12,7 @@ use storage::Location;
 
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
+use crate::arm::server_error::ServerError;
 use crate::observe::sampling::SampledInstance;
 
 #[cfg(feature = "postgres")]
@@ -19,33 +20,6 @@ use self::running::Server;
 
 /// What the names of their data folders begin with, in the arm's folder.
 pub const SERVER_FOLDER: &str = "postgres-";
-
-/// Why a topology's servers cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The program cannot speak to them.
-    #[error(
-        "arm `{0}` keeps data in PostgreSQL, and this program was built without it; build it with `cargo build --release --features postgres`"
-    )]
-    NotBuilt(String),
-    /// They are not on this machine, or do not start.
-    #[error("arm `{arm}` keeps data in PostgreSQL: {reason}")]
-    Unavailable {
-        /// Which.
-        arm: String,
-        /// Why.
-        reason: String,
-    },
-    /// They start, and refuse.
-    #[error("the PostgreSQL server of arm `{arm}` refused")]
-    Refused {
-        /// Which.
-        arm: String,
-        /// Why.
-        #[source]
-        source: storage::StorageError,
-    },
-}
 
 /// The servers of an arm; none where its data are files.
 #[derive(Default)]

@@ -83,6 +83,7 @@ pub fn calibration_scenario(of: &Scenario) -> String {
     for carrier in carriers {
         let (name, carrier) = match carrier {
             Carrier::Binary => ("micro-binary", "http+binary"),
+            Carrier::Http2Binary => ("micro-http2", "http2+binary"),
             Carrier::Json | Carrier::Local | Carrier::Wire => ("micro", "http+json"),
         };
         let _ =

@@ -7,12 +7,13 @@
 //! - [`driver`]: the two halves of the client's connection, polled by the task that asks.
 //! - [`completion`]: commits go on to their end, also where their caller gives up.
 //! - [`statements`]: what is prepared on a connection.
-//! - [`value`]: values and columns. [`error`]: SQLSTATE to the kinds of [`crate::StorageError`].
+//! - [`value`]: values that go in; [`column`]: those that come out. [`error`]: SQLSTATE to the kinds of [`crate::StorageError`].
 //!
 //! There is no TLS: a server on another machine is reached through a tunnel, or not at all.
 
 mod address;
 mod admin;
+pub(crate) mod column;
 mod completion;
 mod connection;
 mod driver;
@@ -21,7 +22,7 @@ mod opener;
 #[cfg(test)]
 mod order_tests;
 mod statements;
-pub(crate) mod value;
+mod value;
 
 pub use address::{Address, AddressError};
 pub use admin::{create_database, drop_database};

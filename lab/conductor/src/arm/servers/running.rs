@@ -16,10 +16,11 @@ use runtime::clock;
 use storage::Location;
 use storage::postgres::{Address, create_database};
 
-use super::{DatabaseServers, SERVER_FOLDER, ServerError};
+use super::{DatabaseServers, SERVER_FOLDER};
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::children::{ChildProcess, ChildSpec, describe_exit};
 use crate::arm::environment::RunEnvironment;
+use crate::arm::server_error::ServerError;
 use crate::observe::sampling::SampledInstance;
 use crate::process::cgroup;
 use crate::process::guardian::{ProcessIdentity, UndoAction};
