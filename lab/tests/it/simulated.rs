@@ -58,7 +58,7 @@ fn views(lines: &[Line]) -> Vec<(&'static str, String)> {
         ("folded card", printed(&|out| tui::card::print_folded(out, &run, 120, false).expect("the same"))),
         (
             "plain lines",
-            printed(&|out| tui::plain::print(&mut lines.iter().cloned(), out).expect("the same")),
+            printed(&|out| tui::plain::print(&mut Vec::from(lines).into_iter(), out).expect("the same")),
         ),
         ("page", report::page::page(&run)),
         ("Markdown", report::markdown::markdown(&run)),
