@@ -143,10 +143,14 @@ impl Autoscaler {
         let recommended = self.recommend(copies, total);
         remember(&mut self.copies, now_ns, copies, GROWTH_PERIOD_NS);
         let longest = self.options.up_after.max(self.options.down_after).nanos();
+        if self.recommended.is_empty() {
+            // What there is was wanted until now.
+            self.recommended.push_back((now_ns, copies));
+        }
         remember(&mut self.recommended, now_ns, recommended, longest);
         let of_late = |wait: HumanDuration| {
-            let since = now_ns.saturating_sub(wait.nanos());
-            self.recommended.iter().filter(move |(at, _)| *at >= since).map(|(_, copies)| *copies)
+            let is_recent = move |at: u64| now_ns.saturating_sub(at) < wait.nanos();
+            self.recommended.iter().filter(move |(at, _)| is_recent(*at)).map(|(_, copies)| *copies)
         };
         let least = of_late(self.options.up_after).min().unwrap_or(recommended);
         let most = of_late(self.options.down_after).max().unwrap_or(recommended);
@@ -235,6 +239,21 @@ mod tests {
         assert_eq!(autoscaler.decide(0, 1, Some(18.0)), 1);
         assert_eq!(autoscaler.decide(2 * SECOND, 1, Some(100.0)), 1, "one was enough two seconds ago");
         assert_eq!(autoscaler.decide(4 * SECOND, 1, Some(60.0)), 3, "three were wanted all the time since");
+    }
+
+    #[test]
+    fn what_there_is_counts_as_wanted_until_the_first_decision() {
+        let mut autoscaler = Autoscaler::new(options(8));
+        assert_eq!(
+            autoscaler.decide(0, 4, Some(10.0)),
+            4,
+            "none goes within the ten seconds of `down_after`"
+        );
+        assert_eq!(autoscaler.decide(10 * SECOND, 4, Some(10.0)), 1);
+        let up_after = HumanDuration::from_millis(3_000);
+        let mut autoscaler = Autoscaler::new(AutoscaleOptions { up_after, ..options(8) });
+        assert_eq!(autoscaler.decide(0, 1, Some(100.0)), 1, "and none comes within `up_after`");
+        assert_eq!(autoscaler.decide(3 * SECOND, 1, Some(100.0)), 5);
     }
 
     #[test]
