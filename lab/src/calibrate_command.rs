@@ -29,16 +29,9 @@ pub fn calibrate(args: &Calibrate, began: Instant) -> ExitCode {
         Ok(folders) => folders,
         Err(code) => return code,
     };
-    let learnt = folders.iter().map(|folder| read(folder)).collect::<Result<Vec<_>, _>>();
-    let runs = match learnt {
-        Ok(runs) => runs,
-        Err(text) => return output::usage_error(&text),
-    };
-    let sources: Vec<Source<'_>> = runs.iter().map(|(run, scenario)| Source { run, scenario }).collect();
-    output::progress(format_args!("fitting: simulations of {} against what was measured", named(&runs)));
-    let calibration = match calibrate::calibrate(&sources, &suite::components()) {
+    let calibration = match learn(&folders) {
         Ok(calibration) => calibration,
-        Err(error) => return output::error(&error),
+        Err(code) => return code,
     };
     let file = args.output.clone().unwrap_or_else(|| default_file(&args.out));
     if let Err(error) = std::fs::write(&file, calibration.text()) {
@@ -49,6 +42,18 @@ pub fn calibrate(args: &Calibrate, began: Instant) -> ExitCode {
     }
     output::print_line(format_args!("calibration: {}", file.display()));
     ExitCode::SUCCESS
+}
+
+/// Learns from finished runs.
+///
+/// # Errors
+/// The exit code where nothing can be learnt; why has been printed.
+pub fn learn(folders: &[PathBuf]) -> Result<Calibration, ExitCode> {
+    let runs = folders.iter().map(|folder| read(folder)).collect::<Result<Vec<_>, _>>();
+    let runs = runs.map_err(|text| output::usage_error(&text))?;
+    let sources: Vec<Source<'_>> = runs.iter().map(|(run, scenario)| Source { run, scenario }).collect();
+    output::progress(format_args!("fitting: simulations of {} against what was measured", named(&runs)));
+    calibrate::calibrate(&sources, &suite::components()).map_err(|error| output::error(&error))
 }
 
 fn named(runs: &[(Run, Scenario)]) -> String {
@@ -77,14 +82,27 @@ fn folders(args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
 
 /// Makes a calibration run; returns its folder.
 fn run_for(scenario: &Scenario, args: &Calibrate, began: Instant) -> Result<PathBuf, ExitCode> {
-    let text = calibrate::calibration_scenario(scenario);
-    let scenario = parsed(Path::new("calibration.toml"), text).map_err(|text| output::usage_error(&text))?;
-    let options = cli::Run { no_tui: true, out: args.out.clone(), ..cli::Run::default() };
     let interrupts = watch::Sender::new(0);
     signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
+    calibration_run(scenario, &args.out, began, &interrupts)
+}
+
+/// Makes a run to calibrate from; returns its folder.
+///
+/// # Errors
+/// The exit code where there is none; why has been printed.
+pub fn calibration_run(
+    scenario: &Scenario,
+    out: &Path,
+    began: Instant,
+    interrupts: &watch::Sender<u32>,
+) -> Result<PathBuf, ExitCode> {
+    let text = calibrate::calibration_scenario(scenario);
+    let scenario = parsed(Path::new("calibration.toml"), text).map_err(|text| output::usage_error(&text))?;
+    let options = cli::Run { no_tui: true, out: out.to_owned(), ..cli::Run::default() };
     let view = if output::is_quiet() { View::Silent } else { View::Progress };
     let started = execution::run_options(&options, scenario, began).map_err(|error| output::error(&error))?;
-    match execution::execute(started, view, &interrupts, options.screen) {
+    match execution::execute(started, view, interrupts, options.screen) {
         Ok(outcome) if outcome.verdict.is_none() => Err(ExitCode::from(EXIT_INTERRUPTED)),
         Ok(outcome) => Ok(outcome.folder),
         Err(RunError::Interrupted) => Err(ExitCode::from(EXIT_INTERRUPTED)),

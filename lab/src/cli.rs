@@ -85,6 +85,11 @@ pub enum Command {
         after_help = "Examples:\n  cleave predict first-look\n  cleave predict first-look --hosts per-component\n  cleave predict hop-tax --calibration here.json --replications 20 --output json"
     )]
     Predict(predict::Predict),
+    /// Predict scenarios that a calibration was not made from, run them, and print how far each figure is off.
+    #[command(
+        after_help = "Examples:\n  cleave validate --quick\n  cleave validate --output docs/validation.md"
+    )]
+    Validate(predict::Validate),
     /// Start a seeded suite, print its URLs and tokens, and keep it running until Ctrl-C.
     #[command(after_help = "Examples:\n  cleave up micro\n  cleave up mono --size tiny")]
     Up(Up),

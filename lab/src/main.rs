@@ -9,7 +9,7 @@
 //! - [`change`](mod@change): the change that a scenario deploys, built before its run.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`calibrate_command`]: what the simulator learns from a run. [`predict_command`]: a run that is simulated;
-//!   [`prediction`]: what it comes to.
+//!   [`prediction`]: what it comes to. [`validate_command`]: how far predictions are off what is run afterwards.
 //! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
 //! - [`run_files`]: runs on disk, found by name and folded from their records. [`runs_command`]: listed and removed.
 //! - [`result_document`]: the run as one JSON document.
@@ -50,6 +50,7 @@ mod shell_command;
 mod signals;
 mod structure_command;
 mod up_command;
+mod validate_command;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -124,6 +125,7 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
         },
         Command::Calibrate(args) => calibrate_command::calibrate(&args, began),
         Command::Predict(args) => predict_command::predict(&args, began),
+        Command::Validate(args) => validate_command::validate(&args, began),
         Command::Up(args) => up_command::up(&args),
         Command::Noise(args) => noise_command::noise(&args),
         Command::Schema(args) => {

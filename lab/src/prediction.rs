@@ -14,7 +14,7 @@ use simulator::predict::lines::{self, Recorded};
 use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{calibrate_command, cli, output};
+use crate::{cli, output};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = 3;
@@ -50,15 +50,9 @@ pub struct Answer {
 ///
 /// # Errors
 /// The exit code where there is none; why has been printed.
-pub fn frozen(options: &RunOptions) -> Result<Prediction, ExitCode> {
-    let calibration = calibration(&calibrate_command::default_file(&options.out))?;
-    let question = Question {
-        options,
-        calibration: &calibration,
-        hosts: Hosts::One,
-        cores: None,
-        replications: REPLICATIONS,
-    };
+pub fn frozen(options: &RunOptions, calibration: &Calibration) -> Result<Prediction, ExitCode> {
+    let question =
+        Question { options, calibration, hosts: Hosts::One, cores: None, replications: REPLICATIONS };
     let Answer { outcome, prediction, digest } = question.answer()?;
     let run_id = outcome.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     output::progress(format_args!("predicted: {run_id}, SHA-256 {digest}"));

@@ -15,8 +15,8 @@ use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
 use crate::{
-    capacity_probe, change, execution, output, prediction, report_command, result_document, scenario_files,
-    signals,
+    calibrate_command, capacity_probe, change, execution, output, prediction, report_command,
+    result_document, scenario_files, signals,
 };
 
 /// Columns of the scorecard when the width of the terminal is unknown.
@@ -45,7 +45,8 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
         options.notes.extend(change.notes.iter().cloned());
     }
     if args.predict {
-        match prediction::frozen(&options) {
+        let calibration = prediction::calibration(&calibrate_command::default_file(&options.out));
+        match calibration.and_then(|calibration| prediction::frozen(&options, &calibration)) {
             Ok(prediction) => options.prediction = Some(prediction),
             Err(code) => return code,
         }

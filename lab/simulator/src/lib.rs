@@ -7,6 +7,7 @@
 //! - [`run`]: replications, and what they say together.
 //! - [`calibrate`]: from records of live runs to what operations, messages and commits take on a machine.
 //! - [`predict`]: from a calibration and a scenario to a record like that of a live run, marked as simulated.
+//! - [`validate`]: predictions that were frozen before live runs, beside what these measured.
 //! - [`analytic`]: closed forms of queueing theory, which the tests hold the model to.
 
 pub mod analytic;
@@ -16,3 +17,4 @@ pub mod engine;
 pub mod model;
 pub mod predict;
 pub mod run;
+pub mod validate;

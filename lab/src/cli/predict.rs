@@ -1,4 +1,4 @@
-//! Arguments of `calibrate` and `predict`.
+//! Arguments of `calibrate`, `predict` and `validate`.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,26 @@ pub struct Calibrate {
     #[arg(required = true, value_name = "SCENARIO|RUN")]
     pub of: Vec<String>,
     /// File to write [default: calibration.json in the folder of the runs].
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Folder that holds the runs.
+    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    pub out: PathBuf,
+}
+
+/// `cleave validate`.
+#[derive(Args)]
+pub struct Validate {
+    /// The scenario whose data and load are calibrated and varied.
+    #[arg(default_value = "hop-tax")]
+    pub scenario: String,
+    /// Predict one load and one fault, and run each once.
+    #[arg(long)]
+    pub quick: bool,
+    /// Use this calibration instead of making one.
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+    /// Write what came of it as Markdown to this file.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder that holds the runs.

@@ -17,6 +17,35 @@ pub fn mmc_time(lambda: f64, mu: f64, servers: u32) -> f64 {
     mmc_wait(lambda, mu, servers) + 1.0 / mu
 }
 
+/// The quantile `q` of the time in M/M/c, first come first served: a service, and before it, with Erlang's probability, an
+/// exponential wait of the rate by which the servers are faster than the arrivals. `None` where they are not.
+pub fn mmc_time_quantile(q: f64, lambda: f64, mu: f64, servers: u32) -> Option<f64> {
+    let spare = f64::from(servers) * mu - lambda;
+    if spare <= 0.0 {
+        return None;
+    }
+    let waits = erlang_c(lambda, mu, servers);
+    let beyond = |t: f64| {
+        let (service, wait) = (libm::exp(-mu * t), libm::exp(-spare * t));
+        // Of two equal rates the sum is Erlang-2.
+        let both = if (spare - mu).abs() < 1e-9 * mu {
+            (1.0 + mu * t) * service
+        } else {
+            (spare * service - mu * wait) / (spare - mu)
+        };
+        (1.0 - waits) * service + waits * both
+    };
+    let (mut low, mut high) = (0.0, 1.0 / mu);
+    while beyond(high) > 1.0 - q {
+        high *= 2.0;
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if beyond(middle) > 1.0 - q { low = middle } else { high = middle }
+    }
+    Some(high)
+}
+
 /// Stationary distribution of a birth-death process on 0 to `last`.
 fn birth_death(last: u32, birth: impl Fn(u32) -> f64, death: impl Fn(u32) -> f64) -> Vec<f64> {
     let mut weights = vec![1.0];
@@ -138,5 +167,20 @@ mod tests {
         let bursty = Mmpp2 { rates: [1.2, 0.2], leave: [0.01, 0.01] };
         assert!((bursty.mean_rate() - 0.7).abs() < 1e-12);
         assert!(mmpp_time(bursty, 1.0) > 5.0 / 0.3, "bursts of a hundred services fill the queue");
+    }
+
+    #[test]
+    fn quantiles_of_the_time_are_those_of_closed_forms() {
+        // M/M/1: exponential with the rate by which the server is faster.
+        for (q, expected) in [(0.5, 2.0_f64.ln() / 0.3), (0.99, 100.0_f64.ln() / 0.3)] {
+            let found = mmc_time_quantile(q, 0.7, 1.0, 1).expect("stable");
+            assert!((found / expected - 1.0).abs() < 1e-9, "{q}: {found} {expected}");
+        }
+        // Servers without end: the service alone. As many as make both rates equal: between that and its double.
+        let alone = mmc_time_quantile(0.9, 1.0, 1.0, 60).expect("stable");
+        assert!((alone / 10.0_f64.ln() - 1.0).abs() < 1e-9, "{alone}");
+        let equal = mmc_time_quantile(0.9, 1.0, 1.0, 2).expect("stable");
+        assert!(equal > alone && equal < 2.0 * alone, "{equal}");
+        assert_eq!(mmc_time_quantile(0.5, 2.0, 1.0, 2), None);
     }
 }

@@ -32,6 +32,7 @@ pub use self::document::{
 use self::ledger::Ledger;
 pub(crate) use self::ledger::calls_of;
 pub use self::scenario::calibration_scenario;
+pub(crate) use self::scenario::load_table;
 use self::traces::Samples;
 use crate::predict::Layout;
 

@@ -59,27 +59,8 @@ pub fn calibration_scenario(of: &Scenario) -> String {
         .chain(LEVELS)
         .map(|(name, level)| format!("{name} = \"{:.0}/s\"", rate * level))
         .collect();
-    let mix: Vec<String> =
-        mix(of).into_iter().map(|(journey, weight)| format!("{} = {weight:.4}", journey.name())).collect();
-    let popularity = load.popularity;
-    let _ = write!(
-        text,
-        "]\n\n[load]\nmodel = \"open\"\nrate = {{ {} }}\nsize = \"{}\"\nmix = {{ {} }}\ntimeout = \"2s\"\n\
-         popularity = {{ reader = {:?}, photo = {:?} }}\nfeed = {{ depth = {}, page = {}, push_below = {} }}\n\
-         graph = {{ alpha = {:?}, mean = {:?}, cap = {:?}, following_sigma = {:?} }}\n",
-        rates.join(", "),
-        crate::predict::size_of(of),
-        mix.join(", "),
-        popularity.reader,
-        popularity.photo,
-        load.feed.depth,
-        load.feed.page,
-        load.feed.push_below,
-        load.graph.alpha,
-        load.graph.mean,
-        load.graph.cap,
-        load.graph.following_sigma,
-    );
+    text += "]\n\n";
+    text += &load_table(of, &format!("{{ {} }}", rates.join(", ")), &mix(of));
     for carrier in carriers {
         let (name, carrier) = match carrier {
             Carrier::Binary => ("micro-binary", "http+binary"),
@@ -91,6 +72,30 @@ pub fn calibration_scenario(of: &Scenario) -> String {
     }
     text + "\n[topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n\n[expect]\n\
             check = [\"errors(all) < 2%\"]\n\n[stop]\nmax = \"3m\"\n"
+}
+
+/// `[load]` with the data of a scenario, these rates, and journeys of these weights.
+pub(crate) fn load_table(of: &Scenario, rates: &str, mix: &BTreeMap<Journey, f64>) -> String {
+    let load = &of.load;
+    let mix: Vec<String> =
+        mix.iter().map(|(journey, weight)| format!("{} = {weight:.4}", journey.name())).collect();
+    let popularity = load.popularity;
+    format!(
+        "[load]\nmodel = \"open\"\nrate = {rates}\nsize = \"{}\"\nmix = {{ {} }}\ntimeout = \"2s\"\n\
+         popularity = {{ reader = {:?}, photo = {:?} }}\nfeed = {{ depth = {}, page = {}, push_below = {} }}\n\
+         graph = {{ alpha = {:?}, mean = {:?}, cap = {:?}, following_sigma = {:?} }}\n",
+        crate::predict::size_of(of),
+        mix.join(", "),
+        popularity.reader,
+        popularity.photo,
+        load.feed.depth,
+        load.feed.page,
+        load.feed.push_below,
+        load.graph.alpha,
+        load.graph.mean,
+        load.graph.cap,
+        load.graph.following_sigma,
+    )
 }
 
 /// Half of the scenario's own journeys, half of those of a photo-sharing site, and none so rare that no trace of it is kept.

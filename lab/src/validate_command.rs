@@ -1,0 +1,187 @@
+//! `cleave validate`: a calibration, predictions of scenarios that it was not made from, and live runs of these: how far each
+//! figure is off.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use conductor::{RunError, RunOptions};
+use model::Run;
+use record::Verdict;
+use scenario::Scenario;
+use simulator::calibrate::Calibration;
+use simulator::validate::{self, HeldOut, Validation};
+use tokio::sync::watch;
+
+use crate::cli::predict::Validate;
+use crate::output::{self, EXIT_INTERRUPTED};
+use crate::run_view::View;
+use crate::{calibrate_command, cli, execution, prediction, run_files, scenario_files, signals};
+
+/// Exit code where no live run could be compared.
+const EXIT_INVALID: u8 = 3;
+/// Live runs of each scenario, whose difference is the noise of the machine.
+const RUNS: usize = 2;
+
+/// `cleave validate`.
+pub fn validate(args: &Validate, began: Instant) -> ExitCode {
+    match answer(args, began) {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
+    let base = scenario_files::find(&args.scenario).map_err(|text| output::usage_error(&text))?;
+    let interrupts = watch::Sender::new(0);
+    signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
+    let calibration = match &args.calibration {
+        Some(file) => prediction::calibration(file)?,
+        None => {
+            let folder = calibrate_command::calibration_run(&base, &args.out, began, &interrupts)?;
+            calibrate_command::learn(&[folder])?
+        }
+    };
+    let knee = validate::knee(&calibration).ok_or_else(|| {
+        output::usage_error("the calibration has no CPU of services; make one with: cleave calibrate hop-tax")
+    })?;
+    let predicted = freeze(args, &base, knee, &calibration)?;
+    let runs = if args.quick { 1 } else { RUNS };
+    let mut validation = Validation::default();
+    for (number, (held_out, options)) in predicted.iter().enumerate() {
+        output::progress(format_args!("== {} of {}: {}", number + 1, predicted.len(), held_out.name));
+        let measured = measure(options, runs, &interrupts, |reason| {
+            validation.excluded.push(format!("{}: {reason}", held_out.name));
+        })?;
+        validation.add(held_out, &measured, &calibration);
+    }
+    report(args, &validation, &calibration, knee)
+}
+
+/// Predicts every held-out scenario, before any of them is run.
+fn freeze(
+    args: &Validate,
+    base: &Scenario,
+    knee: f64,
+    calibration: &Calibration,
+) -> Result<Vec<(HeldOut, RunOptions)>, ExitCode> {
+    let mut frozen = Vec::new();
+    for held_out in validate::held_out(base, knee, args.quick) {
+        let path = format!("{}.toml", held_out.name);
+        let scenario = calibrate_command::parsed(Path::new(&path), held_out.text.clone())
+            .map_err(|text| output::usage_error(&text))?;
+        let run = cli::Run { no_tui: true, out: args.out.clone(), ..cli::Run::default() };
+        let options = execution::run_options(&run, scenario, runtime::clock::now());
+        let mut options = options.map_err(|error| output::error(&error))?;
+        options.prediction = Some(prediction::frozen(&options, calibration)?);
+        frozen.push((held_out, options));
+    }
+    Ok(frozen)
+}
+
+/// Makes live runs of one seed; those that are invalid are excluded with the reason.
+fn measure(
+    options: &RunOptions,
+    runs: usize,
+    interrupts: &watch::Sender<u32>,
+    mut exclude: impl FnMut(String),
+) -> Result<Vec<Run>, ExitCode> {
+    let view = || if output::is_quiet() { View::Silent } else { View::Progress };
+    let mut measured = Vec::new();
+    for _ in 0..runs {
+        let options = RunOptions { started_at: runtime::clock::now(), ..options.clone() };
+        let outcome = match execution::execute(options, view(), interrupts, cli::Screen::default()) {
+            Ok(outcome) => outcome,
+            Err(RunError::Interrupted) => return Err(ExitCode::from(EXIT_INTERRUPTED)),
+            Err(error) => return Err(output::error(&error)),
+        };
+        if outcome.verdict.is_none() {
+            return Err(ExitCode::from(EXIT_INTERRUPTED));
+        }
+        let run = run_files::fold(&outcome.folder).map_err(|error| output::error(&error))?;
+        if outcome.verdict == Some(Verdict::Invalid) {
+            exclude(format!("run {} is invalid", run.header.run_id));
+        } else {
+            measured.push(run);
+        }
+    }
+    Ok(measured)
+}
+
+/// Prints what came of it, and writes it where that is asked for.
+fn report(
+    args: &Validate,
+    validation: &Validation,
+    calibration: &Calibration,
+    knee: f64,
+) -> Result<ExitCode, ExitCode> {
+    let table = validation.table();
+    let summary = validation.summary();
+    output::print_line(format_args!("{table}"));
+    for line in &summary {
+        output::print_line(format_args!("{line}"));
+    }
+    if let Some(file) = &args.output {
+        let text = document(&table, &summary, calibration, knee);
+        std::fs::write(file, text).map_err(|error| {
+            output::usage_error(&format!("{} cannot be written: {error}", file.display()))
+        })?;
+        output::print_line(format_args!("written: {}", file.display()));
+    }
+    Ok(match (validation.rows.is_empty(), validation.holds()) {
+        (true, _) => ExitCode::from(EXIT_INVALID),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f64) -> String {
+    let machine = &calibration.machine;
+    let sources: Vec<&str> = calibration.sources.iter().map(|run| run.run_id.as_str()).collect();
+    let summary: Vec<String> = summary.iter().map(|line| format!("- {line}\n")).collect();
+    format!(
+        "# How far predictions are off\n\n\
+         Written by `cleave validate`. The scenarios are of loads, mixes, groupings and faults that the calibration was not made \
+         from; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
+         run. *Bound*: 10 % for p50, 20 % for p99, 5 % for CPU per journey, or twice what two live runs of the same seed differ \
+         by. *One station* is M/M/c with the CPU of a calibrated journey, *scaled* the calibration run's own figure; see section \
+         11 of [method.md](method.md).\n\n\
+         {}, {} cores, kernel {}; {}; calibrated from {}; the services keep every core busy at {knee:.0} journeys a second.\n\n\
+         {}\n{table}",
+        machine.cpu,
+        machine.cores,
+        machine.kernel,
+        calibration.version,
+        sources.join(", "),
+        summary.concat(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_out_scenarios_are_read_and_quick_ones_are_two() {
+        let base = scenario_files::find("hop-tax").expect("it is shipped");
+        let set = validate::held_out(&base, 400.0, false);
+        for held_out in &set {
+            let scenario = calibrate_command::parsed(Path::new(&held_out.name), held_out.text.clone());
+            let scenario = scenario.unwrap_or_else(|text| panic!("{}: {text}", held_out.name));
+            assert!((scenario.load.peak_rate() - held_out.rate).abs() < 1e-9, "{}", held_out.name);
+        }
+        let names = |set: &[HeldOut]| set.iter().map(|held_out| held_out.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            names(&set),
+            [
+                "held-out-load-30",
+                "held-out-load-55",
+                "held-out-load-80",
+                "held-out-mix",
+                "held-out-crash",
+                "held-out-slow-dependency"
+            ]
+        );
+        let quick = validate::held_out(&base, 400.0, true);
+        assert_eq!(names(&quick), ["held-out-load-55", "held-out-slow-dependency"]);
+    }
+}
