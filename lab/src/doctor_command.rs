@@ -147,7 +147,7 @@ fn findings() -> Vec<Finding> {
             "postgres",
             postgres.clone().unwrap_or_else(|why| why),
             postgres.is_err(),
-            "`store = \"postgres\"` is refused, and `run --all` skips what needs it; install Debian's package `postgresql`, and build with `--features postgres`",
+            "topologies with `store = \"postgres\"` are refused, and `run --all` skips scenarios that need them; install PostgreSQL (Debian: `postgresql`) and build with `--features postgres`",
         ),
         finding(
             "packet loss",

@@ -35,6 +35,7 @@ pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
         registry: args.registry_here,
         replicas: 1,
         store_per_component: false,
+        schema_per_component: false,
         on_postgres: Vec::new(),
     };
     // With --registry, other processes host the other components.

@@ -31,7 +31,7 @@ struct ScenarioResult {
     open: Vec<Check>,
     lints: Vec<Lint>,
     error: Option<String>,
-    /// Why it was not tried: this machine has not what it needs.
+    /// Why it was not tried: this machine lacks what it needs.
     skipped: Option<String>,
 }
 
@@ -128,7 +128,7 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
     Ok(run)
 }
 
-/// What a scenario needs and this machine has not.
+/// What a scenario needs and this machine lacks.
 fn missing(scenario: &Scenario) -> Option<String> {
     let servers = |arm: &scenario::Arm| conductor::arm::servers::check(&arm.name, &arm.placement).err();
     scenario.default_arms().find_map(servers).map(|why| why.to_string())

@@ -102,6 +102,7 @@ mod tests {
             policies: BTreeMap::new(),
             network: None,
             databases: 1,
+            servers: 0,
             store_per_component: false,
             config_keys: 1,
             ready_ms: 1,

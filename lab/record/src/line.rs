@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::trace::is_false;
+use crate::trace::{is_false, is_zero};
 use crate::{
     Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Prediction, Proc, Provenance,
     Resources, Score, Split, Start, Trace, TraceSecond,
@@ -88,7 +88,10 @@ pub struct Arm {
     pub network: Option<Network>,
     /// Databases it keeps.
     pub databases: u32,
-    /// Whether components of one process keep their data in databases of their own.
+    /// Database servers it keeps them on; none where all are files.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub servers: u32,
+    /// Whether the components of one process keep their data in several databases.
     #[serde(default, skip_serializing_if = "is_false")]
     pub store_per_component: bool,
     /// Keys in its nodes' configuration.

@@ -20,6 +20,9 @@ pub struct Proc {
     pub components: Vec<String>,
     /// `up`, `starting`, `paused`, `down`.
     pub state: String,
+    /// Whether it is a database server: a tree of processes, accounted as one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_server: bool,
     /// CPU since its start, ns; user and system.
     pub cpu_ns: u64,
     /// Of it, threads of the database; 0 where it runs on those of its callers, as in all records but older ones.

@@ -7,7 +7,7 @@ mod needs;
 
 use std::fmt::Write;
 
-use contract::store::ServerCount;
+use contract::store::{ServerCount, StoreProduct};
 use contract::{Placement, ProcessPlan};
 use fault::ProcessFault;
 use model::format::printable;
@@ -30,6 +30,21 @@ fn store_line(placement: &Placement) -> String {
         (ServerCount::Each, false) => "a server for each store",
     };
     format!("data in {}: {servers}", placement.store)
+}
+
+/// Which databases a process has, where these are several.
+fn stores_text(process: &ProcessPlan, is_shared: bool) -> String {
+    let stores = process.stores();
+    let files = stores.iter().filter(|store| store.product == StoreProduct::Sqlite).count();
+    match (stores.len(), stores.len() - files) {
+        (0 | 1, _) => String::new(),
+        (_, schemas) if is_shared && schemas > 0 => match files {
+            0 => format!("; {schemas} schemas, one per component"),
+            _ => format!("; databases in files: {files}, schemas: {schemas}"),
+        },
+        (all, _) if process.store_per_component => format!("; {all} databases, one per component"),
+        (all, _) => format!("; {all} databases, by what keeps them"),
+    }
 }
 
 /// An arm that would be run.
@@ -72,11 +87,7 @@ pub fn explain(
             hosts.extend(process.registry.then_some("registry"));
             hosts.extend(process.gateway.then_some("gateway"));
             hosts.extend(process.hosts.iter().map(|host| host.as_str()));
-            let stores = match (process.stores().len(), process.store_per_component) {
-                (0 | 1, _) => String::new(),
-                (stores, true) => format!("; {stores} databases, one per component"),
-                (stores, false) => format!("; {stores} databases, by what keeps them"),
-            };
+            let stores = stores_text(process, arm.placement.shared_database);
             print(format_args!("      {} x{}: {}{stores}", process.name, process.replicas, hosts.join(", ")));
         }
         if arm.placement.has_server() {

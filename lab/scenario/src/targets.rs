@@ -41,7 +41,7 @@ impl Reader<'_> {
         }
         let Some(name) = pattern.name() else { return };
         match target {
-            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
+            Target::Store(_) | Target::Server(_) => self.check_component(span.clone(), name.as_str(), &[]),
             Target::Cache(_) => {
                 self.check_component(span.clone(), name.as_str(), &[]);
                 let cached = self.declared.cached.iter().any(|other| other == name.as_str());

@@ -154,6 +154,8 @@ pub enum Claim {
     Scalability,
     /// What a change costs until it is served everywhere.
     Delivery,
+    /// What another store or another server takes.
+    Technology,
     /// What a fault takes along.
     Isolation,
     /// What becomes of acknowledged writes.
@@ -168,10 +170,11 @@ pub enum Claim {
 
 impl Claim {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Latency,
         Self::Scalability,
         Self::Delivery,
+        Self::Technology,
         Self::Isolation,
         Self::Consistency,
         Self::Complexity,
@@ -185,6 +188,7 @@ impl Claim {
             Self::Latency => "network latency between services",
             Self::Scalability => "scalability",
             Self::Delivery => "independent deployment and delivery",
+            Self::Technology => "technology per service",
             Self::Isolation => "fault isolation",
             Self::Consistency => "data consistency",
             Self::Complexity => "operational complexity",

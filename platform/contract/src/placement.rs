@@ -119,8 +119,8 @@ pub struct Placement {
     /// Servers of PostgreSQL: `one` with a database for each store, or one for `each`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<ServerCount>,
-    /// Whether all components that PostgreSQL keeps share one database, with a schema each: what a monolith is often split
-    /// into first.
+    /// Whether all components that PostgreSQL keeps share one database, with a schema each, often the first step of splitting
+    /// a monolith.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_database: bool,
 }
@@ -290,9 +290,9 @@ impl Placement {
             return Err(errors);
         }
         for plan in &mut plans {
-            // A process of one component has one database either way. A schema is a database to its component.
-            let is_apart = self.store_per_component || self.shared_database;
-            plan.store_per_component = is_apart && plan.hosts.len() > 1;
+            // A process of one component has one database either way.
+            plan.store_per_component = self.store_per_component && plan.hosts.len() > 1;
+            plan.schema_per_component = self.shared_database && plan.hosts.len() > 1;
             let on_postgres = |host: &&ComponentName| self.store.of(host.as_str()) == StoreProduct::Postgres;
             plan.on_postgres = plan.hosts.iter().filter(on_postgres).copied().collect();
         }
@@ -331,7 +331,7 @@ impl Placement {
             .map(|name| format!("store: unknown component `{name}`; components: {}, *", list(catalogue)))
             .collect();
         let no_server = |key: &str| {
-            format!("{key} is of no use without `store = \"postgres\"`; add it, or leave `{key}` out")
+            format!("`{key}` has no effect without `store = \"postgres\"`; add that, or remove `{key}`")
         };
         if self.servers.is_some() && !self.has_server() {
             errors.push(no_server("servers"));
@@ -369,6 +369,7 @@ fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
         registry: false,
         replicas: 1,
         store_per_component: false,
+        schema_per_component: false,
         on_postgres: Vec::new(),
     }
 }

@@ -21,6 +21,9 @@ pub struct ProcessPlan {
     /// Whether each of several components has a database of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub store_per_component: bool,
+    /// Whether each of several components that PostgreSQL keeps has a schema of its own there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub schema_per_component: bool,
     /// Components whose data PostgreSQL keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_postgres: Vec<ComponentName>,
@@ -40,24 +43,30 @@ pub struct StorePlan {
 
 impl ProcessPlan {
     /// Its databases: one for all of its components, or one for each; none without components. What PostgreSQL keeps and
-    /// what SQLite keeps are never one.
+    /// what SQLite keeps are never one. A schema of a shared database is a database to its component.
     pub fn stores(&self) -> Vec<StorePlan> {
         let product = |host: &ComponentName| match self.on_postgres.contains(host) {
             true => StoreProduct::Postgres,
             false => StoreProduct::Sqlite,
         };
+        let own = |host: &ComponentName| {
+            let name = format!("{}.{host}", self.name);
+            StorePlan { name, hosts: vec![*host], product: product(host) }
+        };
         if self.store_per_component && self.hosts.len() > 1 {
-            let own = |host: &ComponentName| {
-                let name = format!("{}.{host}", self.name);
-                StorePlan { name, hosts: vec![*host], product: product(host) }
-            };
             return self.hosts.iter().map(own).collect();
         }
         let kept_by = |kept_by| {
             let hosts = self.hosts.iter().copied().filter(|host| product(host) == kept_by).collect();
             StorePlan { name: self.name.clone(), hosts, product: kept_by }
         };
-        let mut stores = vec![kept_by(StoreProduct::Sqlite), kept_by(StoreProduct::Postgres)];
+        let mut stores = vec![kept_by(StoreProduct::Sqlite)];
+        if self.schema_per_component && self.hosts.len() > 1 {
+            stores.extend(self.on_postgres.iter().map(own));
+            stores.retain(|store| !store.hosts.is_empty());
+            return stores;
+        }
+        stores.push(kept_by(StoreProduct::Postgres));
         stores.retain(|store| !store.hosts.is_empty());
         if let [_, other] = &mut stores[..] {
             other.name.push_str(".postgres");
@@ -74,6 +83,7 @@ impl ProcessPlan {
             registry: false,
             replicas: 1,
             store_per_component: false,
+            schema_per_component: false,
             on_postgres: Vec::new(),
         }
     }
@@ -132,6 +142,13 @@ mod tests {
         assert_eq!(stores(MONO, mixed), ["app sqlite 4", "app.postgres postgres 1"]);
         let schemas = stores(MONO, r#", "store": "postgres", "shared_database": true"#);
         assert_eq!((schemas.len(), schemas[0].as_str()), (5, "app.profile postgres 1"));
+        let partly_in_a_file =
+            r#", "store": { "feed": "postgres", "photo": "postgres" }, "shared_database": true"#;
+        assert_eq!(
+            stores(MONO, partly_in_a_file),
+            ["app sqlite 3", "app.feed postgres 1", "app.photo postgres 1"],
+            "what SQLite keeps stays in one file"
+        );
         assert_eq!(
             stores(MICRO, r#", "store": { "feed": "postgres" }"#),
             ["profile sqlite 1", "follower sqlite 1", "feed postgres 1", "search sqlite 1", "photo sqlite 1"]

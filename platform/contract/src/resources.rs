@@ -64,6 +64,7 @@ mod tests {
             registry: name == "registry",
             replicas,
             store_per_component: false,
+            schema_per_component: false,
             on_postgres: Vec::new(),
         }
     }

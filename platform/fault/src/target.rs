@@ -41,6 +41,8 @@ pub enum Target {
     Node(Pattern),
     /// `db:photo`: the database of a component.
     Store(ComponentName),
+    /// `server:photo`: the database server that keeps a component's data, and whatever else it keeps.
+    Server(ComponentName),
     /// `cache:profile`: the cache a scenario gives a component.
     Cache(ComponentName),
     /// `host`: the machine, outside every process of the suite.
@@ -60,6 +62,8 @@ pub enum TargetKind {
     Broker,
     /// A database.
     Store,
+    /// A database server.
+    Server,
     /// A cache.
     Cache,
     /// The machine.
@@ -73,7 +77,7 @@ pub const BROKER: ComponentName = ComponentName::of("broker");
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid target `{0}`: expected `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
-     `cache:profile`, `gateway`, `registry`, `broker` or `host`"
+     `server:photo`, `cache:profile`, `gateway`, `registry`, `broker` or `host`"
 )]
 pub struct TargetParseError(String);
 
@@ -114,7 +118,9 @@ impl Target {
         let (first, second) = match self {
             Self::Edge { caller, callee } => (Some(caller), Some(callee)),
             Self::Node(pattern) => (Some(pattern), None),
-            Self::Store(name) | Self::Cache(name) => (Some(Pattern::Component(name)), None),
+            Self::Store(name) | Self::Server(name) | Self::Cache(name) => {
+                (Some(Pattern::Component(name)), None)
+            }
             Self::Host => (None, None),
         };
         first.into_iter().chain(second)
@@ -132,6 +138,7 @@ impl Target {
             Self::Node(Pattern::Component(BROKER)) => TargetKind::Broker,
             Self::Node(_) => TargetKind::Node,
             Self::Store(_) => TargetKind::Store,
+            Self::Server(_) => TargetKind::Server,
             Self::Cache(_) => TargetKind::Cache,
             Self::Host => TargetKind::Host,
         }
@@ -142,7 +149,7 @@ impl Target {
         match self {
             Self::Edge { callee, .. } => callee.name(),
             Self::Node(pattern) => pattern.name(),
-            Self::Store(name) | Self::Cache(name) => Some(name),
+            Self::Store(name) | Self::Server(name) | Self::Cache(name) => Some(name),
             Self::Host => None,
         }
     }
@@ -198,6 +205,9 @@ impl FromStr for Target {
         if let Some(name) = text.strip_prefix("db:") {
             return named(name).map(Self::Store);
         }
+        if let Some(name) = text.strip_prefix("server:") {
+            return named(name).map(Self::Server);
+        }
         if let Some(name) = text.strip_prefix("cache:") {
             return named(name).map(Self::Cache);
         }
@@ -234,6 +244,7 @@ impl fmt::Display for Target {
             Self::Edge { caller, callee } => write!(f, "{caller}->{callee}"),
             Self::Node(pattern) => write!(f, "{pattern}"),
             Self::Store(name) => write!(f, "db:{name}"),
+            Self::Server(name) => write!(f, "server:{name}"),
             Self::Cache(name) => write!(f, "cache:{name}"),
             Self::Host => f.write_str("host"),
         }
@@ -248,6 +259,7 @@ impl fmt::Display for TargetKind {
             Self::Registry => "`registry`",
             Self::Broker => "`broker`",
             Self::Store => "a database such as `db:photo`",
+            Self::Server => "a database server such as `server:photo`",
             Self::Cache => "a cache such as `cache:profile`",
             Self::Host => "`host`",
         })
@@ -263,10 +275,10 @@ impl JsonSchema for Target {
         let name = "[A-Za-z0-9_-]{1,64}";
         let index = format!("(?:\\*|0+|0*{})", integers(u32::MAX.into()));
         let pattern = format!("zone:{name}|{name}(?:#{index})?");
-        let target = format!("(?:\\*|{pattern}) *-> *(?:\\*|{pattern})|(?:db|cache):{name}|{pattern}");
+        let target = format!("(?:\\*|{pattern}) *-> *(?:\\*|{pattern})|(?:db|server|cache):{name}|{pattern}");
         text(
             &format!("(?:{target})"),
-            "an edge, a component, a copy, a zone, a database, a cache, `gateway`, `registry`, `broker` or `host`",
+            "an edge, a component, a copy, a zone, a database, a database server, a cache, `gateway`, `registry`, `broker` or `host`",
             &["feed->photo", "photo#0", "zone:a", "db:photo", "cache:profile"],
         )
     }
@@ -305,6 +317,7 @@ mod tests {
             ("registry", "registry", TargetKind::Registry),
             ("broker", "broker", TargetKind::Broker),
             ("db:photo", "db:photo", TargetKind::Store),
+            ("server:photo", "server:photo", TargetKind::Server),
             ("cache:profile", "cache:profile", TargetKind::Cache),
             ("host", "host", TargetKind::Host),
         ] {
@@ -325,6 +338,7 @@ mod tests {
             "photo#one",
             "#0",
             "db:",
+            "server:",
             "zone:",
             "a->b->c",
         ] {

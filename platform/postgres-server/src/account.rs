@@ -1,4 +1,4 @@
-//! Who runs a server. PostgreSQL refuses root, so that root hands it to an account without rights.
+//! The account that a server runs as. PostgreSQL refuses to run as root, so root starts it under an unprivileged account.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -52,8 +52,8 @@ impl Account {
         Ok(Self::Other { uid, gid })
     }
 
-    /// A command that runs a program as this account, and kills it when its parent dies. The kernel forgets that signal
-    /// when the account changes: it is set after that.
+    /// A command that runs a program as this account, and kills it when its parent dies. The kernel clears that signal when
+    /// the account changes, so it is set afterwards.
     pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("setpriv");
         if let Self::Other { uid, gid } = self {

@@ -1,5 +1,6 @@
 //! A data folder with its settings, the command that serves it, and whether it answers.
 
+use std::error::Error;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub enum ClusterError {
     },
     /// The path of its sockets.
     #[error(
-        "the folder of a PostgreSQL server's sockets is too long, {0}; use one of at most {MAX_SOCKETS_PATH} bytes"
+        "the path of a PostgreSQL server's sockets is too long, {0}: expected at most {MAX_SOCKETS_PATH} bytes; give a shorter folder with --out"
     )]
     LongPath(PathBuf),
     /// A program did not start, or failed.
@@ -57,6 +58,21 @@ pub struct Cluster {
     account: Account,
     data: PathBuf,
     sockets: PathBuf,
+}
+
+impl ClusterError {
+    /// With its cause, for people.
+    pub fn with_cause(&self) -> String {
+        match self.source() {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// Whether the account may not enter a folder.
+    pub fn is_of_rights(&self) -> bool {
+        matches!(self, Self::Program { output, .. } if output.contains("Permission denied"))
+    }
 }
 
 impl Cluster {
@@ -102,18 +118,26 @@ impl Cluster {
     pub fn command(&self, connections: u32) -> Command {
         let mut command = self.account.command(&self.programs.postgres);
         command.arg("-D").arg(&self.data).arg("-k").arg(&self.sockets).args(["-p", PORT]);
-        for setting in ["listen_addresses=", "unix_socket_permissions=0700", "shared_buffers=16MB"] {
+        for setting in [
+            "listen_addresses=",
+            "unix_socket_permissions=0700",
+            "shared_buffers=16MB",
+            // In its folder, so that a server that is killed leaves nothing elsewhere (PostgreSQL, 20.4).
+            "dynamic_shared_memory_type=mmap",
+            format!("max_connections={connections}").as_str(),
+        ] {
             command.args(["-c", setting]);
         }
-        command.args(["-c", &format!("max_connections={connections}")]);
         command.current_dir("/");
         command
     }
 
-    /// Whether it accepts connections: the server notes it in the last line of a file.
-    pub fn is_ready(&self) -> bool {
-        let noted = std::fs::read_to_string(self.data.join("postmaster.pid"));
-        noted.is_ok_and(|noted| noted.lines().nth(7).is_some_and(|status| status.trim() == "ready"))
+    /// Whether its server accepts connections, which that notes in the last line of a file whose first is its process id: a
+    /// server that was killed leaves its own behind. `None` for whatever process, where there was none before.
+    pub fn is_ready(&self, pid: Option<u32>) -> bool {
+        let Ok(noted) = std::fs::read_to_string(self.data.join("postmaster.pid")) else { return false };
+        let line = |at| noted.lines().nth(at).map(str::trim);
+        pid.is_none_or(|pid| line(0) == Some(&pid.to_string())) && line(7) == Some("ready")
     }
 
     /// Where its data are.
@@ -131,7 +155,7 @@ impl Cluster {
         self.data.join("PG_VERSION").exists()
     }
 
-    /// The address of its first database, without a password: a process that can open the socket may come in.
+    /// The address of its first database, without a password: any process that can open the socket is let in.
     pub fn url(&self) -> String {
         self.url_of(DATABASE)
     }
@@ -154,6 +178,24 @@ mod tests {
     #[test]
     fn a_path_is_one_value_of_a_connection_string() {
         assert_eq!(quoted(Path::new("/tmp/a run/it's")), r"'/tmp/a run/it\'s'");
+    }
+
+    #[test]
+    fn the_note_of_a_server_that_was_killed_is_not_that_of_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().to_owned();
+        let programs = Programs { initdb: "initdb".into(), postgres: "postgres".into() };
+        let cluster = Cluster { programs, account: Account::Own, sockets: data.clone(), data };
+        let note = |status: &str| {
+            let text = format!("4711\n/data\n1700000000\n5432\n/sockets\n\n  5432001  32768\n{status} \n");
+            std::fs::write(folder.path().join("postmaster.pid"), text).expect("written");
+        };
+        assert!(!cluster.is_ready(Some(4711)), "nothing is noted");
+        note("starting");
+        assert!(!cluster.is_ready(Some(4711)));
+        note("ready");
+        assert!(cluster.is_ready(Some(4711)) && cluster.is_ready(None));
+        assert!(!cluster.is_ready(Some(4712)), "that is another's");
     }
 
     #[test]

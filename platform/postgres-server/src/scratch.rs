@@ -14,17 +14,22 @@ const CONNECTIONS: u32 = 200;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Serves until its standard input ends, which is when the process that started it has ended, however that came about;
-/// then it takes server and folder away. Signals of a terminal are for that process.
+/// then it takes server and folder away. It ends at once where the server does. Signals of a terminal are for that process.
 const SERVE: &str = r#"
 trap '' INT TERM HUP
 folder=$1
 shift
 "$@" </dev/null >"$folder/log" 2>&1 &
 server=$!
-cat >/dev/null
-kill -QUIT $server 2>/dev/null
+exec 3<&0
+{
+    cat <&3 >/dev/null
+    kill -QUIT $server 2>/dev/null
+    while kill -0 $server 2>/dev/null; do sleep 0.02; done
+    rm -rf "$folder"
+} &
+exec 3<&-
 wait $server
-rm -rf "$folder"
 "#;
 
 /// A server, and the pipe that keeps it alive.
@@ -63,8 +68,8 @@ fn fresh_folder() -> Result<PathBuf, String> {
 }
 
 fn serve(folder: &Path) -> Result<Scratch, String> {
-    let cluster = Cluster::new(folder.join("data"), folder.join("s")).map_err(|why| with_cause(&why))?;
-    cluster.make().map_err(|why| with_cause(&why))?;
+    let cluster = Cluster::new(folder.join("data"), folder.join("s")).map_err(|why| why.with_cause())?;
+    cluster.make().map_err(|why| why.with_cause())?;
     let command = cluster.command(CONNECTIONS);
     let mut keeper = Command::new("sh")
         .args(["-c", SERVE, "sh"])
@@ -77,22 +82,12 @@ fn serve(folder: &Path) -> Result<Scratch, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|why| format!("`sh` does not start: {why}"))?;
-    while !cluster.is_ready() {
+    while !cluster.is_ready(None) {
         if let Ok(Some(status)) = keeper.try_wait() {
-            return Err(format!("the server ended at once, {status}"));
-        }
-        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-        if log.contains("FATAL") {
-            return Err(format!("the server did not start: {}", log.trim()));
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            return Err(format!("the server ended at once, {status}: {}", log.trim()));
         }
         std::thread::sleep(POLL_INTERVAL);
     }
     Ok(Scratch { cluster, _keeper: keeper })
-}
-
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Connections {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     most: u32,
-    /// Wait for one of them before giving up; `None` where each gets its turn.
+    /// How long to wait for one before giving up; `None` waits without limit.
     patience: Option<Duration>,
 }
 

@@ -108,7 +108,7 @@ impl Database {
         self.begin(false).await
     }
 
-    /// The same, and no other writes meanwhile, in whatever process.
+    /// The same, and no other of its kind meanwhile, in whatever process; where several may write at a time, these do.
     pub(crate) async fn write_alone(&self) -> Result<Tx, StorageError> {
         self.begin(true).await
     }

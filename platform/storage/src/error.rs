@@ -20,8 +20,8 @@ pub enum StorageError {
     /// A row like it is there already.
     #[error("there is one already")]
     Unique(#[source] Cause),
-    /// Another transaction came first: nothing was changed, and the same again may succeed.
-    #[error("another transaction came first")]
+    /// Another transaction committed first: nothing was changed, and the same again may succeed.
+    #[error("another transaction committed first")]
     Conflict(#[source] Cause),
     /// The server of the database does not answer, or the connection to it broke; nothing was committed.
     #[error("the database cannot be reached")]
@@ -53,9 +53,11 @@ impl From<StorageError> for Refusal {
             StorageError::Busy(_) => {
                 refusal(RefusalKind::Unavailable, "storage_busy", "the database is busy; try again")
             }
-            StorageError::Conflict(_) => {
-                refusal(RefusalKind::Unavailable, "storage_conflict", "another write came first; try again")
-            }
+            StorageError::Conflict(_) => refusal(
+                RefusalKind::Unavailable,
+                "storage_conflict",
+                "another write was committed first; try again",
+            ),
             StorageError::Unreachable(_) => refusal(
                 RefusalKind::Unavailable,
                 "storage_unreachable",

@@ -13,7 +13,8 @@ pub enum Synchronous {
 }
 
 impl Synchronous {
-    /// Its name, as SQLite has it. PostgreSQL knows no middle: a killed server keeps what was acknowledged, or does not.
+    /// Its name, as SQLite has it. PostgreSQL has nothing in between: after a kill the server has either all
+    /// acknowledged writes or may lack the last ones.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Full => "full",

@@ -87,7 +87,8 @@ impl<'v> Statement<'v> {
     /// Runs it once for each row of values, and counts the rows that changed.
     ///
     /// # Errors
-    /// When the database refuses one; those before it were run.
+    /// When the database refuses one. On SQLite those before it were run; on PostgreSQL the transaction they belong to can no
+    /// longer be committed.
     pub async fn execute_each<const N: usize>(
         self,
         conn: &mut Connection,

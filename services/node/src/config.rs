@@ -108,6 +108,7 @@ impl Default for NodeConfig {
             registry: false,
             replicas: 1,
             store_per_component: false,
+            schema_per_component: false,
             on_postgres: Vec::new(),
         };
         Self {

@@ -125,6 +125,7 @@ fn empty_process(name: &str) -> ProcessPlan {
         registry: false,
         replicas: 1,
         store_per_component: false,
+        schema_per_component: false,
         on_postgres: Vec::new(),
     }
 }

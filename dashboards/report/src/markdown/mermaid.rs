@@ -113,6 +113,7 @@ mod tests {
             remote_edges: vec!["gateway->feed".into(), "gateway->gone".into()],
             policies: Default::default(),
             databases: 1,
+            servers: 0,
             store_per_component: false,
             network: None,
             config_keys: 1,

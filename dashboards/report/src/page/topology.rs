@@ -188,6 +188,7 @@ mod tests {
             remote_edges: ["gateway->feed", "gateway->photo", "photo->feed"].map(Into::into).into(),
             policies: Default::default(),
             databases: 1,
+            servers: 0,
             store_per_component: false,
             network: None,
             config_keys: 1,

@@ -36,6 +36,7 @@ fn header() -> Header {
         remote_edges: if letter == 'B' { vec!["feed->follower".into()] } else { Vec::new() },
         policies: BTreeMap::new(),
         databases: 1,
+        servers: 0,
         store_per_component: false,
         network: None,
         config_keys: 10,

@@ -26,6 +26,8 @@ pub struct RunEnvironment {
     pub program: Program,
     /// The programs of arms, where these are the application's own.
     pub deployables: Option<Deployables>,
+    /// The run's folder.
+    pub folder: Arc<Path>,
     /// Undoes what a dead conductor cannot.
     pub guardian: Arc<Guardian>,
     /// Control groups made for arms, removed when an arm shuts down.
@@ -56,6 +58,7 @@ impl RunEnvironment {
             tasks,
             program: paths.program.clone(),
             deployables: None,
+            folder: paths.folder.into(),
             guardian: guardian.clone(),
             cgroups: Arc::default(),
             scrape_targets: Arc::new(ScrapeTargets::new(paths.out, run_id, guardian)),

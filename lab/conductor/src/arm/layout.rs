@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use contract::ProcessPlan;
+use contract::{Placement, ProcessPlan};
+
+use crate::arm::servers;
 
 /// An instance as targets see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +22,16 @@ pub struct InstanceTarget {
 pub struct ArmLayout {
     /// Its instances.
     pub instances: Vec<InstanceTarget>,
+    /// Its database servers, as holders of the components whose data they keep.
+    pub servers: Vec<InstanceTarget>,
     /// Edges that are function calls, `caller->callee`.
     pub local_edges: Vec<String>,
     /// Edges that cross processes.
     pub remote_edges: Vec<String>,
     /// Components with a declared cache.
     pub cached: Vec<String>,
-    /// Whether components of one process keep their data in databases of their own.
-    pub store_per_component: bool,
+    /// Whether the components of one process keep their data in several databases.
+    pub has_several_databases: bool,
 }
 
 impl ArmLayout {
@@ -35,13 +39,21 @@ impl ArmLayout {
     pub fn new(
         instances: Vec<InstanceTarget>,
         processes: &[ProcessPlan],
+        placement: &Placement,
         services: &BTreeMap<String, policy::ServiceOptions>,
     ) -> Self {
         let (local_edges, remote_edges) = suite::catalogue::edges(processes);
         let cached = services.iter().filter(|(_, service)| service.cache.is_some());
         let cached = cached.map(|(name, _)| name.clone()).collect();
-        let store_per_component = processes.iter().any(|process| process.store_per_component);
-        Self { instances, local_edges, remote_edges, cached, store_per_component }
+        let servers = servers::stores_by_server(processes, placement).into_iter().enumerate();
+        let servers = servers.map(|(number, stores)| InstanceTarget {
+            name: servers::name_of(number),
+            hosts: stores.iter().flat_map(|store| &store.hosts).map(ToString::to_string).collect(),
+            zone: String::new(),
+        });
+        let servers = servers.collect();
+        let has_several_databases = processes.iter().any(|process| process.stores().len() > 1);
+        Self { instances, servers, local_edges, remote_edges, cached, has_several_databases }
     }
 
     /// The layout that an arm will have once it has started.
@@ -53,7 +65,7 @@ impl ArmLayout {
             hosts: components_of(process),
             zone: arm.placement.zone_of(&process.name, copy).to_owned(),
         };
-        Self::new(copies.map(instance).collect(), processes, &arm.services)
+        Self::new(copies.map(instance).collect(), processes, &arm.placement, &arm.services)
     }
 }
 

@@ -159,6 +159,11 @@ impl Arm {
         self.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect()
     }
 
+    /// What keeps its databases, where they are no files.
+    pub const fn servers(&self) -> &DatabaseServers {
+        &self.servers
+    }
+
     /// Copies of a process, in order of their numbers.
     pub fn copies(&self, process: &str) -> Vec<Arc<Instance>> {
         self.instances().into_iter().filter(|instance| instance.process.name == process).collect()
@@ -167,7 +172,8 @@ impl Arm {
     /// The arm as targets see it.
     pub fn layout(&self) -> ArmLayout {
         let instances = self.instances().iter().map(|instance| instance.target()).collect();
-        ArmLayout::new(instances, &self.plan.processes, &self.plan.config.services)
+        let ArmPlan { processes, placement, config, .. } = &self.plan;
+        ArmLayout::new(instances, processes, placement, &config.services)
     }
 
     /// The arm as the sampler sees it.

@@ -1,12 +1,18 @@
-//! Servers of databases that an arm needs: children like its processes, started before them and ended after.
+//! Servers of databases that an arm needs: children like its processes, started before them and ended after. What is done to
+//! them meanwhile is `steps/server_faults.rs`.
 
 #[cfg(feature = "postgres")]
 mod running;
+#[cfg(feature = "postgres")]
+mod server;
 
 use std::collections::BTreeMap;
+#[cfg(feature = "postgres")]
+use std::sync::Arc;
 
-use contract::Placement;
 use contract::placement::StorePlan;
+use contract::store::{ServerCount, StoreProduct};
+use contract::{Placement, ProcessPlan};
 use node::databases::ServerDatabase;
 use storage::Location;
 
@@ -16,21 +22,37 @@ use crate::arm::server_error::ServerError;
 use crate::observe::sampling::SampledInstance;
 
 #[cfg(feature = "postgres")]
-use self::running::Server;
+pub use self::server::Server;
 
-/// What the names of their data folders begin with, in the arm's folder.
+/// What the names of their folders begin with, in the arm's folder.
 pub const SERVER_FOLDER: &str = "postgres-";
 
 /// The servers of an arm; none where its data are files.
 #[derive(Default)]
 pub struct DatabaseServers {
     #[cfg(feature = "postgres")]
-    servers: Vec<Server>,
+    servers: Vec<Arc<Server>>,
     /// What they keep, by the names of the stores.
     databases: BTreeMap<String, ServerDatabase>,
 }
 
-/// Whether the servers that a topology asks for can be had, before anything is started.
+/// What servers an arm has, and what each keeps: one for all of its stores that are no files, or one for each.
+pub fn stores_by_server(processes: &[ProcessPlan], placement: &Placement) -> Vec<Vec<StorePlan>> {
+    let stores = processes.iter().flat_map(ProcessPlan::stores);
+    let stores: Vec<StorePlan> = stores.filter(|store| store.product == StoreProduct::Postgres).collect();
+    match placement.servers.unwrap_or_default() {
+        ServerCount::One if stores.is_empty() => Vec::new(),
+        ServerCount::One => vec![stores],
+        ServerCount::Each => stores.into_iter().map(|store| vec![store]).collect(),
+    }
+}
+
+/// The name of an arm's server, counted from 0.
+pub fn name_of(number: usize) -> String {
+    format!("postgres#{number}")
+}
+
+/// Whether the programs and the account for a topology's servers are there, before anything is started.
 ///
 /// # Errors
 /// What is missing, and how to get it.
@@ -95,9 +117,15 @@ impl DatabaseServers {
     /// The servers as the sampler sees them.
     pub fn sampled(&self) -> Vec<SampledInstance> {
         #[cfg(feature = "postgres")]
-        return self.servers.iter().map(Server::sampled).collect();
+        return self.servers.iter().map(|server| server.sampled()).collect();
         #[cfg(not(feature = "postgres"))]
         Vec::new()
+    }
+
+    /// Those of these names.
+    #[cfg(feature = "postgres")]
+    pub fn named(&self, names: &[String]) -> Vec<Arc<Server>> {
+        self.servers.iter().filter(|server| names.contains(&server.name)).cloned().collect()
     }
 
     /// Ends them in order.

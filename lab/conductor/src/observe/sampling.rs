@@ -207,6 +207,7 @@ impl Sampler {
         Proc {
             arm,
             instance: server.name.clone(),
+            is_server: true,
             components: server.components.clone(),
             state: server.state.to_owned(),
             restarts: server.restarts,

@@ -46,7 +46,7 @@ impl ProcessIdentity {
     }
 
     /// Whether that very process is still there.
-    fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         self.started != 0 && usage::started(self.pid) == Some(self.started)
     }
 }

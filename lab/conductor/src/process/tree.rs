@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::process::guardian::ProcessIdentity;
 use crate::process::usage::{self, ProcessUsage, UsageTracker};
 
 /// What a tree holds now.
@@ -65,6 +69,14 @@ pub fn members(root: u32) -> Vec<u32> {
         next += 1;
     }
     members
+}
+
+/// Sends a signal to those of some processes that are still there.
+pub fn signal(processes: &[ProcessIdentity], signal: Signal) {
+    for process in processes.iter().filter(|process| process.is_alive()) {
+        // It may have ended in this moment; then there is nothing to do.
+        let _ = kill(Pid::from_raw(process.pid.cast_signed()), signal);
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The record's first line: the machine, the arms as they start, and what the scenario plans and expects.
 
 use contract::ProcessPlan;
+use contract::placement::StorePlan;
 use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
 use runtime::clock;
 use scenario::Scenario;
@@ -9,6 +10,7 @@ use traffic::load::{Model, Overload};
 use crate::arm::Arm;
 use crate::arm::layout::ArmLayout;
 use crate::arm::resources::{ARM_WEIGHT, telemetry_level};
+use crate::arm::servers;
 use crate::process::host;
 use crate::run::finish::assertions;
 use crate::run::options::BuiltChange;
@@ -127,7 +129,8 @@ pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
 
 fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_ms: u64) -> record::Arm {
     let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
-    let databases = planned.processes.iter().flat_map(ProcessPlan::stores).count();
+    let servers = servers::stores_by_server(&planned.processes, &planned.plan.placement);
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let config = &planned.plan.config;
     record::Arm {
         letter: planned.letter,
@@ -140,12 +143,20 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         policies: effective_policies(&config.policies, &remote_edges),
         local_edges,
         remote_edges,
-        databases: u32::try_from(databases).unwrap_or(u32::MAX),
-        store_per_component: planned.processes.iter().any(|process| process.store_per_component),
+        databases: count(databases_of(planned, &servers)),
+        servers: count(servers.len()),
+        store_per_component: planned.processes.iter().any(|process| process.stores().len() > 1),
         ready_ms,
         resources: Some(planned.plan.resources.clone()),
         builds: Vec::new(),
     }
+}
+
+/// Databases of an arm, files included. Schemas of a shared one are one.
+fn databases_of(planned: &PlannedArm, servers: &[Vec<StorePlan>]) -> usize {
+    let all = planned.processes.iter().flat_map(ProcessPlan::stores).count();
+    let on_servers = servers.iter().flatten().count();
+    if planned.plan.placement.shared_database { all - on_servers + servers.len() } else { all }
 }
 
 /// What is declared to lie between processes; nothing on loopback.

@@ -23,5 +23,7 @@ mod process_faults;
 mod proxy;
 mod reconfigure;
 mod served;
+#[cfg(feature = "postgres")]
+mod server_faults;
 pub mod targets;
 pub(crate) mod timeline;

@@ -92,6 +92,15 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
         Target::Node(Pattern::Component(BROKER)) => event_publishers(layout),
         Target::Node(pattern) => Ok(matching(pattern, layout)),
         Target::Store(name) => Ok(matching(Pattern::Component(name), layout)),
+        Target::Server(name) => {
+            let keeping =
+                layout.servers.iter().filter(|server| server.hosts.iter().any(|host| host == name.as_str()));
+            let names: Vec<String> = keeping.map(|server| server.name.clone()).collect();
+            match names.is_empty() {
+                true => Err(format!("`{name}` keeps its data in a file here: there is no server")),
+                false => Ok(names),
+            }
+        }
         Target::Cache(name) if !layout.cached.iter().any(|cached| cached == name.as_str()) => {
             Err(format!("`{name}` has no cache here"))
         }
@@ -105,7 +114,7 @@ fn event_publishers(layout: &ArmLayout) -> Result<Vec<String>, String> {
     let with_data = |instance: &&InstanceTarget| instance.hosts.iter().any(|host| !is_infrastructure(host));
     let with_data: Vec<&InstanceTarget> = layout.instances.iter().filter(with_data).collect();
     let is_one_database = with_data.iter().all(|instance| instance.hosts == with_data[0].hosts);
-    if is_one_database && !layout.store_per_component {
+    if is_one_database && !layout.has_several_databases {
         return Err("events are applied in the transaction that publishes them here".into());
     }
     Ok(with_data.into_iter().map(|instance| instance.name.clone()).collect())
@@ -213,10 +222,11 @@ mod tests {
                 instance("feed#0", &["feed"], "a"),
                 instance("feed#1", &["feed"], "b"),
             ],
+            servers: vec![instance("postgres#0", &["feed"], "")],
             local_edges: vec!["follower->profile".into()],
             remote_edges: ["feed->profile", "feed->follower", "gateway->feed"].map(str::to_owned).to_vec(),
             cached: vec!["profile".into()],
-            store_per_component: false,
+            has_several_databases: false,
         }
     }
 
@@ -224,10 +234,11 @@ mod tests {
         let hosts = ["gateway", "profile", "feed"].map(str::to_owned).to_vec();
         ArmLayout {
             instances: vec![InstanceTarget { name: "app#0".into(), hosts, zone: String::new() }],
+            servers: Vec::new(),
             local_edges: vec!["feed->profile".into()],
             remote_edges: Vec::new(),
             cached: Vec::new(),
-            store_per_component: false,
+            has_several_databases: false,
         }
     }
 
@@ -248,6 +259,7 @@ mod tests {
             ("feed#1->profile", &["feed#1"]),
             ("db:follower", &["people#0"]),
             ("cache:profile", &["people#0"]),
+            ("server:feed", &["postgres#0"]),
             ("broker", &["people#0", "feed#0", "feed#1"]),
             ("registry", &["registry#0"]),
             ("photo", &[]),
@@ -270,7 +282,7 @@ mod tests {
             Ok(["people#0", "feed#0", "feed#1"].map(str::to_owned).to_vec())
         );
         assert!(event_publishers(&mono()).expect_err("one transaction").contains("in the transaction"));
-        let stores = ArmLayout { store_per_component: true, ..mono() };
+        let stores = ArmLayout { has_several_databases: true, ..mono() };
         assert_eq!(event_publishers(&stores), Ok(vec!["app#0".to_owned()]), "one process, several databases");
     }
 
@@ -285,6 +297,8 @@ mod tests {
             ("zone:a->zone:b", mono(), "no call crosses"),
             ("registry", mono(), "no registry"),
             ("broker", mono(), "in the transaction"),
+            ("server:profile", layout(), "in a file"),
+            ("server:feed", mono(), "in a file"),
         ] {
             assert!(selected(text, &layout).expect_err(text).contains(why), "{text}");
         }

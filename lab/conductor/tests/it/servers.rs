@@ -84,3 +84,57 @@ fn a_topology_with_files_needs_nothing_and_one_with_a_server_names_what_is_missi
         }
     }
 }
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_server_is_paused_and_killed_as_a_whole_and_comes_back_with_what_it_kept() {
+    use conductor::process::{tree, usage};
+
+    if let Err(why) = availability() {
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let nodes = FakeNodes::with_program("");
+    let environment = nodes.environment();
+    let mut plan = nodes.plan("store = \"postgres\"");
+    plan.processes[0].on_postgres = vec![FEED];
+    let (servers, empty) = DatabaseServers::start(&environment, &plan).await.expect("it starts");
+    let (_, location) = empty.into_iter().next().expect("one");
+    let db = Database::open(location.clone(), Options::default()).await.expect("it is there");
+    let mut tx = db.write().await.expect("a turn");
+    query("CREATE", "t", "CREATE TABLE t AS SELECT CAST(1 AS BIGINT) AS n")
+        .execute(tx.conn())
+        .await
+        .expect("made");
+    tx.commit().await.expect("commits");
+    let kept = async |db: &Database| {
+        let mut read = db.read().await.expect("a reader");
+        query("SELECT", "t", "SELECT n FROM t").one::<i64>(&mut read).await.expect("it answers")
+    };
+    assert!(servers.named(&["feed#0".to_owned()]).is_empty());
+    let server = servers.named(&["postgres#0".to_owned()]).pop().expect("by its name");
+
+    let pid = servers.sampled()[0].pid;
+    let paused = server.pause(&environment.guardian).expect("it runs");
+    let stands_still = || tree::members(pid).iter().all(|pid| usage::state(*pid) == Some('T'));
+    while !stands_still() {
+        tokio::task::yield_now().await;
+    }
+    paused.resume(&environment.guardian);
+    assert_eq!(kept(&db).await, 1, "it goes on where it was");
+    db.close().await;
+
+    let processes = tree::members(pid);
+    assert!(server.kill(), "it runs");
+    server.start(&environment).await.expect("it starts again");
+    let again = servers.sampled().pop().expect("one");
+    assert!(again.is_up && again.pid != pid && again.restarts == 1, "{again:?}");
+    assert!(tree::members(again.pid).iter().all(|pid| !processes.contains(pid)));
+    let db = Database::open(location, Options::default()).await.expect("it is back");
+    assert_eq!(kept(&db).await, 1, "what was committed");
+    db.close().await;
+
+    servers.shut_down(&environment).await;
+    server.start(&environment).await.expect("nothing is done");
+    assert!(!server.kill(), "it has ended for good");
+}

@@ -84,6 +84,7 @@ fn header() -> Header {
             network: Some(Network { rtt_ns: 1, jitter_ns: 1 }),
             policies: map("gateway->feed", serde_json::json!({ "timeout": "1s" })),
             databases: 1,
+            servers: 1,
             store_per_component: true,
             config_keys: 1,
             ready_ms: 1,
@@ -236,6 +237,7 @@ pub fn lines() -> Vec<Line> {
         Entry::Edge(Edge { arm: 'A', p50_ms: Some(1.0), p99_ms: Some(2.0), ..Edge::default() }),
         Entry::from(Proc {
             arm: '-',
+            is_server: true,
             cpu_workers_ns: 1,
             cpu_timer_ns: 1,
             scraped: true,

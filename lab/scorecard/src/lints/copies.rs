@@ -43,9 +43,10 @@ fn beats_one_copy(run: &Run, claim: &Expectation) -> bool {
     is_of_a_win(claim) && is_split(winner) && is_one_copy(loser)
 }
 
-/// Whether an arm is services: several databases in one process make none of it.
+/// Whether an arm is services: processes that hold different components.
 pub(crate) fn is_split(arm: &Arm) -> bool {
-    arm.databases > 1 && arm.instances.len() > 1
+    let mut held = components_of_processes(arm);
+    held.next().is_some_and(|first| held.any(|other| other != first))
 }
 
 /// Whether an arm is a monolith of one copy.
@@ -53,10 +54,16 @@ pub(crate) const fn is_one_copy(arm: &Arm) -> bool {
     arm.instances.len() == 1
 }
 
-/// Whether an arm is a monolith with copies: one database, and more than one process that holds components.
+/// Whether an arm is a monolith with copies: more than one process that holds components, and each the same.
 pub(crate) fn is_copied(arm: &Arm) -> bool {
-    let with_components = arm.instances.iter().filter(|instance| {
-        instance.hosts.iter().any(|host| !["gateway", "registry"].contains(&host.as_str()))
+    components_of_processes(arm).count() > 1 && !is_split(arm)
+}
+
+/// What each process with components holds of them.
+fn components_of_processes(arm: &Arm) -> impl Iterator<Item = Vec<&str>> {
+    let components = arm.instances.iter().map(|instance| {
+        let hosts = instance.hosts.iter().map(String::as_str);
+        hosts.filter(|host| !["gateway", "registry"].contains(host)).collect::<Vec<_>>()
     });
-    arm.databases == 1 && with_components.count() > 1
+    components.filter(|components| !components.is_empty())
 }

@@ -33,6 +33,7 @@ mod rate;
 mod rate_per_core;
 mod rate_per_gib;
 mod recovery;
+mod servers;
 mod slower;
 mod spans;
 mod stale_reads;
@@ -108,6 +109,9 @@ pub const CATALOGUE: &[&Measure] = &[
     &database_connections::DB_READERS,
     &database_connections::DB_WRITERS,
     &worker_threads::WORKER_THREADS,
+    &servers::SERVERS,
+    &servers::SERVER_MEMORY,
+    &servers::SERVER_CPU,
     &config_keys::CONFIG_KEYS,
     &start_up::START_UP,
     &idle_cpu::IDLE_CPU,

@@ -1,13 +1,13 @@
-//! `processes`: processes the arm is made of. Counted in the plan, so exact.
+//! `processes`: processes the arm is made of, database servers included. Counted in the plan, so exact.
 
 use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
 
 /// Processes.
 pub const PROCESSES: Measure = Measure {
     name: "processes",
-    meaning: "processes the arm is made of",
+    meaning: "processes the arm is made of; a database server is one",
     properties: &[Property::OwnWindow],
-    statistic: |of| of.planned(|arm| arm.instances.len() as u64),
+    statistic: |of| of.planned(|arm| arm.instances.len() as u64 + u64::from(arm.servers)),
     rows: &[Row {
         id: "processes",
         name: "processes",

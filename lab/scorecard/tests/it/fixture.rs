@@ -48,6 +48,7 @@ pub fn header(rounds: u32) -> Header {
         remote_edges: Vec::new(),
         policies: BTreeMap::new(),
         databases: hosts.len() as u32,
+        servers: 0,
         store_per_component: false,
         network: None,
         config_keys: 10 * hosts.len() as u32,

@@ -30,7 +30,7 @@ impl FaultKind for Kill {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &["restart"];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry, TargetKind::Server];
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Kill(self.restart.map(|restore| restore.after)))

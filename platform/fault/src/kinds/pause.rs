@@ -18,7 +18,7 @@ impl FaultKind for Pause {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry, TargetKind::Server];
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Pause)

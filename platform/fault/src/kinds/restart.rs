@@ -17,7 +17,7 @@ impl FaultKind for Restart {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &[];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry, TargetKind::Server];
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Restart)

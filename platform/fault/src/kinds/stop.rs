@@ -29,7 +29,7 @@ impl FaultKind for Stop {
     const ACTUATOR: Actuator = Actuator::Conductor;
     const LASTS: bool = false;
     const FIELDS: &'static [&'static str] = &["within"];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Node, TargetKind::Registry, TargetKind::Server];
 
     fn process_fault(&self) -> Option<ProcessFault> {
         Some(ProcessFault::Stop(self.within))

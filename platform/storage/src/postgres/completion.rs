@@ -11,7 +11,7 @@ use runtime::{ShutdownPolicy, Tasks};
 pub(crate) struct Completion<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T: Send + 'static> Completion<T> {
-    /// Completes `work` from its first poll on.
+    /// Completes `work`, also where it is dropped before its first poll.
     pub fn of(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(work.boxed()))
     }

@@ -242,7 +242,9 @@ impl Connection {
         match (refused, committed) {
             (None, Ok(())) => Ok(()),
             // The server has undone it, whatever it answered to the commit.
-            (Some(error), Ok(())) => Err(error.into()),
+            (Some(error), Ok(())) if error.as_db_error().is_some() => Err(error.into()),
+            // It never came to the server, which has committed without the event.
+            (Some(error), Ok(())) => Err(StorageError::Lost(error.into())),
             (None, Err(error)) => Err(error::of_commit(error)),
             (Some(_), Err(error)) => Err(StorageError::Lost(error.into())),
         }

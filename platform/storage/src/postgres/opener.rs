@@ -42,8 +42,8 @@ impl Opener {
             let _ = write!(settings, " -c {name}={value}");
         };
         set("client_min_messages", "warning");
-        // Where SQLite survives a killed process alone there is nothing in between: a server that is killed loses what
-        // it had not written.
+        // `Normal` has no counterpart: with `synchronous_commit` off a server that is killed may lose acknowledged writes,
+        // so it is treated as `Full`.
         let is_bulk = options.synchronous == Synchronous::Off;
         set("synchronous_commit", if is_bulk { "off" } else { "on" });
         set("statement_timeout", &if is_bulk { 0 } else { STATEMENT_TIMEOUT_MS }.to_string());
