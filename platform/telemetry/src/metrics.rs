@@ -391,7 +391,8 @@ pub fn work_done(service: ComponentName, wasted: bool) {
     idle.increment(u64::from(wasted));
 }
 
-/// Requests were cut off by a drain that took too long.
+/// So many connections were cut off by a drain that took too long. Over HTTP/1.1 each has one request under way, over HTTP/2
+/// perhaps several.
 pub fn drain_aborted(count: u64) {
     counter!(names::DRAIN_ABORTED).increment(count);
 }

@@ -149,7 +149,7 @@ pub const WORK_WASTED: &str = "cleave_work_wasted_total";
 pub const CACHE_READS: &str = "cleave_cache_reads_total";
 /// Requests refused because their deadline had passed.
 pub const DEADLINE_REFUSED: &str = "cleave_deadline_refused_total";
-/// Requests cut off by a drain.
+/// Connections cut off by a drain with requests under way.
 pub const DRAIN_ABORTED: &str = "cleave_drain_aborted_total";
 /// Seconds since the registry last answered its client.
 pub const DISCOVERY_STALENESS: &str = "cleave_discovery_staleness_seconds";
@@ -208,7 +208,7 @@ pub const NODE: &[(&str, &str)] = &[
     (WORK_WASTED, "Requests and calls finished after their callers had given up."),
     (CACHE_READS, "Reads through a declared cache, by hit and miss."),
     (DEADLINE_REFUSED, "Requests refused because their deadline had passed."),
-    (DRAIN_ABORTED, "Requests cut off by a drain."),
+    (DRAIN_ABORTED, "Connections cut off by a drain with requests under way."),
     (DISCOVERY_STALENESS, "Time since the registry last answered its client."),
     (COST_CPU, "CPU by component and part, scaled up from sampled polls."),
     (SPANS_ENDED, "Sampled spans that ended."),

@@ -229,7 +229,10 @@ impl Server {
         let aborted = self.connections();
         self.shared.phase.send_replace(Phase::Cut);
         telemetry::drain_aborted(aborted as u64);
-        tracing::warn!(aborted, "requests were still under way at the end of the drain");
+        tracing::warn!(
+            aborted,
+            "connections had requests under way at the end of the drain, and were cut off"
+        );
         aborted
     }
 }

@@ -82,7 +82,8 @@ impl CallTarget {
 }
 
 /// Keeps what differs from call to call out of the table of headers that a connection keeps on both sides: there it would
-/// take the place of what all calls have in common (RFC 7541, section 6.2.3).
+/// take the place of what all calls have in common (RFC 7541, section 6.2.2). h2 cannot be asked for that; it sends what is
+/// sensitive as section 6.2.3 has it, with the same effect here.
 fn mark_passing(headers: &mut HeaderMap) {
     let is_common = |name: &HeaderName| {
         *name == CONTENT_TYPE

@@ -1,7 +1,7 @@
 //! The connections to one endpoint, which its calls share.
 //!
-//! A call has a place first: as many are under way at once as a pool of HTTP/1 has connections, and further ones wait in
-//! their order. It then goes on the connection with the fewest, of as many as its edge's policy allows.
+//! A call takes a place first. There are as many as a pool of HTTP/1.1 has connections; calls beyond them wait in order. It
+//! then goes on the connection with the fewest, of as many as its edge's policy allows.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ pub(crate) struct CallPlace {
     _place: OwnedSemaphorePermit,
 }
 
-enum Step {
+enum Checkout {
     Use(Arc<Connection>, Alarm),
     Connect(SharedFuture<Connecting>),
 }
@@ -106,15 +106,15 @@ impl Channel {
         let place = self.place(until).await?;
         let mut spare = connections as usize;
         loop {
-            match self.step(spare) {
-                Step::Use(connection, alarm) => {
+            match self.checkout(spare) {
+                Checkout::Use(connection, alarm) => {
                     self.0.metrics.active.increment(1.0);
                     return Ok(CallPlace { connection, alarm, shared: self.0.clone(), _place: place });
                 }
-                Step::Connect(connecting) => match timeout_at(until.into(), connecting).await {
+                Checkout::Connect(connecting) => match timeout_at(until.into(), connecting).await {
                     Ok(Ok(())) => {}
-                    // One that is there is better than none.
-                    Ok(Err(_)) if self.stats().connections > 0 => spare = 1,
+                    // Those that are there are better than none.
+                    Ok(Err(_)) if self.stats().connections > 0 => spare = self.stats().connections,
                     Ok(Err(kind)) => {
                         return Err(PoolError::Connect { addr: self.0.addr, source: io::Error::from(kind) });
                     }
@@ -128,7 +128,7 @@ impl Channel {
         if let Ok(place) = self.0.places.clone().try_acquire_owned() {
             return Ok(place);
         }
-        let _turn = Turn::begin(&self.0)?;
+        let _place = WaitingPlace::begin(&self.0)?;
         let _waiting = Waiting::begin(&self.0.metrics);
         let span = telemetry::wait_span(telemetry::Wait::Pool);
         let place = timeout_at(until.into(), self.0.places.clone().acquire_owned()).instrument(span);
@@ -139,7 +139,7 @@ impl Channel {
         }
     }
 
-    fn step(&self, connections: usize) -> Step {
+    fn checkout(&self, connections: usize) -> Checkout {
         let via = self.0.detours.of(self.0.addr);
         let (now_ns, idle_timeout) = (clock::now_ns(), self.0.options.idle_timeout);
         let mut state = self.0.state();
@@ -154,9 +154,9 @@ impl Channel {
                 if quietest.begin_call() == 0 {
                     self.0.metrics.idle.decrement(1.0);
                 }
-                Step::Use(quietest, state.alarms.pop().unwrap_or_default())
+                Checkout::Use(quietest, state.alarms.pop().unwrap_or_default())
             }
-            _ => Step::Connect(connecting.unwrap_or_else(|| {
+            _ => Checkout::Connect(connecting.unwrap_or_else(|| {
                 let connecting = connect(self.0.clone()).boxed().shared();
                 state.connecting = connecting.downgrade();
                 connecting
@@ -241,19 +241,19 @@ impl Drop for Shared {
     }
 }
 
-/// A call's turn among those that wait; given up when dropped.
-struct Turn<'a>(&'a Shared);
+/// A call's place among those that wait; given up when dropped.
+struct WaitingPlace<'a>(&'a Shared);
 
-impl<'a> Turn<'a> {
+impl<'a> WaitingPlace<'a> {
     fn begin(shared: &'a Shared) -> Result<Self, PoolError> {
         let most = shared.options.max_waiting;
-        let turn = |waiting: usize| (waiting < most).then_some(waiting + 1);
-        let waiting = shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turn);
+        let one_more = |waiting: usize| (waiting < most).then_some(waiting + 1);
+        let waiting = shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         waiting.map(|_| Self(shared)).map_err(PoolError::Full)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }

@@ -74,7 +74,7 @@ impl Connection {
             has_answered: AtomicBool::new(false),
         });
         let guard = CloseGuard(connection.is_closed.clone());
-        let given_up = quiet(silent(Arc::downgrade(&connection), ping, ping_after));
+        let given_up = quiet(until_unresponsive(Arc::downgrade(&connection), ping, ping_after));
         tasks.spawn_unspanned("transport.http2", ShutdownPolicy::Cancel, async move {
             let _guard = guard;
             tokio::select! {
@@ -146,7 +146,7 @@ impl Connection {
 
 /// Resolves when the other side gives no sign of life although calls wait for it, and when none refers to the connection any
 /// more: it has had a moment to end by itself then.
-async fn silent(connection: Weak<Connection>, mut ping: PingPong, after: Duration) {
+async fn until_unresponsive(connection: Weak<Connection>, mut ping: PingPong, after: Duration) {
     let mut reads = 0;
     loop {
         sleep(after).await;

@@ -20,8 +20,8 @@ use crate::cluster::Endpoint;
 
 /// Largest body of a request, bytes: calls are encoded whole.
 const MAX_REQUEST_BYTES: u64 = 16 << 20;
-/// Further tries at once of what was not acted on. A callee that drains lets a new connection have one answer, and refuses
-/// what else has come on it meanwhile.
+/// How often a call that was not acted on is sent again at once. A callee that drains lets a new connection have one
+/// answer, and refuses what else has come on it meanwhile.
 const MAX_UNSENT: u32 = 3;
 
 /// How a call goes.
@@ -50,7 +50,7 @@ pub(crate) async fn exchange(
             .await
             .map_err(|why| AttemptError::NotSent(why.into()))?;
         if !endpoint.network.is_loopback() {
-            before(until, endpoint.network.one_way()).await?;
+            by_deadline(until, endpoint.network.one_way()).await?;
         }
         // As for HTTP/1: what must not be sent twice does not meet a connection that has been closed.
         if !is_repeatable && place.connection.has_answered() && !place.connection.is_open() {
@@ -62,7 +62,7 @@ pub(crate) async fn exchange(
         let error = match send(&mut place, request, until).await {
             Ok(response) => {
                 if !endpoint.network.is_loopback() {
-                    before(until, endpoint.network.one_way()).await?;
+                    by_deadline(until, endpoint.network.one_way()).await?;
                 }
                 return Ok(response_of(response, place));
             }
@@ -76,7 +76,7 @@ pub(crate) async fn exchange(
     }
 }
 
-async fn before<T>(until: Instant, waiting: impl Future<Output = T>) -> Result<T, AttemptError> {
+async fn by_deadline<T>(until: Instant, waiting: impl Future<Output = T>) -> Result<T, AttemptError> {
     timeout_at(until.into(), waiting).await.map_err(|_| AttemptError::TimedOut)
 }
 
@@ -88,7 +88,7 @@ async fn send(
 ) -> Result<Response<RecvStream>, AttemptError> {
     let CallPlace { connection, alarm, .. } = place;
     let (head, body) = request.into_parts();
-    let body = whole(body).await?;
+    let body = read_body(body).await?;
     let mut head = Request::from_parts(head, ());
     if !body.is_empty() {
         head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
@@ -129,7 +129,7 @@ async fn send(
 }
 
 /// All of a body.
-async fn whole(body: Body) -> Result<Bytes, AttemptError> {
+async fn read_body(body: Body) -> Result<Bytes, AttemptError> {
     match body.into_full() {
         Ok(bytes) => Ok(bytes),
         Err(body) => {
@@ -144,7 +144,7 @@ fn failure(error: h2::Error) -> AttemptError {
     if error.is_remote() && (is_refused || error.is_go_away()) {
         AttemptError::NotSent(NotSentReason::Refused(error))
     } else if error.is_library() {
-        AttemptError::Malformed("it breaks the rules of HTTP/2")
+        AttemptError::Malformed("a frame violates HTTP/2")
     } else {
         AttemptError::ConnectionLost(error.into())
     }

@@ -18,9 +18,8 @@ pub struct Options {
     /// Long answers that are passed on beside those connections: one goes as fast as its reader,
     /// and must not keep other requests from the endpoint.
     pub max_streaming: usize,
-    /// Over HTTP/2: how long a connection with calls under way may be silent before it is asked for a sign of life, and
-    /// how long it has to give one. Twice this is longer than a callee is expected to be stopped, and shorter than the longest
-    /// call.
+    /// Over HTTP/2: how long a connection with calls under way may be silent before a PING is sent, and how long the answer
+    /// may take. Twice this is longer than a callee is expected to be stopped, and shorter than the longest call.
     pub ping_after: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! A connection of HTTP/2: its streams, their limits, and its end.
 //!
 //! Each stream is a task, so that one that computes keeps no other waiting. What hyper and h2 bound by themselves: streams
-//! beyond [`StreamLimits::max_streams`] are refused, and a client that resets streams faster than they are taken
+//! beyond [`StreamLimits::max_streams`] are refused, and a client that resets more than as many streams before they are taken
 //! up, or continues a header without end, has its connection closed (`ENHANCE_YOUR_CALM`). What they leave open is bounded
 //! here: a stream whose reply is not taken ends after [`StreamLimits::longest_stream`], and a connection when it has had no
 //! stream at work for [`super::Options::header_timeout`], also one that has sent half a header or does not take the last
@@ -79,6 +79,9 @@ pub(super) async fn serve<I, S, B>(
     });
     let connection = Builder::new(executor)
         .max_concurrent_streams(limits.max_streams)
+        // A process that stood still finds all that its callers have given up meanwhile at once. By h2's own limit, 20,
+        // that would cost the calls that are still waited for.
+        .max_pending_accept_reset_streams(limits.max_streams as usize)
         .initial_stream_window_size(limits.stream_window_bytes)
         .initial_connection_window_size(limits.connection_window_bytes)
         .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
@@ -147,7 +150,7 @@ impl Streams {
     /// Resolves when there have been no streams for `time`. Until then those are ended that take longer than `longest`.
     async fn unused_for(&self, time: Duration, longest: Duration) {
         loop {
-            let wait = self.table().time_to_look(time, longest);
+            let wait = self.table().end_overdue(time, longest);
             if wait.is_zero() {
                 return;
             }
@@ -158,7 +161,7 @@ impl Streams {
 
 impl StreamTable {
     /// Ends what is overdue, and returns how long nothing else can be: zero when the connection has been unused for `time`.
-    fn time_to_look(&mut self, time: Duration, longest: Duration) -> Duration {
+    fn end_overdue(&mut self, time: Duration, longest: Duration) -> Duration {
         let now = clock::now();
         for stream in self.open.values() {
             let left = (stream.since + longest).saturating_duration_since(now);

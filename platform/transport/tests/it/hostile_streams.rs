@@ -129,15 +129,32 @@ async fn a_header_without_end_is_closed() {
     others_are_served(&pair).await;
 }
 
+/// The call of a number, and its reset.
+fn given_up(number: u32) -> Vec<u8> {
+    let stream = 2 * number + 1;
+    [call(stream, "greeter.ponder"), frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes())].concat()
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_before_they_are_taken_up_cost_no_other() {
+    let (_pair, server) = served(usual()).await;
+    let mut caller = client(&server, &[]).await;
+    // As many as a pool has under way, all found at once by a callee that stood still; and one that is still waited for.
+    let calls: Vec<_> = (0..64).flat_map(given_up).collect();
+    let body = Codec::Postcard.encode(&Greet { name: "ada".into(), times: 1 });
+    let head = frame(HEADERS, END_HEADERS, 129, &head_of("greeter.greet", TOKEN));
+    let last = [head, frame(DATA, END_STREAM, 129, &body)].concat();
+    caller.write(&[calls, last].concat()).await.expect("written");
+    assert_eq!(read_until(&mut caller, DATA).await.stream, 129);
+    assert_eq!(server.connections(), 1, "nothing has been closed");
+}
+
 #[tokio::test]
 async fn streams_that_are_opened_to_be_reset_end_the_connection() {
-    let (pair, server) = served(usual()).await;
+    let limits = StreamLimits { max_streams: 20, ..StreamLimits::default() };
+    let (pair, server) = served(serve::Options { http2: Some(limits), ..usual() }).await;
     let mut rapid = client(&server, &[]).await;
-    let pair_of = |number: u32| {
-        let stream = 2 * number + 1;
-        [call(stream, "greeter.ponder"), frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes())].concat()
-    };
-    let flood: Vec<_> = (0..1_000).flat_map(pair_of).collect();
+    let flood: Vec<_> = (0..1_000).flat_map(given_up).collect();
     let _closed = rapid.write(&flood).await;
     let end = read_until(&mut rapid, GOAWAY).await;
     assert_eq!(end.number(4), ENHANCE_YOUR_CALM);

@@ -94,6 +94,47 @@ async fn a_policy_gives_them_several() {
     assert_eq!((stats(&pair).connections, stats(&pair).connects), (3, 3));
 }
 
+/// Takes a call on each of two connections and accepts no more, then one more on each, and answers all four. `taken` counts.
+async fn closes_its_port(listener: TcpListener, taken: Arc<AtomicU64>) -> std::io::Result<()> {
+    let mut first = Connection::accept(&listener).await?;
+    let mut on_first = vec![first.next_call().await?];
+    taken.store(1, Ordering::SeqCst);
+    let mut second = Connection::accept(&listener).await?;
+    let mut on_second = vec![second.next_call().await?];
+    drop(listener);
+    taken.store(2, Ordering::SeqCst);
+    on_first.push(first.next_call().await?);
+    on_second.push(second.next_call().await?);
+    for (one, other) in on_first.into_iter().zip(on_second) {
+        first.answer(one, &greeting()).await?;
+        second.answer(other, &greeting()).await?;
+    }
+    answer_for_ever(second, &greeting()).await?;
+    drop(first);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_no_further_connection_can_be_made_calls_share_all_that_are_there() {
+    let pair = start("attempts = 1\nconnections = 3\nbreaker = { minimum = 10000 }").await;
+    let taken = Arc::<AtomicU64>::default();
+    let counted = taken.clone();
+    callee(&pair, |listener| closes_its_port(listener, counted)).await;
+    let after = async |calls: u64| {
+        until("the calls before are taken", || taken.load(Ordering::SeqCst) == calls).await;
+        pair.greet(&patient()).await
+    };
+    let fourth = async {
+        until("the third is under way", || stats(&pair).calls == 3).await;
+        pair.greet(&patient()).await
+    };
+    let greetings = tokio::join!(after(0), after(1), after(2), fourth);
+    for greeting in [greetings.0, greetings.1, greetings.2, greetings.3] {
+        greeting.expect("the callee takes two on each connection");
+    }
+    assert_eq!((stats(&pair).connections, stats(&pair).connects), (2, 2));
+}
+
 #[tokio::test]
 async fn calls_beyond_the_limit_wait_and_then_are_refused() {
     let options = pool::Options { max_connections: 1, max_waiting: 1, ..pool::Options::default() };
