@@ -223,9 +223,14 @@ impl Action {
         if let Self::Fault(fault) = self { Some(fault) } else { None }
     }
 
+    /// The deploy, if it is one.
+    pub fn deploy(&self) -> Option<&Deploy> {
+        if let Self::Deploy(deploy) = self { Some(deploy) } else { None }
+    }
+
     /// Whether it is a change with an end of its own: all serve that should.
     pub const fn is_finished(&self) -> bool {
-        !matches!(self, Self::Fault(_) | Self::Autoscale(_))
+        matches!(self, Self::Scale(_) | Self::Deploy(_) | Self::Drain(_) | Self::Reconfigure(_))
     }
 
     /// Whether it starts or stops instances, so that a database may have several users.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use contract::{Carrier, Placement};
+use contract::Placement;
 use policy::{EdgePattern, NetworkOptions, Policy, ServiceOptions};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::action::Build;
 use crate::application::Traffic;
 use crate::declared::{ArmName, CopyCount, ZoneMember};
 use crate::file::GroupingOptions;
@@ -158,10 +159,15 @@ impl Reader<'_> {
             };
             let over = Sections::take(self, &mut table);
             let telemetry = self.take(&mut table, "telemetry");
-            if let Some((key, _)) = table.get_key_value("build") {
-                self.build_places.push(key.span());
+            let build_place = table.get_key_value("build").map(|(key, _)| key.span());
+            let build: Option<Build> = self.take(&mut table, "build");
+            match build_place {
+                Some(place) if build == Some(Build::Changed) => self.report(
+                    place,
+                    "a variant cannot have the build `changed`: it is built for the components that steps deploy; write build = \"changed\" in a [[step]] with do = \"deploy\"",
+                ),
+                place => self.build_places.extend(place),
             }
-            let build = self.take(&mut table, "build");
             let own_network = remove(&mut table, NETWORK);
             for (name, span, _) in over.topology.iter().filter(|(name, ..)| !names.contains(name)) {
                 self.report(span.clone(), unknown("topology", name, names.iter().map(String::as_str)));
@@ -191,7 +197,6 @@ impl Reader<'_> {
         self.declared.axes.extend(arms.iter().map(|arm| arm.name.clone()));
         let mut seen = BTreeSet::new();
         self.declared.axes.retain(|axis| seen.insert(axis.clone()));
-        self.check_connections(&arms);
         self.remove_duplicates();
         if let Some(chosen) = chosen {
             self.select_default_arms(&mut arms, chosen);
@@ -365,19 +370,6 @@ impl Reader<'_> {
             }
         }
         policies
-    }
-
-    /// A number of shared connections means something only where calls share them.
-    fn check_connections(&mut self, arms: &[Arm]) {
-        let is_shared = arms.iter().any(|arm| arm.placement.carrier == Carrier::Http2Binary);
-        for place in std::mem::take(&mut self.connection_places) {
-            if !is_shared && !arms.is_empty() {
-                self.report(
-                    place,
-                    "connections: in no topology calls share any; write carrier = \"http2+binary\" in one, or remove the key",
-                );
-            }
-        }
     }
 
     /// Checks the edge a policy is written for. Answers what such a policy is checked by:

@@ -14,7 +14,7 @@ pub struct Change {
     pub patch: String,
     /// How its behaviour is recognised.
     pub probe: Probe,
-    /// How often the edit is made and built.
+    /// Builds that are timed, an odd number: the edit is made and taken back in turns, and is there in the end.
     #[serde(default = "default_builds")]
     #[schemars(range(min = 1, max = MAX_BUILDS))]
     pub builds: u32,
@@ -46,26 +46,66 @@ impl Change {
         }
         if !self.probe.path.starts_with('/') || self.probe.path.contains(char::is_whitespace) {
             diagnostics.push(format!(
-                "probe: `{}` is no path; write for example probe = {{ path = \"/v1/users/x/photos\", shows = \"text\" }}",
+                "probe: invalid path `{}`: expected one below the public URL, e.g. probe = {{ path = \"/v1/users/x/photos\", shows = \"text\" }}",
                 self.probe.path
             ));
         }
         if self.probe.shows.is_empty() {
             diagnostics.push(
-                "probe: every answer contains nothing; write what only the new one contains".to_owned(),
+                "probe: `shows` is empty, and so every answer contains it; write a text that only the new answer contains"
+                    .to_owned(),
             );
         }
-        if !(1..=MAX_BUILDS).contains(&self.builds) {
-            diagnostics.push(format!("builds: {} is out of range; write 1 to {MAX_BUILDS}", self.builds));
+        if !(1..=MAX_BUILDS).contains(&self.builds) || self.builds.is_multiple_of(2) {
+            diagnostics.push(format!(
+                "builds: invalid number {}: expected an odd one, so that the edit is there in the end, from 1 to {MAX_BUILDS}",
+                self.builds
+            ));
         }
         diagnostics
     }
 
-    /// The files that the patch changes, as they are afterwards.
+    /// The files that the patch changes, as they are called afterwards; those that it deletes, as they were.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        let lines = self.patch.lines().filter_map(|line| line.strip_prefix("+++ "));
-        let names = lines.map(|name| name.split('\t').next().unwrap_or(name).trim_end());
-        names.filter(|name| *name != "/dev/null").map(|name| name.strip_prefix("b/").unwrap_or(name))
+        let (mut files, mut old) = (Vec::new(), None);
+        let mut lines = self.patch.lines();
+        while let Some(line) = lines.next() {
+            if let Some((before, after)) = hunk_lengths(line) {
+                skip_hunk(&mut lines, before, after);
+            } else if let Some(text) = line.strip_prefix("--- ") {
+                old = file_name(text, "a/");
+            } else if let Some(text) = line.strip_prefix("+++ ") {
+                files.extend(file_name(text, "b/").or(old.take()));
+            }
+        }
+        files.into_iter()
+    }
+}
+
+/// The name in a line of a file's header; none for the side on which it is not there.
+fn file_name<'a>(text: &'a str, side: &str) -> Option<&'a str> {
+    let name = text.split('\t').next().unwrap_or(text).trim_end();
+    (name != "/dev/null").then(|| name.strip_prefix(side).unwrap_or(name))
+}
+
+/// Lines of a hunk before and after, by its header: `@@ -53,5 +53,5 @@`. One that is not written is 1.
+fn hunk_lengths(line: &str) -> Option<(u32, u32)> {
+    let (before, after) = line.strip_prefix("@@ -")?.split_once(" @@")?.0.split_once(" +")?;
+    let length = |range: &str| range.split_once(',').map_or(Some(1), |(_, length)| length.parse().ok());
+    Some((length(before)?, length(after)?))
+}
+
+/// Passes over the lines of a hunk, whatever they look like.
+fn skip_hunk<'a>(lines: &mut impl Iterator<Item = &'a str>, mut before: u32, mut after: u32) {
+    while before > 0 || after > 0 {
+        let Some(line) = lines.next() else { return };
+        match line.as_bytes().first() {
+            Some(b'-') => before = before.saturating_sub(1),
+            Some(b'+') => after = after.saturating_sub(1),
+            // "\ No newline at end of file"
+            Some(b'\\') => {}
+            _ => (before, after) = (before.saturating_sub(1), after.saturating_sub(1)),
+        }
     }
 }
 
@@ -81,10 +121,24 @@ mod tests {
     #[test]
     fn a_patch_names_its_files() {
         let patch = "diff --git a/x b/x\n--- a/x\n+++ b/services/feed/src/lib.rs\n@@ -1 +1 @@\n-a\n+b\n--- a/gone\n+++ /dev/null\n";
-        assert_eq!(change(patch, "/").files().collect::<Vec<_>>(), ["services/feed/src/lib.rs"]);
+        let files = change(patch, "/");
+        assert_eq!(files.files().collect::<Vec<_>>(), ["services/feed/src/lib.rs", "gone"]);
         let plain = "--- old/x.rs\t2026-01-01\n+++ x.rs\t2026-01-02\n";
         assert_eq!(change(plain, "/").files().collect::<Vec<_>>(), ["x.rs"]);
         assert_eq!(change(patch, "/").diagnostics(), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_that_looks_like_a_files_header_is_none_within_a_hunk() {
+        let patch = "--- a/x.md\n+++ b/x.md\n@@ -1,2 +1,2 @@ title\n--- old\n+++ new\n same\n\\ No newline at end of file\n--- a/y.rs\n+++ b/y.rs\n@@ -3 +3 @@\n-a\n+b\n";
+        assert_eq!(change(patch, "/").files().collect::<Vec<_>>(), ["x.md", "y.rs"]);
+    }
+
+    #[test]
+    fn a_patch_that_deletes_a_file_changes_it() {
+        let deletion = change("--- a/services/feed/src/old.rs\n+++ /dev/null\n@@ -1 +0,0 @@\n-text\n", "/");
+        assert_eq!(deletion.files().collect::<Vec<_>>(), ["services/feed/src/old.rs"]);
+        assert_eq!(deletion.diagnostics(), [""; 0]);
     }
 
     #[test]
@@ -97,5 +151,7 @@ mod tests {
         let nothing = Change { builds: 0, ..change("+++ b/x\n", "/") };
         let nothing = Change { probe: Probe { shows: String::new(), ..nothing.probe }, ..nothing };
         assert_eq!(starts(&nothing), ["probe", "builds"]);
+        let even = Change { builds: 4, ..change("+++ b/x\n", "/") };
+        assert_eq!(starts(&even), ["builds"], "the edit would be taken back in the end");
     }
 }

@@ -119,7 +119,7 @@ pub fn explain(
         let files: Vec<&str> = change.files().collect();
         print(format_args!(""));
         print(format_args!(
-            "built before the run, from the source tree by cargo, {} times: an edit of",
+            "built before the run by cargo, from a copy of the source tree, {} builds: an edit of",
             change.builds
         ));
         print(format_args!("  {}", files.join(", ")));

@@ -142,8 +142,9 @@ impl Reader<'_> {
         copies::check_copies(self, has_all_steps.then_some(&steps));
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);
-        references::check_change(self, (&arms, &steps), has_all_steps, change_place);
-        references::check_measured_steps(self, source, &steps);
+        references::check_connections(self, &arms);
+        references::check_change(self, &steps, has_all_steps, change_place);
+        references::check_measured_steps(self, source, &steps, has_all_steps);
         Some(Scenario {
             source: source.clone(),
             name: name?,

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
+use contract::Carrier;
 use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
-use crate::action::{Action, Build};
+use crate::action::{Action, Strategy};
 use crate::application::Traffic;
 use crate::declared::PlacedExpectation;
 use crate::reader::Reader;
-use crate::scenario::{Arm, Step};
+use crate::scenario::{Arm, Step, first_deploy_of_change};
 use crate::source::{Source, unknown};
 
 /// Checks the references of all expectations; `load` is none if it has mistakes of its own.
@@ -63,16 +64,29 @@ pub(crate) fn check_builds(reader: &mut Reader<'_>, steps: &[Step], has_all_step
     }
 }
 
+/// Checks that calls share connections somewhere if a policy, or a step that brings one in, says on how many.
+pub(crate) fn check_connections(reader: &mut Reader<'_>, arms: &[Arm]) {
+    let is_shared = arms.iter().any(|arm| arm.placement.carrier == Carrier::Http2Binary);
+    let mut places = std::mem::take(&mut reader.connection_places);
+    // Variants share most of their sections.
+    places.sort_by_key(|place| place.start);
+    places.dedup();
+    for place in places.into_iter().filter(|_| !is_shared && !arms.is_empty()) {
+        reader.report(
+            place,
+            "connections: calls share connections in no topology; write carrier = \"http2+binary\" in one, or remove the key",
+        );
+    }
+}
+
 /// Checks that the edit is deployed where there is one, and that there is one where it is deployed.
 pub(crate) fn check_change(
     reader: &mut Reader<'_>,
-    (arms, steps): (&[Arm], &[Step]),
+    steps: &[Step],
     has_all_steps: bool,
     place: Option<Range<usize>>,
 ) {
-    let deploys_it =
-        |step: &&Step| matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed);
-    let deployed: Vec<&Step> = steps.iter().filter(deploys_it).collect();
+    let deployed: Vec<&Step> = steps.iter().filter(|step| step.deploys_change()).collect();
     match place {
         Some(place) if deployed.is_empty() && has_all_steps => reader.report(
             place,
@@ -80,10 +94,6 @@ pub(crate) fn check_change(
         ),
         Some(_) => {}
         None => {
-            if arms.iter().any(|arm| arm.build == Some(Build::Changed)) {
-                reader
-                    .report(0..0, "a variant has the build `changed`, and the file no edit; write [change]");
-            }
             for step in &deployed {
                 reader.report(
                     step.span.clone(),
@@ -92,17 +102,41 @@ pub(crate) fn check_change(
             }
         }
     }
-    for step in deployed {
-        if step.target.and_then(fault::Target::component).is_none() {
-            let message =
-                format!("`{}` is no component; a change is deployed on one, e.g. on = \"feed\"", step.on);
-            reader.report(step.span.clone(), message);
-        }
+    // Neither the gateway nor the registry is a component, though steps act on them.
+    let components = reader.components;
+    let is_on_component = |step: &&Step| {
+        step.target.and_then(fault::Target::component).is_some_and(|target| components.contains(&target))
+    };
+    for step in deployed.into_iter().filter(|step| !is_on_component(step)) {
+        let names: Vec<&str> = components.iter().map(|component| component.as_str()).collect();
+        let message = format!(
+            "a change is deployed on a component, and `{}` is none; components: {}",
+            step.on,
+            names.join(", ")
+        );
+        reader.report(step.span.clone(), message);
     }
 }
 
 /// Checks that a measure of a step has a step that can have it: what no step does has no duration.
-pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, steps: &[Step]) {
+pub(crate) fn check_measured_steps(
+    reader: &mut Reader<'_>,
+    source: &Source,
+    steps: &[Step],
+    has_all_steps: bool,
+) {
+    let first_deploy = first_deploy_of_change(steps).map(|step| step.number);
+    // What could not be read may be the condition of a deploy, or its rollback.
+    let is_watched = |step: &Step| {
+        let deploy = step.action.deploy();
+        deploy.is_some_and(|deploy| !has_all_steps || deploy.strategy.promote_if.is_some())
+    };
+    let is_rolled_back = |step: &Step| {
+        let is_of = |other: &Step| matches!(&other.action, Action::Rollback(back) if back.of == step.id);
+        let strategy = step.action.deploy().map(|deploy| &deploy.strategy);
+        is_watched(step) && strategy.is_some_and(Strategy::rolls_back_automatically)
+            || strategy.is_some() && steps.iter().any(is_of)
+    };
     for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
         for side in [&that.left, &that.right] {
             let Side::Measure { query, .. } = side else { continue };
@@ -110,13 +144,15 @@ pub(crate) fn check_measured_steps(reader: &mut Reader<'_>, source: &Source, ste
             let is_meant = |step: &&Step| step.id == *written || step.number.to_string() == *written;
             let Some(step) = steps.iter().find(is_meant) else { continue };
             let (is_possible, wanted) = match query.measure.name {
-                "time_to_detect" | "time_to_rollback" => {
-                    (matches!(step.action, Action::Deploy(_)), "a deploy")
-                }
-                "time_to_first_served" | "time_to_fully_served" => (
-                    matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed),
-                    "a deploy of the build `changed`",
+                "time_to_detect" => (is_watched(step), "a deploy with a `promote_if`"),
+                "time_to_rollback" => (
+                    is_rolled_back(step),
+                    "a deploy that is rolled back, by its `promote_if` or by a step with do = \"rollback\"",
                 ),
+                // With the first the behaviour comes; what deploys later find is not watched.
+                "time_to_first_served" | "time_to_fully_served" => {
+                    (first_deploy == Some(step.number), "a first deploy of the build `changed`")
+                }
                 "time_to_finish" => {
                     (step.action.is_finished(), "a deploy, `scale`, `drain` or `reconfigure`")
                 }

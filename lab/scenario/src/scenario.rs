@@ -324,20 +324,44 @@ impl Scenario {
 
     /// Components that steps deploy with the edit in them, each once.
     pub fn changed_components(&self) -> Vec<ComponentName> {
-        let mut changed = Vec::new();
-        for step in &self.steps {
-            let is_changed = matches!(&step.action, Action::Deploy(deploy) if deploy.build == Build::Changed);
-            changed.extend(step.target.and_then(fault::Target::component).filter(|_| is_changed));
-        }
+        let deploys = self.steps.iter().filter(|step| step.deploys_change());
+        let mut changed: Vec<ComponentName> =
+            deploys.filter_map(|step| step.target.and_then(fault::Target::component)).collect();
         changed.sort();
         changed.dedup();
         changed
+    }
+
+    /// The deploy that brings the behaviour of the edit: the first one of the change.
+    pub fn first_deploy_of_change(&self) -> Option<&Step> {
+        first_deploy_of_change(&self.steps)
     }
 
     /// The arms that are run unless --arms names others.
     pub fn default_arms(&self) -> impl Iterator<Item = &Arm> {
         self.arms.iter().filter(|arm| !arm.is_opt_in)
     }
+
+    /// The arms that are run where these are asked for, in their order; without names the default ones. Names of no arm are
+    /// passed over.
+    pub fn arms_to_run(&self, asked: &[String]) -> Vec<&Arm> {
+        if asked.is_empty() {
+            return self.default_arms().collect();
+        }
+        asked.iter().filter_map(|name| self.arms.iter().find(|arm| arm.name == *name)).collect()
+    }
+}
+
+impl Step {
+    /// Whether it deploys the edit of `[change]`.
+    pub fn deploys_change(&self) -> bool {
+        self.action.deploy().is_some_and(|deploy| deploy.build == Build::Changed)
+    }
+}
+
+/// The first of these steps that deploys the edit.
+pub(crate) fn first_deploy_of_change(steps: &[Step]) -> Option<&Step> {
+    steps.iter().filter(|step| step.deploys_change()).min_by_key(|step| step.start_ns)
 }
 
 /// A duration in nanoseconds.

@@ -83,6 +83,9 @@ impl Reader<'_> {
             for message in diagnostics(policy) {
                 self.report(at.clone(), format!("policy `{edge}`: {message}"));
             }
+            if policy.connections.is_some() {
+                self.connection_places.push(find_key(inside, "connections").unwrap_or(at));
+            }
         }
     }
 

@@ -238,10 +238,11 @@ impl Policy {
                 "bulkhead: more than {QUEUE_CAP} calls are no limit; write fewer, or leave `bulkhead` out"
             ),
         );
+        let connections = self.connections.unwrap_or(1);
         refuse(
-            self.connections.is_some_and(|connections| !(1..=MAX_CONNECTIONS).contains(&connections)),
+            !(1..=MAX_CONNECTIONS).contains(&connections),
             format!(
-                "connections: calls share 1 to {MAX_CONNECTIONS} of them; write for example connections = 2"
+                "connections: {connections} is out of range; write 1 to {MAX_CONNECTIONS}, e.g. connections = 2"
             ),
         );
         let nothing = HumanDuration::default();
@@ -271,6 +272,12 @@ impl Policy {
             let reason = "the gateway does not read replies, so it has none to fall back on";
             diagnostics.push(format!(
                 "fallback: {reason}; write it on an edge between components, e.g. \"feed->follower\""
+            ));
+        }
+        if self.connections.is_some() {
+            let reason = "requests that the gateway forwards share none";
+            diagnostics.push(format!(
+                "connections: {reason}; write it on an edge between components, e.g. \"feed->photo\""
             ));
         }
         diagnostics
@@ -384,8 +391,8 @@ impl<'de> Deserialize<'de> for EdgePattern {
     }
 }
 
-/// What is set for an edge: every matching policy, the most specific on top. A fallback
-/// that is set for all callers of a component leaves the gateway out.
+/// What is set for an edge: every matching policy, the most specific on top. A fallback or a number of shared connections that
+/// is set for all callers of a component leaves the gateway out, which has neither.
 pub fn for_edge(policies: &[(EdgePattern, Policy)], caller: &str, callee: &str) -> Policy {
     let mut matching: Vec<_> =
         policies.iter().filter(|(pattern, _)| pattern.matches(caller, callee)).collect();
@@ -393,6 +400,7 @@ pub fn for_edge(policies: &[(EdgePattern, Policy)], caller: &str, callee: &str) 
     let mut set = matching.into_iter().fold(Policy::default(), |base, (_, policy)| policy.over(&base));
     if caller == GATEWAY {
         set.fallback = None;
+        set.connections = None;
     }
     set
 }
@@ -449,6 +457,18 @@ mod tests {
         let all = [("*->photo".parse().expect("a pattern"), policy)];
         assert!(for_edge(&all, "feed", "photo").effective().fallback);
         assert!(!for_edge(&all, "gateway", "photo").effective().fallback);
+    }
+
+    #[test]
+    fn what_the_gateway_forwards_shares_no_connections() {
+        let policy = Policy { connections: Some(4), ..Policy::default() };
+        assert!(policy.diagnostics().is_empty());
+        assert!(
+            policy.gateway_diagnostics()[0].starts_with("connections: requests that the gateway forwards")
+        );
+        let all = [("*->*".parse().expect("a pattern"), policy)];
+        assert_eq!(for_edge(&all, "feed", "photo").effective().connections, 4);
+        assert_eq!(for_edge(&all, "gateway", "photo").effective().connections, 1);
     }
 
     #[test]
