@@ -161,6 +161,9 @@ pub struct StepPlan {
     /// Whether something goes wrong, rather than being done on purpose.
     #[serde(default = "yes")]
     pub is_fault: bool,
+    /// The build that it deploys; none for other steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Where an arm has no such target: letter to reason.
     pub not_applicable: BTreeMap<char, String>,
 }

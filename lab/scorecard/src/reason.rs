@@ -85,7 +85,9 @@ fn of_open(run: &Run, check: &Check) -> String {
             MORE_SAMPLES.to_owned()
         }
         Some(Note::ShortWindow) => format!("lengthen its phase to 8 s or more, or {}", more_rounds(run)),
-        Some(Note::Censored) => "lengthen the phase after the fault, or raise the timeout".to_owned(),
+        Some(Note::Censored) => {
+            "lengthen the phase after the fault or the deploy, or raise the timeout".to_owned()
+        }
         _ if check.reason.contains("samples; it takes") => MORE_SAMPLES.to_owned(),
         _ => more_rounds(run),
     }

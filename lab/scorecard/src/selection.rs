@@ -261,8 +261,19 @@ impl<'a> Selection<'a> {
         Statistic::count(self.by_round(of_round))
     }
 
-    /// Seconds from the first mark in the arm of the step the argument names to the mark `end`, in each round.
+    /// Seconds from the first mark in the arm of the step the argument names to the mark `end`, in each round, whatever the
+    /// window.
     pub fn step_until(&self, end: &str) -> Statistic {
+        self.step_times(end, None)
+    }
+
+    /// The same of a mark that is awaited from the mark `since` on. Where it does not come, the value is the time until the
+    /// load of the round ended, and the true one lies beyond: without such rounds the quick ones would be taken for all.
+    pub fn step_awaited(&self, since: &str, end: &str) -> Statistic {
+        self.step_times(end, Some(since))
+    }
+
+    fn step_times(&self, end: &str, awaited_since: Option<&str>) -> Statistic {
         let of_round = |round: &Selection<'_>| {
             let step = self.step()?;
             let within = round.run_time();
@@ -274,10 +285,16 @@ impl<'a> Selection<'a> {
                 });
                 found.map(|(t, _)| *t)
             };
-            let ns = at("began")?..at(end)?;
-            Some(Once::of(ns.end.saturating_sub(ns.start) as f64 / SECOND as f64))
+            let began = at("began")?;
+            let until = |t: u64| Once::of(t.saturating_sub(began) as f64 / SECOND as f64);
+            if let Some(t) = at(end) {
+                return Some(until(t));
+            }
+            at(awaited_since?)?;
+            let over = within.iter().find(|range| range.contains(&began))?.end;
+            Some(Once { is_censored: true, ..until(over.min(self.run.now)) })
         };
-        Statistic::event(self.by_round(of_round))
+        Statistic::event(self.within(&Window::Whole).by_round(of_round))
     }
 
     /// Whether a fault acts in its window: what happens then is one event, and its seconds are no sample of others.

@@ -85,6 +85,7 @@ fn header() -> Header {
             start_ns: 10 * SECOND,
             length_ns: 5 * SECOND,
             is_fault: true,
+            build: None,
             not_applicable: BTreeMap::from([('A', "a function call here".into())]),
         }],
         expectations: vec![

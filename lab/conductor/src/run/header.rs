@@ -215,6 +215,7 @@ fn step_plans(scenario: &Scenario, arms: &[record::Arm], seed: u64) -> Vec<StepP
             start_ns: step.start_ns,
             length_ns: step.length_ns,
             is_fault: step.action.fault().is_some(),
+            build: step.action.deploy().map(|deploy| deploy.build.name().to_owned()),
             not_applicable: layouts.iter().filter_map(reason).collect(),
         }
     };

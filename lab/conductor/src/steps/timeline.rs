@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fault::{Actuator, Fault, Target};
 use record::{Entry, Event, EventKind};
 use scenario::action::{Build, Deploy};
-use scenario::{Action, Scenario, Step};
+use scenario::{Action, Probe, Scenario, Step};
 
 use crate::arm::Arm;
 use crate::arm::environment::RunEnvironment;
@@ -89,12 +89,10 @@ impl<'a> Timeline<'a> {
             Action::Deploy(change) => {
                 let build = self.build(change, active.arm);
                 let deploy = deploy::deploy(active, change, build, names);
-                // The first deploy of the change is the one that brings its behaviour.
-                let is_first = build == Build::Changed && self.is_first_deploy(active.step);
-                match self.scenario.change.as_ref().filter(|_| is_first) {
-                    Some(change) => {
+                match self.probe_of(active.step, build) {
+                    Some(probe) => {
                         let control = &self.environment.control;
-                        ServedWatch { control, probe: &change.probe }.during(active, deploy).await;
+                        ServedWatch { control, probe }.during(active, deploy).await;
                     }
                     None => deploy.await,
                 }
@@ -147,10 +145,10 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// Whether no step deploys anything before.
-    fn is_first_deploy(&self, step: &Step) -> bool {
-        let deploys = self.scenario.steps.iter().filter(|step| matches!(step.action, Action::Deploy(_)));
-        deploys.min_by_key(|step| step.start_ns).is_some_and(|first| first.number == step.number)
+    /// How the behaviour is recognised that the deploy of a build brings: that of the first one of the change.
+    fn probe_of(&self, step: &Step, build: Build) -> Option<&Probe> {
+        let first = self.scenario.first_deploy_of_change().filter(|_| build == Build::Changed)?;
+        self.scenario.change.as_ref().filter(|_| first.number == step.number).map(|change| &change.probe)
     }
 
     /// The build that is deployed in an arm: its variant's, or the step's.
@@ -280,6 +278,33 @@ mod tests {
         assert_eq!(played.steps.hits, BTreeMap::from([((1, 'A'), 1), ((1, 'B'), 1)]));
         assert_eq!(played.steps.withheld, ["too many"]);
         assert!(played.events.iter().all(|event| event.number != 2 || event.what == EventKind::Log));
+    }
+
+    #[tokio::test]
+    async fn the_first_deploy_of_the_change_is_watched_whatever_is_deployed_before() {
+        let deploy = |id: &str, build: &str, at: &str| {
+            format!(
+                "[[step]]\nid = \"{id}\"\nin = \"steady\"\ndo = \"deploy\"\non = \"feed\"\nbuild = \"{build}\"\nat = \"{at}\"\n"
+            )
+        };
+        // The file's order is not that of time.
+        let steps = [
+            deploy("again", "changed", "+3s"),
+            deploy("bad", "bad-slow", "+1s"),
+            deploy("new", "changed", "+2s"),
+        ];
+        let change = "[change]\npatch = \"+++ b/x\\n\"\nprobe = { path = \"/v1\", shows = \"new\" }\n";
+        let text = fixture::two_arms(&format!("{change}{}", steps.concat()));
+        let (record, folder) = fixture::record();
+        let (arms, environment) = fixture::prepared_arms(&text, folder.path(), record.clone());
+        let (scenario, log) = (fixture::scenario(&text), StepLog::default());
+        let context = StepContext { seed: 1, load_start: clock::now(), record: &record, log: &log };
+        let timeline = Timeline::new(&scenario, &arms, context, &environment);
+        let watched = scenario.steps.iter().filter(|step| match &step.action {
+            Action::Deploy(deploy) => timeline.probe_of(step, timeline.build(deploy, &arms[0])).is_some(),
+            _ => false,
+        });
+        assert_eq!(watched.map(|step| step.id.as_str()).collect::<Vec<_>>(), ["new"]);
     }
 
     #[tokio::test]

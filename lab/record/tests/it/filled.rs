@@ -120,6 +120,7 @@ fn header() -> Header {
             start_ns: 0,
             length_ns: 1,
             is_fault: true,
+            build: Some("changed".into()),
             not_applicable: by_arm("a function call".to_owned()),
         }],
         expectations: vec![ExpectationPlan {

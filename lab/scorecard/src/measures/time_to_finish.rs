@@ -1,4 +1,5 @@
-//! `time_to_finish(step id)`: from a step's start until it was done. A step that never got there has no value.
+//! `time_to_finish(step id)`: from a step's start until it was done. Of a step that did not get there while the load went
+//! on, the value lies beyond that.
 
 use crate::expect::Parameter;
 use crate::measure::{Measure, Property, Unit};
@@ -10,6 +11,6 @@ pub const TIME_TO_FINISH: Measure = Measure {
     meaning: "from a step's start until it was done",
     unit: Unit::Time,
     properties: &[Property::OwnWindow],
-    statistic: |of| of.step_until("done"),
+    statistic: |of| of.step_awaited("began", "done"),
     ..Measure::DEFAULT
 };

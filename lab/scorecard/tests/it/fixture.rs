@@ -89,6 +89,7 @@ pub fn header(rounds: u32) -> Header {
             start_ns: 27 * SECOND,
             length_ns: 0,
             is_fault: true,
+            build: None,
             not_applicable: BTreeMap::new(),
         }],
         expectations: Vec::new(),

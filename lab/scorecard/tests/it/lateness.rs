@@ -4,7 +4,7 @@ use record::{Finding, Note, Verdict};
 use scorecard::Circumstances;
 
 use crate::fixture::Run;
-use crate::lints::{MS, claiming, with_hosts, with_parts, with_seconds};
+use crate::lint_records::{MS, claiming, with_hosts, with_parts, with_seconds};
 
 #[test]
 fn late_sends_touch_the_percentiles_that_they_are_a_large_part_of() {

@@ -7,6 +7,7 @@ mod delivery;
 mod fixture;
 mod inference;
 mod lateness;
+mod lint_records;
 mod lints;
 mod measures;
 mod method_tables;

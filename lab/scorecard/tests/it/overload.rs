@@ -3,7 +3,7 @@
 use scorecard::Circumstances;
 
 use crate::fixture::Run;
-use crate::lints::{MS, with_header, with_seconds};
+use crate::lint_records::{MS, with_header, with_seconds};
 
 /// A run of more load than its arms can do: most journeys fail, those that are answered waited for slots, some find no place
 /// in the queue, and some are left behind; the generator hands each arrival over so late.
