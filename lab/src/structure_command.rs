@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use contract::ComponentName;
 use delivery::document::{Edge, EdgeKind, Structure};
-use delivery::structure::{Log, StructureError, Whole};
+use delivery::structure::{Log, Monolith, StructureError};
 use delivery::{Assignment, Metadata, Owners, Sources};
 
 use self::source_tree::Repository;
@@ -18,7 +18,7 @@ use crate::cli::Output;
 use crate::{cli, output};
 
 /// The crate that holds all components of Cleave's own tree, and its program that does.
-const OWN_WHOLE: Whole<'_> = Whole { of_crate: "suite", program: Some("monolith") };
+const OWN_MONOLITH: Monolith<'_> = Monolith { of_crate: "suite", program: Some("monolith") };
 
 /// The teams of Cleave's own tree.
 const OWN_OWNERS: &str = "services/CODEOWNERS";
@@ -56,7 +56,8 @@ fn read(args: &cli::structure::Structure) -> Result<Structure, String> {
         Ok(repository) => Some(repository),
         Err(reason) => {
             missing.push(format!(
-                "what changed together is not known, and owners are looked for in the workspace: {reason}"
+                "without a git repository it is not known what changed together, and owners are looked for in the workspace alone: \
+                 {reason}"
             ));
             None
         }
@@ -73,15 +74,15 @@ fn read(args: &cli::structure::Structure) -> Result<Structure, String> {
         [] if is_own => own_assignments(&metadata),
         named => named.to_vec(),
     };
-    let whole = match &args.monolith {
-        Some(name) => Some(Whole { of_crate: name, program: None }),
-        None => is_own.then_some(OWN_WHOLE),
+    let monolith = match &args.monolith {
+        Some(name) => Some(Monolith { of_crate: name, program: None }),
+        None => is_own.then_some(OWN_MONOLITH),
     };
     let sources = Sources {
         metadata: &metadata,
         root,
         assignments: &assignments,
-        whole,
+        monolith,
         declared: if is_own { own_edges(&assignments) } else { Vec::new() },
         files: repository.as_ref().map(Repository::files).transpose()?,
         owners: owners.as_ref().map(|(path, owners)| (path.clone(), owners)),
@@ -110,7 +111,7 @@ fn message(error: &StructureError, metadata: &Metadata) -> String {
             };
             errors.iter().map(line).collect::<Vec<_>>().join("\n")
         }
-        StructureError::UnknownWhole(name) => format!("--monolith: {}", unknown(name)),
+        StructureError::UnknownMonolith(name) => format!("--monolith: {}", unknown(name)),
         StructureError::NoProgram(_) => format!("--monolith: {error}: expected a crate with a `main`"),
     }
 }
@@ -119,7 +120,7 @@ fn message(error: &StructureError, metadata: &Metadata) -> String {
 pub(crate) fn is_own_tree(metadata: &Metadata) -> bool {
     let members = metadata.members();
     let has = |name: &str| members.contains(&name);
-    has(OWN_WHOLE.of_crate) && suite::components().iter().all(|component| has(component.as_str()))
+    has(OWN_MONOLITH.of_crate) && suite::components().iter().all(|component| has(component.as_str()))
 }
 
 /// A service's crates: its own, and that of its contract.

@@ -16,7 +16,7 @@ pub struct Pair {
     pub together: u32,
 }
 
-/// What a history says of components.
+/// What a history shows about components.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CoChange {
     /// Commits that were counted.

@@ -61,8 +61,8 @@ pub struct Program {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// The deployable that holds all components: the monolith.
-    Whole,
+    /// The deployable that holds all components: each program of the crate that was named for it.
+    Monolith,
     /// A deployable of one component.
     Component,
     /// Neither.

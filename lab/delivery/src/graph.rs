@@ -144,6 +144,12 @@ impl DependencyGraph {
         self.members().into_iter().find(|index| self.get(*index).name == name)
     }
 
+    /// The member that has a program of this name.
+    pub fn of_program(&self, name: &str) -> Option<CrateIndex> {
+        let has_it = |index: &CrateIndex| self.get(*index).programs.iter().any(|program| program == name);
+        self.members().into_iter().find(has_it)
+    }
+
     /// Optional dependencies between members that count as used, since features were not resolved.
     pub fn optional_dependencies(&self) -> usize {
         self.optional

@@ -1,4 +1,4 @@
-//! What a change costs, as far as the source tree and its history say: dependency graph, owners, co-change. No IO.
+//! What a change costs, as far as the source tree and its history show: dependency graph, owners, co-change. No IO.
 //!
 //! - [`metadata`]: what `cargo metadata` prints, read.
 //! - [`graph`]: which crates a change rebuilds, in which programs, and whose tests it selects.

@@ -21,18 +21,18 @@ struct Rule {
 struct Pattern {
     /// Names between slashes; `**` stands for any number of folders.
     segments: Vec<String>,
-    below: Below,
+    scope: Scope,
 }
 
 /// What a pattern has to do with paths below what it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Below {
+enum Scope {
     /// It matches these as well: `/docs`.
-    Too,
+    SelfAndBelow,
     /// It matches only these: `/docs/`.
-    Only,
+    Below,
     /// It matches none of them: `/docs/*`.
-    None,
+    Exact,
 }
 
 impl Owners {
@@ -86,7 +86,7 @@ fn rule(pattern: &str, owners: &[String]) -> Result<Rule, String> {
         return Err(format!("pattern `{pattern}` has `!` or `[ ]`, which owners files do not know"));
     }
     if let Some(owner) = owners.iter().find(|owner| !owner.contains('@')) {
-        return Err(format!("`{owner}` is no owner: expected @user, @organisation/team or an address"));
+        return Err(format!("invalid owner `{owner}`: expected @user, @organisation/team or an address"));
     }
     Ok(Rule { pattern: Pattern::of(pattern), owners: owners.to_vec() })
 }
@@ -102,12 +102,12 @@ impl Pattern {
         } else {
             std::iter::once("**".to_owned()).chain(names).collect()
         };
-        let below = match segments.last().map(String::as_str) {
-            _ if is_folder => Below::Only,
-            Some("*") if is_anchored => Below::None,
-            _ => Below::Too,
+        let scope = match segments.last().map(String::as_str) {
+            _ if is_folder => Scope::Below,
+            Some("*") if is_anchored => Scope::Exact,
+            _ => Scope::SelfAndBelow,
         };
-        Self { segments, below }
+        Self { segments, scope }
     }
 
     fn matches(&self, path: &[&str]) -> bool {
@@ -116,10 +116,10 @@ impl Pattern {
 
     fn matches_from(&self, segments: &[String], path: &[&str]) -> bool {
         let Some((segment, rest)) = segments.split_first() else {
-            return match self.below {
-                Below::Too => true,
-                Below::Only => !path.is_empty(),
-                Below::None => path.is_empty(),
+            return match self.scope {
+                Scope::SelfAndBelow => true,
+                Scope::Below => !path.is_empty(),
+                Scope::Exact => path.is_empty(),
             };
         };
         if segment == "**" {

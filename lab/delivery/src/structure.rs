@@ -24,7 +24,7 @@ pub struct Sources<'a> {
     /// Which crate belongs to which component; without any, each member is a component.
     pub assignments: &'a [Assignment],
     /// The crate whose program holds all components.
-    pub whole: Option<Whole<'a>>,
+    pub monolith: Option<Monolith<'a>>,
     /// Calls and events that components declare.
     pub declared: Vec<Edge>,
     /// Files of the repository. Without them, owners of a crate are those of its manifest and of its targets' root files.
@@ -37,7 +37,7 @@ pub struct Sources<'a> {
 
 /// The program that holds all components.
 #[derive(Clone, Copy, Debug)]
-pub struct Whole<'a> {
+pub struct Monolith<'a> {
     /// Its crate.
     pub of_crate: &'a str,
     /// Its name, where the crate has several programs.
@@ -65,7 +65,7 @@ pub enum StructureError {
     Assignments(Vec<AssignmentError>),
     /// The crate that is to hold all components is no member.
     #[error("unknown crate `{0}`")]
-    UnknownWhole(String),
+    UnknownMonolith(String),
     /// The crate that is to hold all components has no program.
     #[error("crate `{0}` has no program")]
     NoProgram(String),
@@ -132,10 +132,12 @@ impl Workspace<'_> {
     }
 
     fn programs(&self) -> Result<Vec<FoundProgram>, StructureError> {
-        if let Some(whole) = self.sources.whole {
-            let name = || whole.of_crate.to_owned();
-            let index =
-                self.graph.member(whole.of_crate).ok_or_else(|| StructureError::UnknownWhole(name()))?;
+        if let Some(monolith) = self.sources.monolith {
+            let name = || monolith.of_crate.to_owned();
+            let index = self
+                .graph
+                .member(monolith.of_crate)
+                .ok_or_else(|| StructureError::UnknownMonolith(name()))?;
             if self.graph.get(index).programs.is_empty() {
                 return Err(StructureError::NoProgram(name()));
             }
@@ -146,11 +148,11 @@ impl Workspace<'_> {
             let component = self.components.of_crate(index).map(|place| self.component_name(place));
             for program in &of_crate.programs {
                 let built = self.graph.built_into(index);
-                let is_whole = self.sources.whole.is_some_and(|whole| {
-                    whole.of_crate == of_crate.name && whole.program.is_none_or(|name| name == program)
+                let is_monolith = self.sources.monolith.is_some_and(|monolith| {
+                    monolith.of_crate == of_crate.name && monolith.program.is_none_or(|name| name == program)
                 });
                 let role = match &component {
-                    _ if is_whole => Role::Whole,
+                    _ if is_monolith => Role::Monolith,
                     Some(_) => Role::Component,
                     None => Role::Other,
                 };
@@ -158,7 +160,7 @@ impl Workspace<'_> {
                     program: program.clone(),
                     of_crate: of_crate.name.clone(),
                     role,
-                    component: component.clone().filter(|_| !is_whole),
+                    component: component.clone().filter(|_| !is_monolith),
                     members: self.members_of(&built),
                 };
                 found.push(FoundProgram { program, built });

@@ -23,7 +23,7 @@ pub struct Structure {
     /// How many of the last commits are read for what changed together; 0 for none.
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     pub commits: u32,
-    /// Leave out commits that touch more files than this: they reformat or rename, and say little of what belongs together.
+    /// Leave out commits that touch more files than this: these reformat or rename, and show little of what belongs together.
     #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_files: u32,
     /// File of owners in CODEOWNERS syntax [default: CODEOWNERS in .github, in the root, or in docs].

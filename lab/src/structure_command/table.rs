@@ -44,7 +44,7 @@ pub(super) fn text(structure: &Structure) -> String {
 }
 
 fn rebuilds(text: &mut String, structure: &Structure) {
-    *text += "\nCrates that a change compiles again: in the workspace, and of those of a program\n";
+    *text += "\nCrates that a change compiles again, in the workspace and for each program\n";
     let head = ["component", "a change in", "crates", "monolith", "own", "tests", "other programs"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for component in &structure.components {
@@ -52,7 +52,7 @@ fn rebuilds(text: &mut String, structure: &Structure) {
             let found = |role: Role| {
                 let is_it = |of: &&Rebuild| {
                     let is_own = of.component.as_ref() == Some(&component.component);
-                    of.role == role && (role == Role::Whole || is_own)
+                    of.role == role && (role == Role::Monolith || is_own)
                 };
                 share(change.programs.iter().find(is_it), structure)
             };
@@ -60,7 +60,7 @@ fn rebuilds(text: &mut String, structure: &Structure) {
                 if at == 0 { component.component.clone() } else { String::new() },
                 change.of_crate.clone(),
                 change.members.to_string(),
-                found(Role::Whole),
+                found(Role::Monolith),
                 found(Role::Component),
                 change.tests.len().to_string(),
                 others(change, &component.component),
@@ -173,8 +173,8 @@ fn co_changes(text: &mut String, history: &History) {
         text,
         "",
         &format!(
-            "Changed together in {counted} of the last {read} commits; merges are not read, {too_large} that touch more than \
-             {max_files} files and {of_no_component} that touch no component are left out"
+            "What changed together, in the {counted} of the last {read} commits that count: merges are not read, and {too_large} \
+             that touch more than {max_files} files and {of_no_component} that touch no component are left out"
         ),
     );
     if history.pairs.is_empty() {
@@ -196,7 +196,7 @@ fn co_changes(text: &mut String, history: &History) {
     }
     columns(text, &rows);
     if let more @ 1.. = history.pairs.len().saturating_sub(MAX_PAIRS) {
-        *text += &format!("and {more} pairs more; --output json has all\n");
+        *text += &format!("{more} more pairs; --output json lists all\n");
     }
     paragraph(
         text,

@@ -113,7 +113,7 @@ fn a_workspace_has_its_dependencies_owners_and_history() {
     assert_eq!((&named["history"], &named["edges"]), (&Value::Null, &json!([])));
     let roles: Vec<&Value> =
         named["programs"].as_array().expect("a list").iter().map(|of| &of["role"]).collect();
-    assert_eq!(roles, ["whole", "component"]);
+    assert_eq!(roles, ["monolith", "component"]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn without_a_repository_the_rest_is_there_with_a_note() {
     let found = structure(shop.path(), &[]);
     assert_eq!(found["history"], Value::Null);
     let notes = found["notes"].to_string();
-    assert!(notes.contains("what changed together is not known"), "{notes}");
+    assert!(notes.contains("it is not known what changed together"), "{notes}");
     assert_eq!(found["edges"][0]["by"], json!(["cart"]));
     assert!(!shop.path().join("Cargo.lock").exists(), "nothing is written into another's source tree");
 }

@@ -58,6 +58,6 @@ fn lines_that_are_none_are_skipped_with_their_number() {
     let owners = Owners::read("* @all\n!/docs/ @d\n[Section] @s\n*.rs alice\n");
     let lines: Vec<usize> = owners.skipped.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [2, 3, 4]);
-    assert!(owners.skipped[2].1.contains("`alice` is no owner"), "{:?}", owners.skipped);
+    assert!(owners.skipped[2].1.contains("invalid owner `alice`"), "{:?}", owners.skipped);
     assert_eq!(owners.of("src/lib.rs"), ["@all"], "the lines around them hold");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use delivery::components::AssignmentError;
 use delivery::document::{Change, Edge, EdgeKind, Role};
-use delivery::structure::{Log, StructureError, Whole};
+use delivery::structure::{Log, Monolith, StructureError};
 use delivery::{Assignment, Metadata, Owners, Sources, Structure, schema, structure};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn sources<'a>(metadata: &'a Metadata, assignments: &'a [Assignment], owners: &'
         metadata,
         root: Path::new("/shop"),
         assignments,
-        whole: Some(Whole { of_crate: "shop", program: None }),
+        monolith: Some(Monolith { of_crate: "shop", program: None }),
         declared: vec![call],
         files: None,
         owners: Some(("CODEOWNERS".into(), owners)),
@@ -58,14 +58,14 @@ fn a_service_is_deployed_alone_and_a_contract_is_not() {
     let shop = shop();
     assert_eq!(
         programs(change(&shop, "cart")),
-        [("cart", Role::Component, vec!["cart"]), ("shop", Role::Whole, vec!["cart", "shop"])]
+        [("cart", Role::Component, vec!["cart"]), ("shop", Role::Monolith, vec!["cart", "shop"])]
     );
     assert_eq!(
         programs(change(&shop, "cart-api")),
         [
             ("billing", Role::Component, vec!["billing", "cart-api"]),
             ("cart", Role::Component, vec!["cart", "cart-api"]),
-            ("shop", Role::Whole, vec!["billing", "cart", "cart-api", "shop"]),
+            ("shop", Role::Monolith, vec!["billing", "cart", "cart-api", "shop"]),
         ]
     );
 }
@@ -126,7 +126,7 @@ fn history_has_support_and_confidence() {
 #[test]
 fn without_components_each_member_is_one() {
     let (metadata, owners) = (metadata(SHOP, false), Owners::read("crates/cart cart-people\n"));
-    let found = structure(&Sources { whole: None, history: None, ..sources(&metadata, &[], &owners) })
+    let found = structure(&Sources { monolith: None, history: None, ..sources(&metadata, &[], &owners) })
         .expect("all there");
     assert_eq!(found.components.len(), SHOP.len() - 1, "one crate is of others");
     assert!(found.programs.iter().all(|program| program.role == Role::Component));
@@ -137,10 +137,10 @@ fn without_components_each_member_is_one() {
 #[test]
 fn names_that_are_not_there_are_all_reported() {
     let (metadata, owners) = (metadata(SHOP, true), Owners::default());
-    let wrong = |of: &[&str], whole: &str| {
+    let wrong = |of: &[&str], monolith: &str| {
         let assigned = assignments(of);
-        let whole = Some(Whole { of_crate: whole, program: None });
-        structure(&Sources { whole, ..sources(&metadata, &assigned, &owners) }).expect_err("a wrong name")
+        let monolith = Some(Monolith { of_crate: monolith, program: None });
+        structure(&Sources { monolith, ..sources(&metadata, &assigned, &owners) }).expect_err("a wrong name")
     };
     let StructureError::Assignments(errors) = wrong(&["kart=a", "cart=a", "cart=b", "journal=c"], "shop")
     else {
@@ -154,7 +154,7 @@ fn names_that_are_not_there_are_all_reported() {
             AssignmentError::UnknownCrate { name: "journal".into() },
         ]
     );
-    assert_eq!(wrong(&["cart=a"], "shopp"), StructureError::UnknownWhole("shopp".into()));
+    assert_eq!(wrong(&["cart=a"], "shopp"), StructureError::UnknownMonolith("shopp".into()));
     assert_eq!(wrong(&["cart=a"], "floor"), StructureError::NoProgram("floor".into()));
     for text in ["cart", "=a", "cart=", ""] {
         assert!(text.parse::<Assignment>().is_err_and(|why| why.contains("crate=component")), "{text}");
