@@ -4,13 +4,16 @@
 //! edits the programs of every arm that hold it are built and timed. Arms have folders of builds of their own: what one has
 //! compiled is not there for the other.
 //!
-//! - [`scratch`]: the copy of the source tree, and the edit in it. [`compile`]: one build by cargo.
+//! - [`scratch`]: the copy of the source tree, and the edit in it. [`compile`]: one build by cargo. [`child`]: how programs are
+//!   started for it.
 
+mod child;
 mod compile;
 mod scratch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use conductor::BuiltChange;
 use conductor::process::deployables::{Deployables, program_of};
@@ -72,6 +75,27 @@ pub fn choose(scenario: &mut Scenario, options: &ChangeOptions) -> Result<(), St
     }
 }
 
+/// The tools that build a change, with their versions.
+///
+/// # Errors
+/// Those that are missing.
+pub fn tools() -> Result<String, String> {
+    let tools = [source_tree::cargo_program(), "git".into(), "setpriv".into()];
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for tool in tools {
+        let printed = Command::new(&tool).arg("--version").stdin(Stdio::null()).output();
+        match printed.ok().filter(|printed| printed.status.success()) {
+            Some(printed) => {
+                there.push(
+                    String::from_utf8_lossy(&printed.stdout).lines().next().unwrap_or_default().to_owned(),
+                );
+            }
+            None => missing.push(tool.to_string_lossy().into_owned()),
+        }
+    }
+    if missing.is_empty() { Ok(there.join(", ")) } else { Err(format!("no {}", missing.join(", no "))) }
+}
+
 /// Builds the change of a scenario, where it has one, for the arms that are run.
 ///
 /// # Errors
@@ -83,6 +107,13 @@ pub fn build(
 ) -> Result<Option<PreparedChange>, String> {
     let Some(change) = &scenario.change else { return Ok(None) };
     let failed = |text: String| format!("scenario `{}` builds a change: {text}", scenario.name);
+    if let Some(arm) = scenario.arms_to_run(arms).into_iter().find(|arm| arm.placement.has_server()) {
+        return Err(failed(format!(
+            "arm `{}` keeps data in PostgreSQL, and the programs are built without it; run arms that keep theirs in SQLite, \
+             with --arms",
+            arm.name
+        )));
+    }
     let source = source_tree::metadata(options.source.as_deref(), &mut Vec::new()).map_err(failed)?;
     if !is_own_tree(&source) {
         return Err(failed(format!(
@@ -91,7 +122,7 @@ pub fn build(
         )));
     }
     let repository = Repository::around(&source.workspace_root).map_err(|reason| {
-        failed(format!("git lists the files of the source tree and applies the edit: {reason}"))
+        failed(format!("git is needed to list the files of the source tree and to apply the edit: {reason}"))
     })?;
     let scratch = Scratch::open(options.scratch.as_deref(), &repository).map_err(failed)?;
     scratch.copy(&repository).map_err(failed)?;
@@ -114,9 +145,7 @@ pub fn build(
 /// The programs of each arm that is run.
 fn programs_of(scenario: &Scenario, arms: &[String]) -> Vec<ArmPrograms> {
     let components = scenario.changed_components();
-    let is_run =
-        |arm: &&scenario::Arm| if arms.is_empty() { !arm.is_opt_in } else { arms.contains(&arm.name) };
-    let programs = |arm: &scenario::Arm| {
+    let programs = |arm: &&scenario::Arm| {
         let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
         let holds_change =
             |process: &&ProcessPlan| process.hosts.iter().any(|host| components.contains(host));
@@ -126,7 +155,7 @@ fn programs_of(scenario: &Scenario, arms: &[String]) -> Vec<ArmPrograms> {
             changed: processes.iter().filter(holds_change).map(program_of).collect(),
         }
     };
-    scenario.arms.iter().filter(is_run).map(programs).collect()
+    scenario.arms_to_run(arms).iter().map(programs).collect()
 }
 
 /// The crates that the edit rebuilds.
@@ -174,11 +203,15 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    fn compile(&self, arm: &ArmPrograms, programs: &BTreeSet<String>) -> Result<Compiled, String> {
+        let target = self.scratch.target(&arm.arm);
+        compile::compile(&self.scratch.tree, &target, self.metadata, self.graph, programs)
+    }
+
     /// Everything once, so that what is timed afterwards is the increment. Returns what it took.
     fn build_first(&self) -> Result<Vec<String>, String> {
         let mut notes = Vec::new();
         for (index, arm) in self.programs.iter().enumerate() {
-            let target = self.scratch.target(&arm.arm);
             if let Some(first) = self.programs.first().filter(|_| index > 0) {
                 self.scratch.copy_target(&first.arm, &arm.arm)?;
             }
@@ -187,7 +220,7 @@ impl Builder<'_> {
                 listed(&arm.all),
                 arm.arm
             ));
-            let compiled = compile::compile(&self.scratch.tree, &target, self.metadata, &arm.all)?;
+            let compiled = self.compile(arm, &arm.all)?;
             let (crates, seconds) = (compiled.crates.len(), compiled.seconds);
             let note = format!("first build of `{}`: {crates} crates in {seconds:.1} s", arm.arm);
             output::progress(format_args!("{note}"));
@@ -199,8 +232,7 @@ impl Builder<'_> {
     /// Programs of an arm that hold a crate which the edit rebuilds, and that are not deployed.
     fn left_behind(&self, arm: &ArmPrograms) -> Option<String> {
         let holds_rebuilt = |program: &&String| {
-            let package = self.graph.member(compile::package_of(program));
-            package.is_some_and(|index| {
+            self.graph.of_program(program).is_some_and(|index| {
                 self.graph.built_into(index).intersection(&self.rebuilt).next().is_some()
             })
         };
@@ -212,10 +244,9 @@ impl Builder<'_> {
         })
     }
 
-    /// The edit and its reverse in turns, an odd number of times, so that it is there in the end.
+    /// The edit and its reverse in turns; their number is odd, so that the edit is there in the end.
     fn build_edits(&self, edit: &Edit<'_>, builds: u32) -> Result<BTreeMap<String, Vec<Build>>, String> {
         let mut found: BTreeMap<String, Vec<Build>> = BTreeMap::new();
-        let builds = builds | 1;
         for number in 0..builds {
             if number % 2 == 0 {
                 edit.apply()?;
@@ -228,11 +259,10 @@ impl Builder<'_> {
                 arms.reverse();
             }
             for arm in arms {
-                let target = self.scratch.target(&arm.arm);
-                let compiled = compile::compile(&self.scratch.tree, &target, self.metadata, &arm.changed)?;
+                let compiled = self.compile(arm, &arm.changed)?;
                 if compiled.crates.is_empty() {
                     return Err(format!(
-                        "the edit makes cargo compile nothing of {} again",
+                        "cargo compiled nothing again after the edit: it changes no code of {}",
                         listed(&arm.changed)
                     ));
                 }
@@ -269,8 +299,7 @@ impl Builder<'_> {
 
     /// Crates among those of an arm's new programs whose tests the edit selects.
     fn selected_tests(&self, arm: &ArmPrograms) -> Vec<String> {
-        let packages =
-            arm.changed.iter().filter_map(|program| self.graph.member(compile::package_of(program)));
+        let packages = arm.changed.iter().filter_map(|program| self.graph.of_program(program));
         let built: BTreeSet<CrateIndex> = packages.flat_map(|index| self.graph.built_into(index)).collect();
         let selected = self.graph.tests_selected(&self.rebuilt).crates;
         let selected = selected.into_iter().filter(|index| built.contains(index));
@@ -335,15 +364,37 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_arms_belong_to_crates_of_the_tree() {
+        let metadata =
+            source_tree::metadata(Some(Path::new(OWN_MANIFEST)), &mut Vec::new()).expect("the own tree");
+        let graph = DependencyGraph::of(&metadata);
+        let crate_of = |program: &str| graph.of_program(program).map(|index| graph.get(index).name.clone());
+        let crates = ["monolith", "gateway", "registry", "feed"].map(crate_of);
+        assert_eq!(crates, ["suite", "suite", "node", "feed"].map(|name| Some(name.to_owned())));
+        assert_eq!(crate_of("nothing"), None);
+    }
+
+    #[test]
+    fn what_keeps_data_on_a_server_is_refused_before_anything_is_copied() {
+        let mut scenario = scenario_files::find("change-one-service").expect("shipped");
+        let stores = scenario_files::find("stores").expect("shipped");
+        let with_server = stores.arms.iter().find(|arm| arm.placement.has_server()).expect("PostgreSQL");
+        scenario.arms[0].placement = with_server.placement.clone();
+        let arms = [scenario.arms[0].name.clone()];
+        let refused = build(&scenario, &arms, &ChangeOptions::default()).map(|_| ()).expect_err("no server");
+        assert!(refused.contains("keeps data in PostgreSQL") && refused.contains("--arms"), "{refused}");
+    }
+
+    #[test]
     fn an_arm_builds_what_holds_the_changed_component() {
         let scenario = scenario_files::find("change-one-service").expect("shipped");
         let programs = programs_of(&scenario, &["mono".into(), "mono-x3".into(), "micro".into()]);
         let changed: Vec<String> = programs.iter().map(|arm| listed(&arm.changed)).collect();
-        assert_eq!(changed, ["monolith", "feed", "monolith"], "arms that are run when asked for come last");
+        assert_eq!(changed, ["monolith", "monolith", "feed"], "as they were asked for");
         let all: Vec<String> = programs.iter().map(|arm| listed(&arm.all)).collect();
         assert_eq!(all[0], "monolith");
-        assert_eq!(all[2], "gateway, monolith, registry");
-        assert_eq!(all[1], "feed, follower, gateway, photo, profile, registry, search");
+        assert_eq!(all[1], "gateway, monolith, registry");
+        assert_eq!(all[2], "feed, follower, gateway, photo, profile, registry, search");
         assert_eq!(programs_of(&scenario, &[]).len(), 2, "mono-x3 is run when it is asked for");
     }
 

@@ -1,7 +1,8 @@
 //! The command line.
 //!
 //! - [`Cleave`]: the subcommands, and here the arguments of `run`, `report`, `noise` and what shows a run.
-//! - [`change`]: what a run builds. [`runs`], [`init`], [`record`], [`structure`], [`suite`], [`predict`]: arguments of the others. [`report_output`]: a document, and where it goes.
+//! - [`change`]: what a run builds. [`runs`], [`init`], [`record`], [`structure`], [`suite`], [`predict`]: arguments of the others.
+//! - [`screen`]: how the dashboard looks. [`report_output`]: a document, and where it goes.
 
 pub mod change;
 pub mod init;
@@ -9,6 +10,7 @@ pub mod predict;
 pub mod record;
 pub mod report_output;
 pub mod runs;
+pub mod screen;
 pub mod structure;
 pub mod suite;
 
@@ -22,7 +24,9 @@ use report::regressions::Gate;
 
 pub use self::record::RecordCommand;
 pub use self::report_output::ReportOutput;
+pub use self::screen::Screen;
 pub use self::suite::{Node, Up};
+
 /// Folder that holds the runs, unless another is given.
 pub const DEFAULT_OUT: &str = "runs";
 
@@ -258,55 +262,6 @@ pub struct Run {
     /// How the dashboard looks.
     #[command(flatten)]
     pub screen: Screen,
-}
-
-/// How the dashboard looks, in every command that shows it.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Screen {
-    /// Use ASCII characters only.
-    #[arg(long, env = "CLEAVE_ASCII", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
-    pub ascii: bool,
-    /// Colours that suit the terminal's background; NO_COLOR in the environment means mono.
-    #[arg(long, value_enum, default_value_t, env = "CLEAVE_THEME")]
-    pub theme: Theme,
-    /// Leave the mouse to the terminal, so that text can be selected with it.
-    #[arg(long, env = "CLEAVE_NO_MOUSE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
-    pub no_mouse: bool,
-}
-
-/// The terminal's background.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Theme {
-    /// Bright colours on dark.
-    #[default]
-    Dark,
-    /// Dark colours on light.
-    Light,
-    /// Bold and dim only, no colours.
-    Mono,
-}
-
-impl Screen {
-    /// The options of the dashboard.
-    pub fn options(self, guest: bool, folder: PathBuf) -> tui::Options {
-        let theme = match self.theme {
-            Theme::Dark => tui::ColorScheme::Dark,
-            Theme::Light => tui::ColorScheme::Light,
-            Theme::Mono => tui::ColorScheme::Mono,
-        };
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let (ascii, no_mouse) = (self.ascii, self.no_mouse);
-        tui::Options {
-            ascii,
-            theme,
-            no_color,
-            no_mouse,
-            guest,
-            closes: false,
-            pace: None,
-            folder: Some(folder),
-        }
-    }
 }
 
 /// `cleave watch`.

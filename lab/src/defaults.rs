@@ -136,9 +136,9 @@ mod tests {
         let file = defaults("out = \"/var/runs\"\ntheme = \"light\"\nascii = true\n");
         let of_file = run(&file, &[]);
         assert_eq!(of_file.out, Path::new("/var/runs"));
-        assert!(of_file.screen.ascii && of_file.screen.theme == cli::Theme::Light && !of_file.no_tui);
+        assert!(of_file.screen.ascii && of_file.screen.theme == cli::screen::Theme::Light && !of_file.no_tui);
         assert_eq!(run(&file, &["--out", "here", "--theme", "mono"]).out, Path::new("here"));
-        assert_eq!(run(&file, &["--theme", "mono"]).screen.theme, cli::Theme::Mono);
+        assert_eq!(run(&file, &["--theme", "mono"]).screen.theme, cli::screen::Theme::Mono);
         assert_eq!(run(&Defaults::default(), &[]).out, Path::new("runs"));
         assert!(!run(&defaults("ascii = false"), &[]).screen.ascii);
     }

@@ -8,7 +8,7 @@ use conductor::process::guardian;
 use serde_json::json;
 
 use crate::cli::Output;
-use crate::{cli, output, result_document, scenario_command};
+use crate::{change, cli, output, result_document, scenario_command};
 
 /// One finding.
 struct Finding {
@@ -93,6 +93,7 @@ fn findings() -> Vec<Finding> {
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
     let postgres = conductor::arm::servers::availability();
+    let builds = change::tools();
     // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
     vec![
@@ -148,6 +149,12 @@ fn findings() -> Vec<Finding> {
             postgres.clone().unwrap_or_else(|why| why),
             postgres.is_err(),
             "topologies with `store = \"postgres\"` are refused, and `run --all` skips scenarios that need them; install PostgreSQL (Debian: `postgresql`) and build with `--features postgres`",
+        ),
+        finding(
+            "builds",
+            builds.clone().unwrap_or_else(|why| why),
+            builds.is_err(),
+            "scenarios with `[change]` are refused; install Rust's toolchain, git and util-linux, and run them in a clone of Cleave",
         ),
         finding(
             "packet loss",

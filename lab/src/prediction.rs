@@ -14,7 +14,7 @@ use simulator::predict::lines::{self, Recorded};
 use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{cli, output};
+use crate::{calibrate_command, cli, output};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = 3;
@@ -44,6 +44,14 @@ pub struct Answer {
     pub prediction: Prediction,
     /// SHA-256 of the record's lines, in hex.
     pub digest: String,
+}
+
+/// Whether there is a calibration to predict a run from.
+///
+/// # Errors
+/// The exit code where there is none; why has been printed.
+pub fn check(options: &RunOptions) -> Result<(), ExitCode> {
+    calibration(&calibrate_command::default_file(&options.out)).map(drop)
 }
 
 /// The prediction of a run that is about to be made: written to a record of its own, whose digest goes into the run's.

@@ -27,20 +27,32 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
     let found = report_command::check(args).and_then(|()| scenario_files::find(scenario));
     let found = found.and_then(|mut scenario| {
         change::choose(&mut scenario, &args.change)?;
-        let change = change::build(&scenario, &args.arms, &args.change)?;
-        Ok((scenario, change))
+        Ok(scenario)
     });
-    let (scenario, change) = match found {
-        Ok(found) => found,
+    let scenario = match found {
+        Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
-    // What is built is built before the run.
-    let started_at = if change.is_some() { runtime::clock::now() } else { started_at };
     let mut options = match execution::run_options(args, scenario, started_at) {
         Ok(options) => options,
         Err(error) => return output::error(&error),
     };
+    // What would be refused is refused before minutes of building.
+    if let Err(error) = conductor::run::check(&options) {
+        return output::error(&error);
+    }
+    if args.predict
+        && let Err(code) = prediction::check(&options)
+    {
+        return code;
+    }
+    let change = match change::build(&options.scenario, &options.arms, &args.change) {
+        Ok(change) => change,
+        Err(text) => return output::usage_error(&text),
+    };
     if let Some(change) = &change {
+        // The run begins when what it deploys is built.
+        options.started_at = runtime::clock::now();
         options.change = Some(change.built.clone());
         options.notes.extend(change.notes.iter().cloned());
     }

@@ -33,7 +33,7 @@ pub fn list(form: Output) -> ExitCode {
                 let arms = default_arms(&scenario);
                 let seconds = scenario::explain::duration_s(&scenario, arms.len());
                 output::print_line(format_args!("{name:width$}  {seconds:>4.0}s  {}", listed(&arms)));
-                let needs = if needs_postgres(&scenario) { "; needs PostgreSQL" } else { "" };
+                let needs: String = needs(&scenario).iter().map(|need| format!("; {}", need.words)).collect();
                 output::print_line(format_args!("{:width$}         {}{needs}", "", scenario.title));
             }
             Err(text) => {
@@ -58,13 +58,26 @@ fn document(scenario: &Scenario) -> Value {
         "tags": scenario.tags,
         "seconds": scenario::explain::duration_s(scenario, arms.len()).round(),
         "arms": arms,
-        "needs": if needs_postgres(scenario) { vec!["postgres"] } else { Vec::new() },
+        "needs": needs(scenario).iter().map(|need| need.name).collect::<Vec<_>>(),
     })
 }
 
-/// Whether a server keeps the data of some arm.
-fn needs_postgres(scenario: &Scenario) -> bool {
-    scenario.default_arms().any(|arm| arm.placement.has_server())
+/// What a scenario needs beside this program.
+struct Need {
+    name: &'static str,
+    words: &'static str,
+}
+
+const POSTGRES: Need = Need { name: "postgres", words: "needs PostgreSQL" };
+const SOURCE_TREE: Need = Need {
+    name: "source-tree",
+    words: "builds a change for minutes, which needs a clone of Cleave, cargo and git",
+};
+
+fn needs(scenario: &Scenario) -> Vec<Need> {
+    let has_server = scenario.default_arms().any(|arm| arm.placement.has_server());
+    let needs = [(POSTGRES, has_server), (SOURCE_TREE, scenario.change.is_some())];
+    needs.into_iter().filter_map(|(need, is_needed)| is_needed.then_some(need)).collect()
 }
 
 fn default_arms(scenario: &Scenario) -> Vec<&str> {

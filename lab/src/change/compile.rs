@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use delivery::Metadata;
+use delivery::graph::DependencyGraph;
 use serde::Deserialize;
+
+use super::child;
+use crate::structure_command::source_tree::cargo_program;
 
 /// Lines of the compiler that a failed build is reported with.
 const MAX_ERROR_LINES: usize = 20;
@@ -32,15 +35,6 @@ struct Message {
     fresh: bool,
 }
 
-/// The crate of a program.
-pub(super) fn package_of(program: &str) -> &str {
-    match program {
-        "monolith" | "gateway" => "suite",
-        "registry" => "node",
-        service => service,
-    }
-}
-
 /// Where a program lies that was built.
 pub(super) fn program(target: &Path, name: &str) -> PathBuf {
     target.join("release").join(name)
@@ -49,15 +43,20 @@ pub(super) fn program(target: &Path, name: &str) -> PathBuf {
 /// Builds programs from a source tree, as they are released.
 ///
 /// # Errors
-/// A message with what the compiler printed last.
+/// A message with what the compiler printed last, or which program no crate of the tree has.
 pub(super) fn compile(
     tree: &Path,
     target: &Path,
     metadata: &Metadata,
+    graph: &DependencyGraph,
     programs: &BTreeSet<String>,
 ) -> Result<Compiled, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
+    let package_of = |program: &String| {
+        let package = graph.of_program(program).map(|index| graph.get(index).name.as_str());
+        package.ok_or_else(|| format!("no crate of the source tree has the program `{program}`"))
+    };
+    let packages = programs.iter().map(package_of).collect::<Result<BTreeSet<&str>, String>>()?;
+    let mut command = child::command(cargo_program());
     command.current_dir(tree).args([
         "build",
         "--release",
@@ -65,16 +64,10 @@ pub(super) fn compile(
         "--message-format=json-render-diagnostics",
     ]);
     command.arg("--target-dir").arg(target);
-    let packages: BTreeSet<&str> = programs.iter().map(|program| package_of(program)).collect();
     command.args(packages.iter().flat_map(|package| ["--package", *package]));
     command.args(programs.iter().flat_map(|program| ["--bin", program.as_str()]));
     let began = runtime::clock::now();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| {
-        format!(
-            "`{}` cannot be started: {error}; install Rust's toolchain (https://rustup.rs)",
-            cargo.to_string_lossy()
-        )
-    })?;
+    let output = command.output().map_err(|error| child::not_started(&error))?;
     let seconds = runtime::clock::now().saturating_duration_since(began).as_secs_f64();
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
@@ -114,14 +107,6 @@ not json
         assert_eq!(
             found.iter().map(|message| message.package_id.as_str()).collect::<Vec<_>>(),
             ["path+file:///s/feed#0.1.0"]
-        );
-    }
-
-    #[test]
-    fn a_program_belongs_to_a_crate() {
-        assert_eq!(
-            ["monolith", "gateway", "registry", "feed"].map(package_of),
-            ["suite", "suite", "node", "feed"]
         );
     }
 }

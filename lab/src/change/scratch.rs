@@ -1,16 +1,20 @@
 //! A copy of the source tree outside the repository, kept from run to run with what was built from it, and the edit in it.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use crate::structure_command::source_tree::Repository;
+use scenario::names::arm_folder;
+
+use super::child;
+use crate::structure_command::source_tree::{self, Repository};
 
 /// The folder in the user's cache.
 const CACHE_FOLDER: &str = "cleave/change";
+
+/// A copy of builds that is not whole yet.
+const PARTIAL: &str = "partial";
 
 /// The folder of the copy.
 pub(super) struct Scratch {
@@ -38,14 +42,15 @@ impl Scratch {
                 folder.display()
             )
         };
-        std::fs::create_dir_all(&folder).map_err(failed)?;
-        let folder = folder.canonicalize().map_err(failed)?;
+        let folder = without_links(&folder).map_err(failed)?;
+        // Before it is made: nothing is written into the repository.
         if folder.starts_with(&repository.root) {
             return Err(format!(
                 "{} lies in the repository; name a folder outside with --scratch",
                 folder.display()
             ));
         }
+        std::fs::create_dir_all(&folder).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|_| {
             format!(
@@ -62,14 +67,12 @@ impl Scratch {
     /// When a file cannot be read or written.
     pub fn copy(&self, repository: &Repository) -> Result<(), String> {
         let files = repository.files()?;
-        let wanted: BTreeSet<PathBuf> = files.iter().map(PathBuf::from).collect();
+        // Without those that git still lists and that are gone, and what is no file.
+        let is_there = |file: &PathBuf| repository.root.join(file).is_file();
+        let wanted: BTreeSet<PathBuf> = files.iter().map(PathBuf::from).filter(is_there).collect();
         for file in &wanted {
             let (from, to) = (repository.root.join(file), self.tree.join(file));
             let failed = |error: std::io::Error| format!("{} cannot be copied: {error}", from.display());
-            // One that git still lists and that is gone, or no file.
-            if !from.is_file() {
-                continue;
-            }
             let text = std::fs::read(&from).map_err(failed)?;
             if std::fs::read(&to).is_ok_and(|there| there == text) {
                 continue;
@@ -97,7 +100,7 @@ impl Scratch {
 
     /// Where an arm's builds are.
     pub fn target(&self, arm: &str) -> PathBuf {
-        self.folder.join("target").join(arm.replace('/', "-"))
+        self.folder.join("target").join(arm_folder(arm))
     }
 
     /// Begins an arm's builds with a copy of another's, unless there are some.
@@ -109,15 +112,23 @@ impl Scratch {
         if to.is_dir() {
             return Ok(());
         }
+        // Under another name until it is whole: the lab may be ended meanwhile, and half a copy would be taken for a whole
+        // one.
+        let partial = self.empty_folder(PARTIAL)?;
         // Times stay: by them cargo knows what is new.
-        let status = Command::new("cp").arg("-a").arg(&from).arg(&to).stdin(Stdio::null()).status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            // Half a copy would be taken for a whole one.
-            _ => {
-                let _ = std::fs::remove_dir_all(&to);
-                Err(format!("{} cannot be copied to {}", from.display(), to.display()))
+        let copied = child::command("cp")
+            .args(["--archive", "--no-target-directory"])
+            .arg(&from)
+            .arg(&partial)
+            .status();
+        let failed =
+            |reason: String| format!("{} cannot be copied to {}: {reason}", from.display(), to.display());
+        match copied {
+            Ok(status) if status.success() => {
+                std::fs::rename(&partial, &to).map_err(|error| failed(error.to_string()))
             }
+            Ok(status) => Err(failed(format!("cp ended with {status}"))),
+            Err(error) => Err(child::not_started(&error)),
         }
     }
 
@@ -132,6 +143,15 @@ impl Scratch {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(folder)
     }
+}
+
+/// A path without links, of a folder that need not be there yet.
+fn without_links(folder: &Path) -> std::io::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let there = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&folder);
+    let mut path = there.canonicalize()?;
+    path.extend(folder.components().skip(there.components().count()));
+    Ok(path)
 }
 
 /// The folder in the user's cache (XDG Base Directory Specification).
@@ -179,18 +199,10 @@ impl<'a> Edit<'a> {
     }
 
     fn git_apply(&self, options: &[&str]) -> Result<(), String> {
-        let mut command = Command::new("git");
-        command
-            .current_dir(&self.scratch.tree)
-            .arg("apply")
-            .args(options)
-            .arg(&self.patch)
-            .stdin(Stdio::null());
+        let mut command = source_tree::git_command(&self.scratch.tree);
+        command.arg("apply").args(options).arg(&self.patch);
         // A repository around the copy is none of ours: paths are those of the copy.
         command.env("GIT_CEILING_DIRECTORIES", &self.scratch.folder);
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-            command.env_remove(OsStr::new(name));
-        }
         let output = command.output().map_err(|error| format!("`git` cannot be started: {error}"))?;
         if output.status.success() {
             return Ok(());
@@ -211,8 +223,11 @@ mod tests {
         std::fs::create_dir_all(root.join("src")).expect("ours");
         std::fs::write(root.join("src/lib.rs"), "one\ntwo\nthree\n").expect("ours");
         let git = |arguments: &[&str]| {
-            let status =
-                Command::new("git").current_dir(&root).args(arguments).status().expect("git is there");
+            let status = std::process::Command::new("git")
+                .current_dir(&root)
+                .args(arguments)
+                .status()
+                .expect("git is there");
             assert!(status.success(), "{arguments:?}");
         };
         git(&["init", "--quiet"]);
@@ -247,6 +262,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_gone_from_the_working_tree_is_gone_from_the_copy() {
+        let (_folder, repository, folder) = repository();
+        let scratch = Scratch::open(Some(&folder), &repository).expect("a folder outside");
+        scratch.copy(&repository).expect("copied");
+        // Git lists it still: nothing was committed.
+        std::fs::remove_file(repository.root.join("src/lib.rs")).expect("ours");
+        assert_eq!(repository.files().expect("listed"), ["src/lib.rs"]);
+        scratch.copy(&repository).expect("copied");
+        assert!(!scratch.tree.join("src/lib.rs").exists());
+    }
+
+    #[test]
+    fn builds_are_copied_whole_or_not_at_all() {
+        let (_folder, repository, folder) = repository();
+        let scratch = Scratch::open(Some(&folder), &repository).expect("a folder outside");
+        let (from, to) = (scratch.target("naive/mono"), scratch.target("micro"));
+        std::fs::create_dir_all(from.join("release")).expect("ours");
+        std::fs::write(from.join("release/monolith"), "a program").expect("ours");
+        // What a run left that was ended while it copied.
+        std::fs::create_dir_all(folder.join(PARTIAL).join("release")).expect("ours");
+        std::fs::write(folder.join(PARTIAL).join("release/half"), "a pro").expect("ours");
+        scratch.copy_target("naive/mono", "micro").expect("copied");
+        let names = std::fs::read_dir(to.join("release")).expect("copied");
+        let names: Vec<_> = names.map(|entry| entry.expect("readable").file_name()).collect();
+        assert_eq!(names, ["monolith"]);
+        assert!(!folder.join(PARTIAL).exists(), "it was renamed");
+        let refused = scratch.copy_target("nothing", "other").expect_err("there is none");
+        assert!(refused.contains("cannot be copied"), "{refused}");
+        assert!(!scratch.target("other").exists());
+    }
+
+    #[test]
     fn a_file_that_is_the_same_keeps_its_time() {
         let (_folder, repository, folder) = repository();
         let scratch = Scratch::open(Some(&folder), &repository).expect("a folder outside");
@@ -264,6 +311,7 @@ mod tests {
         let within = repository.root.join("scratch");
         let refused = Scratch::open(Some(&within), &repository).map(|_| ()).expect_err("within");
         assert!(refused.contains("lies in the repository"), "{refused}");
+        assert!(!within.exists(), "nothing is written into it");
         let first = Scratch::open(Some(&folder), &repository).expect("a folder outside");
         let refused = Scratch::open(Some(&folder), &repository).map(|_| ()).expect_err("in use");
         assert!(refused.contains("another run builds"), "{refused}");

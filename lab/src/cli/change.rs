@@ -11,7 +11,8 @@ pub struct ChangeOptions {
     /// Patch to build and deploy in place of the scenario's, in the component that the scenario deploys.
     #[arg(long, value_name = "FILE", conflicts_with = "all")]
     pub change: Option<PathBuf>,
-    /// What shows its behaviour: a path of the public URL and what the new answer contains, and the old one does not
+    /// What shows the new behaviour: a path below the public URL, and a text that the new answer contains and the old one
+    /// does not
     /// [default: the scenario's].
     #[arg(long, value_name = "PATH=TEXT", requires = "change", value_parser = probe)]
     pub probe: Option<Probe>,

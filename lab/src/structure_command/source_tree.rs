@@ -1,6 +1,6 @@
 //! What a source tree says of itself: cargo and git are run, nothing is written.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -53,8 +53,13 @@ fn manifest_file(asked: &Path) -> Result<PathBuf, String> {
     })
 }
 
+/// The cargo that is used: the one that `CARGO` names, as cargo itself does for what it runs, or the first on the path.
+pub(crate) fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 fn cargo(arguments: &[String]) -> Result<Output, String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let program = cargo_program();
     let started = Command::new(&program).args(arguments).stdin(Stdio::null()).output();
     started.map_err(|error| {
         format!(
@@ -145,12 +150,19 @@ impl Repository {
     }
 }
 
-fn git<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
+/// A command of git in a folder, whatever repository the environment names.
+pub(crate) fn git_command(folder: &Path) -> Command {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder).args(arguments.into_iter().map(OsStr::new)).stdin(Stdio::null());
+    command.arg("-C").arg(folder).stdin(Stdio::null());
     for name in GIT_VARIABLES {
         command.env_remove(name);
     }
+    command
+}
+
+fn git<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
+    let mut command = git_command(folder);
+    command.args(arguments.into_iter().map(OsStr::new));
     let output = command.output().map_err(|error| format!("`git` cannot be started: {error}"))?;
     if !output.status.success() {
         return Err(first_line(&output));

@@ -145,26 +145,34 @@ fn text_is_80_columns_wide() {
 #[test]
 fn a_change_without_a_source_tree_or_a_toolchain_is_refused() {
     let cleave = Cleave::shared();
-    let refused = |change: &dyn Fn(&mut Command)| {
+    let refused = |code: i32, change: &dyn Fn(&mut Command)| {
         let mut command = cleave.command(&["run", "change-one-service"]);
         change(&mut command);
         let output = command.output().expect("the program starts");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(cleave.processes().is_empty() && !cleave.has_runs(), "something was started");
         text
     };
-    let text = refused(&|_| {});
+    let text = refused(2, &|_| {});
     assert!(
         text.contains("scenario `change-one-service` builds a change") && text.contains("Cargo.toml"),
         "{text}"
     );
-    let text = refused(&|command| {
+    let text = refused(2, &|command| {
         command.env("CARGO", "/no/such/cargo");
     });
     assert!(text.contains("`/no/such/cargo` cannot be started") && text.contains("install Rust"), "{text}");
+    let text = refused(2, &|command| {
+        command.args(["--arms", "mono,mcro"]);
+    });
+    assert!(text.contains("unknown arm `mcro`") && !text.contains("Cargo.toml"), "{text}");
+    let text = refused(3, &|command| {
+        command.arg("--predict");
+    });
+    assert!(text.contains("cleave calibrate") && !text.contains("Cargo.toml"), "{text}");
     let shop = shop();
-    let text = refused(&|command| {
+    let text = refused(2, &|command| {
         command.arg("--source").arg(shop.path());
     });
     assert!(text.contains("is not Cleave's") && text.contains("--source"), "{text}");

@@ -75,16 +75,9 @@ impl Run {
     /// # Errors
     /// When it cannot be written; nothing has been started then.
     pub fn prepare(options: RunOptions, interrupts: Interrupts) -> Result<Self, RunError> {
-        check_arms(&options)?;
+        check(&options)?;
         if options.scenario.change.is_some() && options.change.is_none() {
             return Err(RunError::NotBuilt(options.scenario.name));
-        }
-        let is_run = |arm: &&scenario::Arm| match options.arms.is_empty() {
-            true => options.scenario.default_arms().any(|other| other.name == arm.name),
-            false => options.arms.contains(&arm.name),
-        };
-        for arm in options.scenario.arms.iter().filter(is_run) {
-            servers::check(&arm.name, &arm.placement).map_err(ArmError::from)?;
         }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
@@ -196,6 +189,20 @@ impl Run {
         self.record.event(EventKind::Log, 0, format!("OTLP: gRPC at {grpc}, HTTP at {http}"));
         Ok(Some(collector))
     }
+}
+
+/// Refuses what cannot be run here, before anything is made or started: arms that the scenario does not have, servers that
+/// this machine has not, and a collector that is none.
+///
+/// # Errors
+/// What is wrong, and what there is.
+pub fn check(options: &RunOptions) -> Result<(), RunError> {
+    check_arms(options)?;
+    for arm in options.scenario.arms_to_run(&options.arms) {
+        servers::check(&arm.name, &arm.placement).map_err(ArmError::from)?;
+    }
+    telemetry::otlp_endpoint_from_env()?;
+    Ok(())
 }
 
 /// Checks the arms that are asked for.

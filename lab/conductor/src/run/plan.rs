@@ -57,12 +57,7 @@ impl RunPlan<'_> {
     }
 
     fn chosen(&self) -> Vec<&scenario::Arm> {
-        let scenario = self.scenario();
-        if self.options.arms.is_empty() {
-            return scenario.default_arms().collect();
-        }
-        let find = |name: &String| scenario.arms.iter().find(|arm| arm.name == *name);
-        self.options.arms.iter().filter_map(find).collect()
+        self.scenario().arms_to_run(&self.options.arms)
     }
 
     /// One arm, of so many threads unless it declares others.
