@@ -40,11 +40,16 @@ const IN_FLIGHT: [usize; 2] = [1, 32];
 #[derive(Parser)]
 struct Arguments {
     /// Rounds; each contestant runs once in each, in an order that turns.
-    #[arg(long, default_value_t = 6)]
-    rounds: usize,
-    /// Seconds of each turn.
-    #[arg(long, default_value_t = 2.0)]
-    seconds: f64,
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds of each measurement, from 0.01.
+    #[arg(long, default_value = "2", value_parser = length)]
+    seconds: Duration,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=3_600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds, 0.01 to 3600, e.g. 0.7".to_owned())
 }
 
 /// The question as tonic asks it.
@@ -187,14 +192,14 @@ fn loopback() -> SocketAddr {
 }
 
 /// CPU of a call, and its median latency, us.
-struct Turn {
+struct Measurement {
     cpu_us: f64,
     p50_us: f64,
 }
 
 /// Asks for so long, with so many calls in flight.
-async fn turn(contestant: &Contestant, size: u64, in_flight: usize, length: Duration) -> Turn {
-    let lane = move |until: Instant| async move {
+async fn measure(contestant: &Contestant, size: u64, in_flight: usize, length: Duration) -> Measurement {
+    let slot = move |until: Instant| async move {
         let mut latencies = Vec::new();
         loop {
             let began = clock::now();
@@ -205,24 +210,25 @@ async fn turn(contestant: &Contestant, size: u64, in_flight: usize, length: Dura
             latencies.push((clock::now() - began).as_nanos() as u64);
         }
     };
-    let lanes = |length| join_all((0..in_flight).map(move |_| lane(clock::now() + length)));
-    lanes(length / 4).await;
+    let slots = |length| join_all((0..in_flight).map(move |_| slot(clock::now() + length)));
+    slots(length / 4).await;
     let before = clock::process_cpu_ns();
-    let mut latencies = lanes(length).await.concat();
+    let mut latencies = slots(length).await.concat();
     let cpu_ns = clock::process_cpu_ns() - before;
     latencies.sort_unstable();
     let p50_us = latencies[latencies.len() / 2] as f64 / 1e3;
-    Turn { cpu_us: cpu_ns as f64 / 1e3 / latencies.len() as f64, p50_us }
+    Measurement { cpu_us: cpu_ns as f64 / 1e3 / latencies.len() as f64, p50_us }
 }
 
-/// Median, lowest and highest.
+/// Median, lowest and highest. Of an even number the median is the mean of the two in the middle.
 fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
-    (values[values.len() / 2], values[0], values[values.len() - 1])
+    let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
+    (median, values[0], values[values.len() - 1])
 }
 
 fn main() {
-    let Arguments { rounds, seconds } = Arguments::parse();
+    let Arguments { rounds, seconds: length } = Arguments::parse();
     let thread = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let (server, client) = (thread().expect("a thread"), thread().expect("a thread"));
     let tasks = Tasks::new();
@@ -233,30 +239,30 @@ fn main() {
         ("http2+binary", ours(Carrier::Http2Binary, &server, &tasks)),
     ];
     let contestants = Arc::new(contestants);
-    let length = Duration::from_secs_f64(seconds);
     println!("| profiles | in flight | contestant | CPU us | to tonic | p50 us |");
     println!("|---|---|---|---|---|---|");
     for size in SIZES {
         for in_flight in IN_FLIGHT {
-            let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
+            let mut measured: Vec<Vec<Measurement>> = contestants.iter().map(|_| Vec::new()).collect();
             for round in 0..rounds {
                 for place in 0..contestants.len() {
-                    let at = (round + place) % contestants.len();
+                    let at = (round as usize + place) % contestants.len();
                     let asked = contestants.clone();
                     // In a task, as a component asks, and not on the thread that waits for it.
-                    let turn = client.block_on(async {
-                        let asking = async move { turn(&asked[at].1, size, in_flight, length).await };
-                        let asking = tasks.spawn("compare.turn", runtime::ShutdownPolicy::Drain, asking);
+                    let measurement = client.block_on(async {
+                        let asking = async move { measure(&asked[at].1, size, in_flight, length).await };
+                        let asking =
+                            tasks.spawn("compare.measurement", runtime::ShutdownPolicy::Drain, asking);
                         asking.await.expect("no panic").expect("it is not dropped")
                     });
-                    turns[at].push(turn);
+                    measured[at].push(measurement);
                 }
             }
-            for ((name, _), own) in contestants.iter().zip(&turns) {
-                let (cpu, low, high) = spread(own.iter().map(|turn| turn.cpu_us).collect());
-                let ratios = own.iter().zip(&turns[0]).map(|(own, tonic)| own.cpu_us / tonic.cpu_us);
+            for ((name, _), own) in contestants.iter().zip(&measured) {
+                let (cpu, low, high) = spread(own.iter().map(|one| one.cpu_us).collect());
+                let ratios = own.iter().zip(&measured[0]).map(|(own, tonic)| own.cpu_us / tonic.cpu_us);
                 let (ratio, least, most) = spread(ratios.collect());
-                let (p50, ..) = spread(own.iter().map(|turn| turn.p50_us).collect());
+                let (p50, ..) = spread(own.iter().map(|one| one.p50_us).collect());
                 println!(
                     "| {size} | {in_flight} | {name} | {cpu:.1} [{low:.1}-{high:.1}] | {ratio:.2} [{least:.2}-{most:.2}] | {p50:.1} |"
                 );
