@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("platform/telemetry", &["telemetry"]),
     ("platform/fault", &["fault"]),
     ("platform/postgres-server", &["postgres-server"]),
+    ("platform/nats-server", &["nats-server"]),
     ("platform/storage", &["storage"]),
     ("platform/transport", &["transport"]),
     ("platform/component", &["component"]),

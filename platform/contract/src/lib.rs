@@ -7,12 +7,13 @@
 //! - [`hash`]: the hash of ids, seeded draws, fingerprints and checksums.
 //! - [`id`]: identifiers that cannot be mixed up.
 //! - [`placement`]: which component lives in which process. [`resources`]: what each process is given. [`store`]: what
-//!   keeps its data.
+//!   keeps its data. [`broker`]: what carries events between processes.
 //! - [`name`]: the name of a component.
 //! - [`token`]: the run's token, and the one check of it.
 //!
 //! Start with [`call::Call`]. Nothing here knows a clock, a socket or a runtime.
 
+pub mod broker;
 pub mod call;
 pub mod context;
 pub mod event;

@@ -14,6 +14,7 @@ use runtime::{ShutdownPolicy, Tasks, clock, cost, scope};
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
+use crate::inbox::{Inbox, LEASE_US, Position};
 use crate::subscriber::{MAX_GATHERINGS, Subscription};
 use crate::{Bus, Database, Effect, Source, StorageError, query};
 
@@ -31,8 +32,6 @@ const MIN_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// Tries of an event that is refused for what it is, before it is given up.
 const MAX_TRIES: u32 = 5;
-/// A copy that has not renewed for this long has lost its lease, microseconds.
-const LEASE_US: i64 = 3_000_000;
 
 /// Consumes the events of one publisher for one component, in the order they
 /// were published, whatever their topics.
@@ -57,8 +56,7 @@ struct ConsumerLoop {
     subscriptions: HashMap<&'static str, Subscription>,
     /// All topics, as the source is asked for them.
     topic_list: String,
-    /// This copy, among those that share the database.
-    holder: String,
+    inbox: Inbox,
 }
 
 impl Consumer {
@@ -78,8 +76,8 @@ impl Consumer {
         };
         let subscriptions = self.topics.iter().map(subscribed).collect();
         let topic_list = self.topics.join(",");
-        let holder = format!("{}-{}", std::process::id(), clock::mono_ns());
-        let consumer_loop = ConsumerLoop { consumer: self, subscriptions, topic_list, holder };
+        let inbox = Inbox::new(self.db.clone(), component.as_str(), self.publisher.as_str());
+        let consumer_loop = ConsumerLoop { consumer: self, subscriptions, topic_list, inbox };
         let task = scope::within(component, async move { consumer_loop.run().await });
         tasks.spawn("storage.consume", ShutdownPolicy::Cancel, task);
     }
@@ -107,19 +105,19 @@ impl ConsumerLoop {
 
     /// One pull and its events.
     async fn pull_once(&self, wait: Duration) -> Result<(), Refusal> {
-        if self.consumer.db.is_shared() && !self.hold_lease().await? {
+        if self.consumer.db.is_shared() && !self.inbox.hold_lease().await? {
             // Another copy consumes; it may die.
-            self.consumer.source.report(&self.topic_list, self.offset().await?.0);
+            self.consumer.source.report(&self.topic_list, &self.inbox.position().await?).await;
             tokio::time::sleep(Duration::from_micros(LEASE_US.cast_unsigned() / 3)).await;
             return Ok(());
         }
-        let (after, epoch) = self.offset().await?;
-        let batch = self.consumer.source.pull(&self.topic_list, after, MAX_PULL_EVENTS, wait).await?;
-        if epoch != batch.epoch {
+        let position = self.inbox.position().await?;
+        let batch = self.consumer.source.pull(&self.topic_list, &position, MAX_PULL_EVENTS, wait).await?;
+        if batch.epoch.as_ref().is_some_and(|epoch| *epoch != position.epoch) {
             // Another database than before: its positions mean something else.
             // What was applied of it already is known by its marks.
-            self.start_over(&batch.epoch).await?;
-            if after > 0 {
+            self.inbox.set(&Position { epoch: batch.epoch.unwrap_or_default(), seq: 0 }).await?;
+            if position.seq > 0 {
                 return Ok(());
             }
         }
@@ -156,7 +154,11 @@ impl ConsumerLoop {
 
     /// Applies an event and moves the offset to `offset`, where no earlier one is missing.
     async fn apply(&self, envelope: &Envelope, offset: Option<i64>) -> Result<(), Refusal> {
-        let span = telemetry::consumer_span(&envelope.topic, envelope.trace().unwrap_or_default());
+        let span = telemetry::consumer_span(
+            self.consumer.source.system(),
+            &envelope.topic,
+            envelope.trace().unwrap_or_default(),
+        );
         let work = async {
             let began = clock::now();
             self.consumer.db.faults().check_event(self.consumer.component)?;
@@ -181,7 +183,7 @@ impl ConsumerLoop {
                 gatherings += 1;
                 let mut tx = self.consumer.db.write().await?;
                 if let Some(seq) = offset
-                    && !self.advance(&mut tx, seq).await?
+                    && !self.inbox.advance(&mut tx, seq).await?
                 {
                     // Delivered again, or another copy was faster. Positions are applied in
                     // order, so what comes next in the batch is next for the faster copy.
@@ -201,53 +203,6 @@ impl ConsumerLoop {
             Ok(())
         };
         cost::part(cost::Part::Business, work.instrument(span)).await
-    }
-
-    fn source_name(&self) -> &'static str {
-        self.consumer.publisher.as_str()
-    }
-
-    /// Up to where everything is applied, and of which life of the publisher's database.
-    async fn offset(&self) -> Result<(i64, String), StorageError> {
-        let mut read = self.consumer.db.read().await?;
-        let select = query(
-            "SELECT",
-            "inbox_offset",
-            "SELECT seq, epoch FROM inbox_offset WHERE consumer = $1 AND source = $2",
-        )
-        .bind(self.consumer.component.as_str())
-        .bind(self.source_name());
-        Ok(select.optional(&mut read).await?.unwrap_or_default())
-    }
-
-    async fn start_over(&self, epoch: &str) -> Result<(), StorageError> {
-        let mut tx = self.consumer.db.write().await?;
-        let upsert = query(
-            "INSERT",
-            "inbox_offset",
-            "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
-             VALUES ($1, $2, $3, 0, $4, 0)
-             ON CONFLICT (consumer, source) DO UPDATE SET epoch = excluded.epoch, seq = 0",
-        )
-        .bind(self.consumer.component.as_str())
-        .bind(self.source_name())
-        .bind(epoch)
-        .bind(&self.holder);
-        upsert.execute(tx.conn()).await?;
-        tx.commit().await
-    }
-
-    /// Moves the offset to `seq`; false when it is there already or beyond.
-    async fn advance(&self, tx: &mut crate::Tx, seq: i64) -> Result<bool, StorageError> {
-        let update = query(
-            "UPDATE",
-            "inbox_offset",
-            "UPDATE inbox_offset SET seq = $3 WHERE consumer = $1 AND source = $2 AND seq < $3",
-        )
-        .bind(self.consumer.component.as_str())
-        .bind(self.source_name())
-        .bind(seq);
-        Ok(update.execute(tx.conn()).await? == 1)
     }
 
     /// False when the event was applied before.
@@ -272,7 +227,7 @@ impl ConsumerLoop {
     ) -> Result<(), StorageError> {
         let mut tx = self.consumer.db.write().await?;
         if let Some(seq) = offset {
-            self.advance(&mut tx, seq).await?;
+            self.inbox.advance(&mut tx, seq).await?;
         }
         let insert = query(
             "INSERT",
@@ -291,28 +246,6 @@ impl ConsumerLoop {
         telemetry::messages(self.consumer.component, &envelope.topic).dead_letter();
         tracing::error!(topic = %envelope.topic, id = %envelope.id, %refusal, "an event was given up");
         Ok(())
-    }
-
-    /// Whether this copy is the one that consumes.
-    async fn hold_lease(&self) -> Result<bool, StorageError> {
-        let now = clock::wall_us();
-        let mut tx = self.consumer.db.write().await?;
-        let upsert = query(
-            "INSERT",
-            "inbox_offset",
-            "INSERT INTO inbox_offset (consumer, source, epoch, seq, holder, held_until_us)
-             VALUES ($1, $2, '', 0, $3, $4)
-             ON CONFLICT (consumer, source) DO UPDATE SET holder = $3, held_until_us = $4
-             WHERE inbox_offset.holder = $3 OR inbox_offset.held_until_us < $5",
-        )
-        .bind(self.consumer.component.as_str())
-        .bind(self.source_name())
-        .bind(&self.holder)
-        .bind(now + LEASE_US)
-        .bind(now);
-        let held = upsert.execute(tx.conn()).await? == 1;
-        tx.commit().await?;
-        Ok(held)
     }
 }
 

@@ -11,7 +11,9 @@
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
 //! - [`subscriber`]: what a component does when it hears of an event, and what it calls others for first.
 //! - [`outbox`]: events kept for other databases, pulled in order, trimmed when all have applied them.
-//! - [`consumer`]: events from another database: delivered at least once, applied exactly once.
+//! - [`consumer`]: events from another database: delivered at least once, applied exactly once. [`inbox`]: how far one is.
+//! - [`source`]: where a consumer's events come from. With the feature of that name `nats`: a broker, the relay that fills
+//!   it from an outbox, and the source that reads it.
 //! - [`blobs`]: bytes too large for rows; [`blob_reader`]: read as they are sent.
 //! - [`snapshot`]: seeded data, copied before every run.
 //! - [`error`]: storage errors, and the refusals they become.
@@ -29,14 +31,18 @@ pub mod engine;
 pub mod error;
 mod fault;
 pub mod idempotency;
+pub mod inbox;
 pub mod location;
 pub mod migrate;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod options;
 pub mod outbox;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod schema;
 pub mod snapshot;
+pub mod source;
 mod sqlite;
 pub mod statement;
 pub mod subscriber;
@@ -52,10 +58,12 @@ pub use database::Database;
 pub use engine::{Connection, Dialect};
 pub use error::{Cause, StorageError};
 pub use fault::{FaultInjector, StorageFaults};
+pub use inbox::Position;
 pub use location::Location;
 pub use migrate::Migration;
 pub use options::{Options, Synchronous};
-pub use outbox::{Batch, LocalSource, OutboundTopics, Outbox, Source};
+pub use outbox::{Batch, OutboundTopics, Outbox};
+pub use source::{LocalSource, Source};
 pub use statement::{Statement, query};
 pub use subscriber::{Effect, GatheringSubscriber, Subscriber};
 pub use tx::Tx;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::{CallContext, ComponentName, Envelope, Event, Pending, Refusal};
+use contract::{CallContext, ComponentName, Envelope, Event, Refusal};
 use runtime::{ShutdownPolicy, Tasks, clock};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
-use crate::{Database, Dialect, StorageError, Tx, query};
+use crate::{Database, Dialect, Position, StorageError, Tx, query};
 
 /// How often a waiting pull looks by itself when other processes commit to the same file.
 const SHARED_POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -36,6 +36,14 @@ impl OutboundTopics {
         self.0.contains_key(topic)
     }
 
+    /// Topics that a component which is none of `hosts` consumes, or whose consumers are not known.
+    pub fn topics_beyond(&self, hosts: &[ComponentName]) -> impl Iterator<Item = &'static str> {
+        let is_beyond = |consumers: &BTreeSet<ComponentName>| {
+            consumers.is_empty() || consumers.iter().any(|consumer| !hosts.contains(consumer))
+        };
+        self.0.iter().filter(move |(_, consumers)| is_beyond(consumers)).map(|(topic, _)| *topic)
+    }
+
     /// The topics, sorted.
     pub fn topics(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.0.keys().copied()
@@ -45,23 +53,10 @@ impl OutboundTopics {
 /// Events as they are pulled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Names the publisher's database.
-    pub epoch: String,
+    /// Names the publisher's database; `None` where there are no events, and what would carry them knows it from them alone.
+    pub epoch: Option<String>,
     /// In `seq` order.
     pub rows: Vec<Envelope>,
-    /// `after` of the next pull.
-    pub next: i64,
-}
-
-/// Where a consumer pulls from: the publisher's database, or HTTP to a process that has it.
-pub trait Source: Send + Sync + 'static {
-    /// Events of some topics, separated by commas, after a position, in the
-    /// order they were published; waits for the first one.
-    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch>;
-
-    /// Reports that everything up to `after` is applied, without a pull: where another copy of the consumer pulls from an
-    /// outbox of its own process, this process's outbox hears of it from here.
-    fn report(&self, _topics: &str, _after: i64) {}
 }
 
 /// The outbox of a database. Cheap to clone.
@@ -140,8 +135,7 @@ impl Outbox {
             let rows = if delivery_stopped { Vec::new() } else { self.rows(topics, after, limit).await? };
             let left = until.saturating_duration_since(clock::now());
             if !rows.is_empty() || left.is_zero() {
-                let next = rows.last().map_or(after, |row| row.seq);
-                return Ok(Batch { epoch: self.db.epoch().to_owned(), rows, next });
+                return Ok(Batch { epoch: Some(self.db.epoch().to_owned()), rows });
             }
             // Polled again either way: the time-out is not a failure.
             let interval = if delivery_stopped { SHARED_POLL_INTERVAL } else { interval };
@@ -187,12 +181,12 @@ impl Outbox {
         &self,
         consumer: ComponentName,
         topics: &str,
-        after: i64,
+        after: &Position,
         limit: u32,
         wait: Duration,
     ) -> Result<Batch, Refusal> {
         self.applied(topics, consumer, after);
-        self.pull(topics, after, limit, wait).await
+        self.pull(topics, after.seq, limit, wait).await
     }
 
     /// Whether rows of one of some topics, separated by commas, are kept here.
@@ -200,9 +194,13 @@ impl Outbox {
         topics.split(',').any(|topic| self.outbound.has(topic))
     }
 
-    /// Records that a consumer has applied everything up to `seq`, which it reports by
-    /// pulling what comes after.
-    pub fn applied(&self, topics: &str, consumer: ComponentName, seq: i64) {
+    /// Records that a consumer has applied everything up to a position, which it reports by
+    /// pulling what comes after. A position in another database than this says nothing.
+    pub fn applied(&self, topics: &str, consumer: ComponentName, at: &Position) {
+        if at.epoch != self.db.epoch() {
+            return;
+        }
+        let seq = at.seq;
         let mut applied = self.applied.lock().expect("no panic while held");
         for topic in topics.split(',') {
             let known = self.outbound.0.get_key_value(topic);
@@ -237,20 +235,31 @@ impl Outbox {
         Ok(waiting)
     }
 
+    /// Up to where all consumers of each topic have applied it, of those topics of which all have reported.
+    fn applied_by_all(&self) -> Vec<(&'static str, i64)> {
+        let applied = self.applied.lock().expect("no panic while held");
+        let least = |(topic, consumers): (&&'static str, &BTreeSet<ComponentName>)| {
+            let positions = consumers.iter().map(|consumer| applied.get(&(*topic, *consumer)).copied());
+            let least = positions.collect::<Option<Vec<i64>>>()?.into_iter().min()?;
+            (least > 0).then_some((*topic, least))
+        };
+        self.outbound.0.iter().filter_map(least).collect()
+    }
+
+    /// Up to where all consumers of some topics have applied them; `None` where one of them has not reported.
+    #[cfg(feature = "nats")]
+    pub(crate) fn applied_by_all_of(&self, topics: &[&'static str]) -> Option<i64> {
+        let applied = self.applied_by_all();
+        let of = |topic: &&'static str| applied.iter().find(|(other, _)| other == topic).map(|(_, seq)| *seq);
+        topics.iter().map(of).collect::<Option<Vec<i64>>>()?.into_iter().min()
+    }
+
     /// Drops the rows that all consumers have applied; returns how many.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn trim(&self) -> Result<u64, StorageError> {
-        let done: Vec<(&'static str, i64)> = {
-            let applied = self.applied.lock().expect("no panic while held");
-            let least = |(topic, consumers): (&&'static str, &BTreeSet<ComponentName>)| {
-                let positions = consumers.iter().map(|consumer| applied.get(&(*topic, *consumer)).copied());
-                let least = positions.collect::<Option<Vec<i64>>>()?.into_iter().min()?;
-                (least > 0).then_some((*topic, least))
-            };
-            self.outbound.0.iter().filter_map(least).collect()
-        };
+        let done = self.applied_by_all();
         if done.is_empty() {
             return Ok(0);
         }
@@ -278,30 +287,6 @@ impl Outbox {
             telemetry::outbox(component, topic, rows.cast_unsigned(), Duration::from_micros(age));
         }
         Ok(())
-    }
-}
-
-impl Source for Outbox {
-    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
-        Box::pin(self.pull(topics, after, limit, wait))
-    }
-}
-
-/// An outbox of the consumer's own process, read in place.
-pub struct LocalSource {
-    /// The publisher's outbox.
-    pub outbox: Outbox,
-    /// The consuming component.
-    pub consumer: ComponentName,
-}
-
-impl Source for LocalSource {
-    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
-        Box::pin(self.outbox.pull_for(self.consumer, topics, after, limit, wait))
-    }
-
-    fn report(&self, topics: &str, after: i64) {
-        self.outbox.applied(topics, self.consumer, after);
     }
 }
 

@@ -226,8 +226,8 @@ pub fn producer_span(topic: &str, id: &str) -> Span {
 
 /// An event being applied: a trace of its own, linked to the producer's, or one
 /// upload to 5,000 followers would be one trace that stays open for minutes.
-/// Sampled only if the producer was.
-pub fn consumer_span(topic: &str, producer: TraceContext) -> Span {
+/// Sampled only if the producer was. `system` names what carried it.
+pub fn consumer_span(system: &'static str, topic: &str, producer: TraceContext) -> Span {
     if !producer.sampled {
         return Span::none();
     }
@@ -236,7 +236,7 @@ pub fn consumer_span(topic: &str, producer: TraceContext) -> Span {
         "consume",
         otel.name = %format_args!("process {topic}"),
         otel.kind = "consumer",
-        messaging.system = "cleave-outbox",
+        messaging.system = system,
         messaging.destination.name = topic,
         messaging.operation.type = "process",
         cleave.linked = true,

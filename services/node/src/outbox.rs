@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use component::web::RefusalResponse;
 use contract::{CallContext, ComponentName, Deadline, Pending, Refusal, RefusalKind};
 use serde::Deserialize;
-use storage::{Batch, Bus, Source};
+use storage::{Batch, Bus, Position, Source};
 use transport::Clusters;
 
 use crate::control;
@@ -24,6 +24,9 @@ const TRAVEL_ALLOWANCE: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Pull {
+    /// Names the database of which the consumer has applied everything up to `after`.
+    #[serde(default)]
+    epoch: String,
     after: i64,
     limit: u32,
     wait_ms: u64,
@@ -49,7 +52,8 @@ async fn pull(
     let bus = buses.iter().find(|bus| bus.outbox().keeps(&topics)).or(buses.first());
     let outbox = bus.ok_or_else(|| Refusal::not_found("outbox"))?.outbox();
     let (consumer, limit) = (ComponentName::intern(&pull.consumer), pull.limit.clamp(1, MAX_ROWS));
-    Ok(Json(outbox.pull_for(consumer, &topics, pull.after, limit, wait).await?))
+    let after = Position { epoch: pull.epoch, seq: pull.after };
+    Ok(Json(outbox.pull_for(consumer, &topics, &after, limit, wait).await?))
 }
 
 /// The consumer's side: one publisher, reached through whichever copy is up.
@@ -65,11 +69,19 @@ pub struct HttpSource {
 }
 
 impl Source for HttpSource {
-    fn pull<'a>(&'a self, topics: &'a str, after: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+    fn pull<'a>(
+        &'a self,
+        topics: &'a str,
+        after: &'a Position,
+        limit: u32,
+        wait: Duration,
+    ) -> Pending<'a, Batch> {
         Box::pin(async move {
             let (wait_ms, consumer) = (wait.as_millis(), self.consumer);
-            let path =
-                format!("/outbox/{topics}?after={after}&limit={limit}&wait_ms={wait_ms}&consumer={consumer}");
+            let Position { epoch, seq } = after;
+            let path = format!(
+                "/outbox/{topics}?epoch={epoch}&after={seq}&limit={limit}&wait_ms={wait_ms}&consumer={consumer}"
+            );
             let deadline = Deadline::after(runtime::clock::now(), wait + TRAVEL_ALLOWANCE);
             let cx = CallContext::background(self.consumer, deadline);
             let body =

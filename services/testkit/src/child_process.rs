@@ -9,7 +9,7 @@ use contract::{Call, Carrier, ComponentName, Event, Principal, ProcessPlan, Refu
 use discovery::{Epoch, InstanceId, Registrar, Registration, Registry, ServiceName};
 use node::{NodeConfig, database_path};
 use runtime::ShutdownPolicy;
-use storage::{Database, Source};
+use storage::{Database, Position, Source};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -145,7 +145,8 @@ impl Client for ChildProcess {
             clusters: self.process.clusters.clone(),
             token: RUN_TOKEN.into(),
         };
-        let batch = outbox.pull(E::TOPIC, 0, 256, Duration::ZERO).await.expect("the outbox reads");
+        let from_start = Position::default();
+        let batch = outbox.pull(E::TOPIC, &from_start, 256, Duration::ZERO).await.expect("the outbox reads");
         batch.rows.iter().map(|row| row.open().expect("its own events read back")).collect()
     }
 

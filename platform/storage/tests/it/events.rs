@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract::Pending;
-use storage::{Batch, Bus, Options, OutboundTopics, Outbox, Source, StorageFaults};
+use storage::{Batch, Bus, Options, OutboundTopics, Outbox, Position, Source, StorageFaults};
 
 use crate::ground::*;
 
@@ -55,7 +55,13 @@ pub async fn a_repeated_write_publishes_nothing_new(place: Place) {
 struct Stuttering(Outbox);
 
 impl Source for Stuttering {
-    fn pull<'a>(&'a self, topics: &'a str, _: i64, limit: u32, wait: Duration) -> Pending<'a, Batch> {
+    fn pull<'a>(
+        &'a self,
+        topics: &'a str,
+        _: &'a Position,
+        limit: u32,
+        wait: Duration,
+    ) -> Pending<'a, Batch> {
         Box::pin(async move {
             let mut batch = self.0.pull(topics, 0, limit, wait).await?;
             batch.rows.extend(batch.rows.clone());

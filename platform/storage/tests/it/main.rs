@@ -1,5 +1,10 @@
-//! What databases, transactions and the outbox promise, on real files and, with the feature `postgres`, on a real server.
+//! What databases, transactions and the outbox promise, on real files and, with the feature `postgres`, on a real server; with
+//! the feature `nats`, through a real broker.
 
+#[cfg(feature = "nats")]
+mod broker;
+#[cfg(feature = "nats")]
+mod broker_kill;
 mod events;
 mod gathering;
 mod ground;
