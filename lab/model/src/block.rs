@@ -1,11 +1,11 @@
-//! One go of the load, and whose it is.
+//! One pass of the load, and whose it is.
 
 use crate::SECOND;
 
 /// An arm and a round, from 1.
 pub(crate) type Turn = (char, u32);
 
-/// One go of the load: all arms side by side, or one arm's turn.
+/// One pass of the load: all arms side by side, or one arm's turn.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     /// When its load started, ns of the run.

@@ -40,6 +40,33 @@ impl Quantile {
     }
 }
 
+/// A percentile of arrivals of which some were not answered: those lie above every latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrivalQuantile {
+    /// Microseconds.
+    pub us: u64,
+    /// Whether it is one of those that were not answered, so that it lies beyond.
+    pub is_censored: bool,
+}
+
+impl ArrivalQuantile {
+    /// The quantile `q` of all arrivals, the `ceil(q N)`-th smallest; where that is one of the `failed`, as far as was waited,
+    /// `bound_us` microseconds. `None` without arrivals.
+    pub fn of(answered: &Latencies, failed: u64, q: f64, bound_us: u64) -> Option<Self> {
+        let n = answered.len() + failed;
+        if n == 0 {
+            return None;
+        }
+        let rank = ((q * n as f64).ceil() as u64).max(1);
+        if rank > answered.len() {
+            let us = answered.max().unwrap_or(0).max(bound_us);
+            return Some(Self { us, is_censored: true });
+        }
+        let us = answered.quantile(rank as f64 / answered.len() as f64)?;
+        Some(Self { us, is_censored: false })
+    }
+}
+
 /// Microseconds, as the record has latencies, in milliseconds, as views draw them.
 pub fn ms_of_us(us: u64) -> f64 {
     us as f64 / 1e3
@@ -125,6 +152,17 @@ mod tests {
     fn five_samples_beyond_a_quantile_make_it_believable() {
         let of = |n| Quantile { n, q: 0.99, ms: None }.is_believable();
         assert!(of(500) && !of(499));
+    }
+
+    #[test]
+    fn arrivals_without_an_answer_lie_above_every_latency() {
+        let answered: Latencies = [100, 200, 300, 400].into_iter().collect();
+        let of =
+            |q, failed| ArrivalQuantile::of(&answered, failed, q, 2_000).map(|of| (of.us, of.is_censored));
+        // The median is the third of five, the p90 the one that failed.
+        assert_eq!((of(0.5, 1), of(0.9, 1)), (Some((300, false)), Some((2_000, true))));
+        assert_eq!((of(0.5, 0), of(0.5, 5)), (Some((200, false)), Some((2_000, true))));
+        assert_eq!(ArrivalQuantile::of(&Latencies::default(), 0, 0.5, 2_000), None);
     }
 
     #[test]

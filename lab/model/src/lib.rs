@@ -6,7 +6,7 @@
 //!
 //! - [`run`]: the fold. [`source`]: where its lines come from, a channel or a list.
 //! - [`window`]: which seconds a question is about; `ranges`: cut into seconds, units and rounds. [`moment`]: where an arm
-//!   stands in its load; `block`: one go of it.
+//!   stands in its load; `block`: one pass of it.
 //! - [`second`]: one load second of one arm; `seconds`: some of them. [`latency`]: percentiles, and over how many seconds
 //!   they are taken. `failures`: what counts as failed, and the error ratio.
 //! - [`journeys`]: counts and merged histograms of what users wanted. [`series`]: second by second.

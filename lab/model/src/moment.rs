@@ -27,7 +27,7 @@ impl Position {
     }
 }
 
-/// Which go of the load it is, where arms have theirs one after another.
+/// Which pass of the load it is, where arms have theirs one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TurnNumber {
     /// From 1.

@@ -44,6 +44,18 @@ impl Run {
         }
     }
 
+    /// The same as a heading has it: `predicted pass` of a simulated run, whose verdict stands in for no live one.
+    pub fn verdict_words(&self) -> String {
+        let is_judged = self.end.as_ref().is_some_and(|end| end.verdict.is_some());
+        let lead = if self.is_simulated() && is_judged { "predicted " } else { "" };
+        format!("{lead}{}", self.verdict())
+    }
+
+    /// Highest PSS of everything that ran, MiB; `None` before the end, and of a simulated run, in which nothing did.
+    pub fn peak_pss_mib(&self) -> Option<f64> {
+        self.end.as_ref().filter(|_| !self.is_simulated()).map(|end| end.pss_mib_peak)
+    }
+
     /// The last check of each expectation and arm, in the order of the file.
     pub fn checks(&self) -> Vec<&Check> {
         self.last_checks(u64::MAX).into_values().collect()

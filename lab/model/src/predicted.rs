@@ -3,8 +3,10 @@
 use record::Sensitivity;
 
 use crate::format;
+use crate::journeys;
+use crate::latency::ArrivalQuantile;
 use crate::run::Run;
-use crate::window::Window;
+use crate::window::{TimeRange, Window};
 
 /// Characters of a digest that a line has room for; the record has all of them.
 const SHORT_DIGEST: usize = 12;
@@ -37,26 +39,48 @@ impl Run {
         let Some(prediction) = self.header.prediction.as_ref().filter(|_| !self.is_simulated()) else {
             return Vec::new();
         };
-        let of = |predicted| Some(PredictedFigure { predicted, measured: self.measured_as(predicted)? });
+        let of = |predicted| {
+            Some(PredictedFigure {
+                predicted,
+                measured: self.figure_of_whole(predicted.arm, &predicted.measure)?,
+            })
+        };
         let mut figures: Vec<PredictedFigure<'_>> = prediction.band.iter().filter_map(of).collect();
         figures.sort_by(|a, b| a.error().abs().total_cmp(&b.error().abs()));
         figures
     }
 
-    /// The measured figure of the name of a predicted one.
-    fn measured_as(&self, predicted: &Sensitivity) -> Option<f64> {
-        let quantile = |q| Some(self.latencies(predicted.arm, &Window::Whole).quantile(q)? as f64 / 1e6);
-        match predicted.measure.as_str() {
-            "latency_p50" => quantile(0.5),
-            "latency_p99" => quantile(0.99),
-            "cpu_per_journey" => {
-                let range = self.whole(&Window::Whole);
-                let sent = self.sum(predicted.arm, &range, "all", |window| window.sent);
-                let cpu_ns = self.cpu_ns(predicted.arm, &range).filter(|_| sent > 0)?;
-                Some(cpu_ns as f64 / 1e9 / sent as f64)
-            }
+    /// A figure over all measured phases, by the scorecard's row of which it is: `latency_p50`, `latency_p99` or
+    /// `cpu_per_journey`, seconds. It is what predictions and calibrations are compared with. `None` of any other row, and where
+    /// it is not known.
+    pub fn figure_of_whole(&self, arm: char, row: &str) -> Option<f64> {
+        match row {
+            "latency_p50" => self.latency_of_whole(arm, 0.5),
+            "latency_p99" => self.latency_of_whole(arm, 0.99),
+            "cpu_per_journey" => self.cpu_of_whole(arm),
             _ => None,
         }
+    }
+
+    /// Of all journeys, from when they were due; those that failed took as long as clients wait.
+    fn latency_of_whole(&self, arm: char, q: f64) -> Option<f64> {
+        let failed = self.sum(arm, &self.whole(&Window::Whole), "all", journeys::failed);
+        let answered = self.latencies(arm, &Window::Whole);
+        let found = ArrivalQuantile::of(&answered, failed, q, self.header.timeout_us)?;
+        Some(found.us as f64 / 1e6)
+    }
+
+    /// CPU of the arm's own over the journeys that ended, of the units in which both are known.
+    fn cpu_of_whole(&self, arm: char) -> Option<f64> {
+        let of_unit = |TimeRange { round, seconds }: TimeRange| {
+            let cpu = |second| Some(self.unit_cpu(arm, round, second)?.own_ns());
+            let cpu_ns: Option<u64> = seconds.clone().map(cpu).sum();
+            let finished: Option<u64> = seconds.map(|second| self.unit_finished(arm, round, second)).sum();
+            Some((cpu_ns?, finished?))
+        };
+        let known = self.units(&Window::Whole).into_iter().filter_map(of_unit);
+        let (cpu_ns, finished) = known.fold((0, 0), |sum, unit| (sum.0 + unit.0, sum.1 + unit.1));
+        (finished > 0).then(|| cpu_ns as f64 / 1e9 / finished as f64)
     }
 
     /// The prediction of a live run in lines: which it is, and every figure beside the measured one. Empty where there is
@@ -66,11 +90,14 @@ impl Run {
             return Vec::new();
         };
         let digest: String = prediction.digest.chars().take(SHORT_DIGEST).collect();
+        // Rows of these names are of one phase.
+        let is_of_several = self.header.phases.iter().filter(|phase| phase.measure).count() > 1;
         let first = format!(
-            "predicted before the first arrival: simulated run {} (SHA-256 {digest}), calibrated from {}; validity: {}",
+            "predicted before the first arrival: simulated run {} (SHA-256 {digest}), calibrated from {}; validity: {}{}",
             prediction.run_id,
             prediction.calibration.sources.join(" and "),
-            prediction.validity.word()
+            prediction.validity.word(),
+            if is_of_several { "; all measured phases together" } else { "" }
         );
         let line = |figure: &PredictedFigure<'_>| {
             let Sensitivity { arm, measure, unit, value, low, high, .. } = figure.predicted;
@@ -152,6 +179,25 @@ mod tests {
         assert!(lines[0].contains("p1 (SHA-256 0123456789ab)"), "{lines:?}");
         assert!(lines[2].ends_with("-50 %, outside of its band"), "{lines:?}");
         assert_eq!(run.mark(), None, "it was measured");
+    }
+
+    #[test]
+    fn what_fails_makes_a_measured_figure_worse_as_it_does_the_row() {
+        let mut run = run(Provenance::Live);
+        run.header.timeout_us = 1_000_000;
+        let p50 = |run: &Run| run.figure_of_whole('A', "latency_p50");
+        assert_eq!(p50(&run), Some(0.002));
+        let window = record::Window {
+            arm: 'A',
+            round: 1,
+            second: 4,
+            offered: 101,
+            closed: true,
+            ..record::Window::default()
+        };
+        run.add(&Line { t: 6 * SECOND, entry: Entry::from(window) });
+        assert_eq!(p50(&run), Some(1.0), "101 of 201 were not answered");
+        assert_eq!(run.figure_of_whole('A', "cpu_per_journey"), None, "no process was sampled");
     }
 
     #[test]

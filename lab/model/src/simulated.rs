@@ -25,7 +25,7 @@ impl Run {
             return None;
         }
         let Some(prediction) = &self.header.prediction else {
-            return Some(format!("{SIMULATED}, not measured; what stands behind it is not known"));
+            return Some(format!("{SIMULATED}, not measured; its calibration is unknown"));
         };
         Some(format!(
             "{SIMULATED}, not measured; calibrated from {}; validity: {}; band: {}",
@@ -35,8 +35,8 @@ impl Run {
         ))
     }
 
-    /// What limits a simulated run, a sentence each: why its validity is no better, what was not simulated, which rate no arm
-    /// goes beyond, where it diverged. Empty of a live run.
+    /// What limits a simulated run, a sentence each: what keeps its validity from a better label, what was not simulated, at
+    /// which rate every core would be busy, where it diverged. Empty for a live run.
     pub fn prediction_limits(&self) -> Vec<String> {
         let Some(prediction) = self.header.prediction.as_ref().filter(|_| self.is_simulated()) else {
             return Vec::new();
@@ -44,10 +44,11 @@ impl Run {
         let because = prediction.because.iter().map(|why| format!("{}: {why}", prediction.validity.word()));
         let missing = prediction.not_simulated.iter().map(|what| format!("not simulated: {what}"));
         let diverged = prediction.diverged.iter().map(|what| format!("diverged: {what}"));
-        let most = |(arm, rate): (&char, &f64)| format!("{arm} {rate:.0}/s");
-        let rates: Vec<String> = prediction.saturation.iter().map(most).collect();
-        let saturation = (!rates.is_empty())
-            .then(|| format!("utilisation law: every core is busy at {}, arms alone", rates.join(", ")));
+        let busy = |(arm, rate): (&char, &f64)| format!("{arm} {rate:.0}/s");
+        let rates: Vec<String> = prediction.saturation.iter().map(busy).collect();
+        let saturation = (!rates.is_empty()).then(|| {
+            format!("at this CPU of a journey every core is busy at {}, each arm alone", rates.join(", "))
+        });
         because.chain(missing).chain(saturation).chain(diverged).collect()
     }
 }
@@ -65,7 +66,7 @@ fn calibrated(of: &CalibrationIdentity) -> String {
     )
 }
 
-/// `p50 ±4 %, p99 ±12 %, each parameter a fifth less or more, one at a time`.
+/// `p50 ±4 %, p99 ±12 %, with each parameter 20 % lower or higher, one at a time`.
 fn band(prediction: &Prediction) -> String {
     let of = |(measure, name): (&str, &str)| {
         prediction.widest(measure).map(|share| format!("{name} ±{:.0} %", share * 100.0))
@@ -74,7 +75,7 @@ fn band(prediction: &Prediction) -> String {
     if known.is_empty() {
         return "none".to_owned();
     }
-    format!("{}, each parameter a fifth less or more, one at a time", known.join(", "))
+    format!("{}, with each parameter 20 % lower or higher, one at a time", known.join(", "))
 }
 
 #[cfg(test)]

@@ -81,19 +81,20 @@ pub struct CalibrationIdentity {
 pub struct Sensitivity {
     /// Arm letter.
     pub arm: char,
-    /// `latency_p50`, `latency_p99` or `cpu_per_journey`, of all journeys over the measured phases.
+    /// The row of the scorecard that it is, `latency_p50`, `latency_p99` or `cpu_per_journey`, over all measured phases and
+    /// rounds. Where a latency is of a journey that failed, it is as long as clients wait.
     pub measure: String,
     /// Its unit.
     pub unit: String,
     /// The figure.
     pub value: f64,
-    /// The least of it when each parameter in turn is a fifth less or more; one at a time, so this is no joint interval.
+    /// The least of it when each parameter in turn is 20 % lower or higher; one at a time, so this is no joint interval.
     pub low: f64,
     /// The most of it.
     pub high: f64,
     /// The parameter that moves it most; empty where none does.
     pub parameter: String,
-    /// 95 % interval over replications, by Student's t; absent with fewer than two.
+    /// 95 % interval of its mean over replications, of two rounds each at most, by Student's t; absent with fewer than two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
 }
@@ -124,17 +125,18 @@ pub struct Prediction {
     pub replications: u32,
     /// How far the calibration carries.
     pub validity: Validity,
-    /// Why it is no better.
+    /// What keeps it from a better label.
     pub because: Vec<String>,
     /// What the scenario has and the simulator does not.
     pub not_simulated: Vec<String>,
     /// How far the figures move.
     pub band: Vec<Sensitivity>,
-    /// Journeys a second at which every core is busy, by arm: the utilisation law, with the CPU of a journey and of the load
-    /// generator. Absent where processes have hosts of their own.
+    /// Journeys a second at which every core is busy, by arm: the utilisation law, with the CPU that a journey takes here, its
+    /// requests in the load generator included. An arm may go beyond it: busy processes are not woken. Absent where processes
+    /// have hosts of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub saturation: BTreeMap<char, f64>,
-    /// Where and when more was under way than can be simulated; figures from there on are void.
+    /// Where and when more requests were in flight than can be simulated; figures from then on mean nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diverged: Option<String>,
 }

@@ -137,7 +137,7 @@ impl Card<'_> {
         // What happens under a fault is one event; a row of the whole run has other phases beside it.
         let is_event = step.is_some() || *window != Window::Whole && selection('A').has_fault();
         let statistic = |arm: char| {
-            let statistic = (measure.statistic)(&selection(arm));
+            let statistic = measure.of(&selection(arm));
             if is_event { statistic.as_event(&frame) } else { statistic }
         };
         let of_arm = |arm: char| {

@@ -11,7 +11,7 @@ use model::Run;
 pub use model::Window;
 
 pub use crate::argument::{Argument, Parameter};
-use crate::measure::{Measure, Unit};
+use crate::measure::{Measure, Property, Unit};
 use crate::selection::Selection;
 
 /// A comparison.
@@ -125,6 +125,14 @@ impl fmt::Display for ExpectError {
 impl std::error::Error for ExpectError {}
 
 impl Expectation {
+    /// Whether the simulator knows what it is about.
+    pub fn is_simulated(&self) -> bool {
+        [&self.left, &self.right].into_iter().all(|side| match side {
+            Side::Measure { query, .. } => !query.measure.has(Property::NotSimulated),
+            Side::Quantity { .. } => true,
+        })
+    }
+
     /// The phases it looks at.
     pub fn phases(&self) -> Vec<&str> {
         let mut phases = Vec::new();

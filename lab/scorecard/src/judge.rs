@@ -194,9 +194,12 @@ impl Judge<'_> {
 
     /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.
     fn figure(&self, query: &Query, arm: char, factor: f64) -> Result<Figure, (Measured, String)> {
+        if !query.measure.is_known_in(self.run) {
+            return Err((Measured::default(), format!("{} is not simulated", query.measure.form())));
+        }
         let selection = query.of(self.run, arm);
         let frame = selection.frame();
-        let statistic = (query.measure.statistic)(&selection).scaled(factor);
+        let statistic = query.measure.of(&selection).scaled(factor);
         let is_event = self.basis == Basis::Seen || query.window != Window::Whole && selection.has_fault();
         let resampling = self.engine.resampling(&frame);
         if !is_event {

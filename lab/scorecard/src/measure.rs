@@ -89,6 +89,8 @@ pub enum Property {
     OfHost,
     /// By itself it is a condition: more than none.
     Condition,
+    /// The simulator has no value of it: memory, sockets, spans, staleness, what was audited.
+    NotSimulated,
 }
 
 /// A row of the scorecard: the measure over one window.
@@ -231,9 +233,23 @@ impl Measure {
         }
     }
 
+    /// Whether it has values in a run: in a simulated one, if the simulator knows them.
+    pub fn is_known_in(&self, run: &Run) -> bool {
+        !(run.is_simulated() && self.has(Property::NotSimulated))
+    }
+
+    /// What its value over a selection is made of: of nothing where a simulation does not know it.
+    pub fn of(&self, selection: &Selection<'_>) -> Statistic {
+        if self.is_known_in(selection.run) {
+            (self.statistic)(selection)
+        } else {
+            Statistic::once(vec![None])
+        }
+    }
+
     /// Its value as seen over a selection, without an interval.
     pub fn seen(&self, of: &Selection<'_>) -> Measured {
-        (self.statistic)(of).seen()
+        self.of(of).seen()
     }
 
     /// The same over a window of an arm, all journeys together.

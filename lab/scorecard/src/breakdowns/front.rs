@@ -86,7 +86,7 @@ fn bystanders(run: &Run, arm: char) -> Option<f64> {
 fn axis(run: &Run, arm: char, measure: &Measure, resampling: &Arc<Resampling>) -> Option<Axis> {
     let argument = Argument::of_row(measure.parameter, None);
     let selection = Selection::new(run, arm, &Window::Whole, &argument);
-    Axis::of(&Figure::new((measure.statistic)(&selection), resampling))
+    Axis::of(&Figure::new(measure.of(&selection), resampling))
 }
 
 /// What groupings are compared by; less is better in all of them.
@@ -109,6 +109,10 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
     let resampling = card.engine.resampling(&frame);
     let known: BTreeMap<char, Vec<Axis>> =
         letters.into_iter().filter_map(|arm| Some((arm, axes(card.run, arm, &resampling)?))).collect();
+    if known.is_empty() {
+        // One of the axes is known of no arm, as memory is of a simulated run.
+        return Vec::new();
+    }
     let arms: Vec<char> = known.keys().copied().collect();
     let members = memberships(&known.values().cloned().collect::<Vec<_>>());
     let row = |id: &str, text: &str, unit: Unit, better, value: &dyn Fn(usize) -> Measured| Score {

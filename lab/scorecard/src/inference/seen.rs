@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use model::latency::ArrivalQuantile;
 use record::{Latencies, Measured};
 
 use super::statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};
@@ -86,16 +87,8 @@ pub(crate) fn quantile<'a>(
 ) -> Option<Once> {
     let censored: u64 = units.clone().map(|unit| unit.censored).sum();
     let waits = Latencies::merged(units.map(|unit| &unit.waits));
-    let n = waits.len() + censored;
-    let rank = ((q * n as f64).ceil() as u64).max(1);
-    if n == 0 {
-        return None;
-    }
-    if rank > waits.len() {
-        let as_far = waits.max().unwrap_or(0).max(bound_us);
-        return Some(Once { is_censored: true, ..Once::of(as_far as f64) });
-    }
-    waits.quantile(rank as f64 / waits.len() as f64).map(|us| Once::of(us as f64))
+    let ArrivalQuantile { us, is_censored } = ArrivalQuantile::of(&waits, censored, q, bound_us)?;
+    Some(Once { is_censored, ..Once::of(us as f64) })
 }
 
 fn share<'a>(units: impl Iterator<Item = &'a Trials>) -> Option<f64> {

@@ -223,7 +223,7 @@ pub const CATALOGUE: &[Described] = &[
     ),
     inconclusive(
         "not_simulated",
-        "the scenario has something that the simulator does not, so that its prediction is of less than the scenario",
+        "the simulator lacks something that the scenario has, so the prediction covers less than the scenario",
         "nothing left out",
         "calibrate with the journeys of this load: cleave calibrate and the scenario's name; steps without a counterpart take a live run",
     ),
@@ -235,7 +235,7 @@ pub const CATALOGUE: &[Described] = &[
     ),
     inconclusive(
         "diverged",
-        "more requests were under way than can be simulated: figures from then on are void",
+        "more requests were in flight than can be simulated: figures from then on mean nothing",
         "",
         "lower the rate, or declare slots and a queue",
     ),

@@ -3,7 +3,7 @@
 use record::Better;
 
 use crate::expect::Parameter;
-use crate::measure::{Measure, Unit};
+use crate::measure::{Measure, Property, Unit};
 
 /// Hits over reads.
 pub const CACHE_HITS: Measure = Measure {
@@ -12,6 +12,7 @@ pub const CACHE_HITS: Measure = Measure {
     meaning: "share of reads a declared cache answered",
     unit: Unit::Share,
     better: Better::Higher,
+    properties: &[Property::NotSimulated],
     statistic: |of| {
         of.share_of_growth(false, |proc| {
             proc.cache.get(of.argument.name()).map(|[hits, reads]| (*hits, *reads))

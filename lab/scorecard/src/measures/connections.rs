@@ -5,13 +5,14 @@ use std::sync::Arc;
 use record::Proc;
 
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow};
+use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow};
 use crate::selection::Selection;
 
 /// Open sockets.
 pub const CONNECTIONS: Measure = Measure {
     name: "connections",
     meaning: "sockets open in the arm's processes at most",
+    properties: &[Property::NotSimulated],
     statistic: |of| Statistic::once(of.by_round(highest)),
     rows: &[Row {
         id: "connections",

@@ -6,7 +6,7 @@ use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE
 pub const DUPLICATED_WRITES: Measure = Measure {
     name: "duplicated_writes",
     meaning: "acknowledged writes the audit found more than once",
-    properties: &[Property::OwnWindow],
+    properties: &[Property::OwnWindow, Property::NotSimulated],
     statistic: |of| of.audited(|audit| audit.duplicated),
     rows: &[Row {
         id: "duplicated_writes",

@@ -22,6 +22,7 @@ pub const MEMORY_AVAILABLE: Measure = Measure {
     name: "host.mem_available",
     meaning: "share of the host's memory that is available",
     better: Better::Higher,
+    properties: &[Property::OfHost, Property::NotSimulated],
     statistic: |of| {
         let all = of.run.header.machine.memory_mib as f64;
         mean(of, |host| Some(host.memory_available_mib as f64 / all))

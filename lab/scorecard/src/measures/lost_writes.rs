@@ -6,7 +6,7 @@ use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE
 pub const LOST_WRITES: Measure = Measure {
     name: "lost_writes",
     meaning: "acknowledged writes the audit did not find",
-    properties: &[Property::OwnWindow],
+    properties: &[Property::OwnWindow, Property::NotSimulated],
     statistic: |of| of.audited(|audit| audit.lost),
     rows: &[Row {
         id: "lost_writes",

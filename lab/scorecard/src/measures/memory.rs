@@ -7,7 +7,7 @@ use record::Proc;
 
 use crate::expect::Parameter;
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, RESOURCE_MARGIN, Row, RowWindow, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
 /// Proportional set size of the arm.
@@ -15,6 +15,7 @@ pub const MEMORY: Measure = Measure {
     name: "procs.pss",
     meaning: "highest proportional set size of the arm's processes, summed",
     unit: Unit::Bytes,
+    properties: &[Property::NotSimulated],
     statistic: |of| by_round(of, |_| true),
     rows: &[Row {
         id: "memory",
@@ -33,6 +34,7 @@ pub const MEMORY_OF: Measure = Measure {
     parameter: Parameter::Process,
     meaning: "the same of the processes that hold a component",
     unit: Unit::Bytes,
+    properties: &[Property::NotSimulated],
     statistic: |of| by_round(of, |proc| holds(proc, of.argument.name())),
     ..Measure::DEFAULT
 };

@@ -4,7 +4,7 @@ use record::Better;
 
 use super::memory;
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
 /// Bytes of a GiB.
@@ -16,6 +16,7 @@ pub const RATE_PER_GIB: Measure = Measure {
     meaning: "good journeys per second over GiB held (PSS)",
     unit: Unit::Rate,
     better: Better::Higher,
+    properties: &[Property::NotSimulated],
     statistic: per_gib,
     rows: &[Row {
         id: "rate_per_gib",

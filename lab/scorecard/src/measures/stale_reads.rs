@@ -1,7 +1,7 @@
 //! `stale_reads`: reads that missed a write acknowledged before.
 
 use crate::inference::{Statistic, Trials};
-use crate::measure::{Claim, Comparison, Measure, Row, RowWindow, SHARE_MARGIN, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN, Unit};
 use crate::selection::Selection;
 
 /// Probes that did not see an acknowledged write.
@@ -9,6 +9,7 @@ pub const STALE_READS: Measure = Measure {
     name: "stale_reads",
     meaning: "reads that missed a write acknowledged before",
     unit: Unit::Share,
+    properties: &[Property::NotSimulated],
     statistic: stale_reads,
     rows: &[Row {
         id: "stale_reads",

@@ -24,7 +24,7 @@ pub const STALENESS_P99: Measure = Measure {
 
 const STALENESS: Measure = Measure {
     unit: Unit::Time,
-    properties: &[Property::Cumulative, Property::DependsOnStart],
+    properties: &[Property::Cumulative, Property::DependsOnStart, Property::NotSimulated],
     ..Measure::DEFAULT
 };
 

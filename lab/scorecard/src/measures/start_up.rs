@@ -8,7 +8,7 @@ pub const START_UP: Measure = Measure {
     name: "start_up",
     meaning: "from the arm's first process to all serving",
     unit: Unit::Time,
-    properties: &[Property::OwnWindow],
+    properties: &[Property::OwnWindow, Property::NotSimulated],
     statistic: |of| {
         let ready = of.plan().filter(|arm| arm.ready_ms > 0).map(|arm| Once::of(arm.ready_ms as f64 / 1e3));
         Statistic::once(vec![ready])

@@ -7,7 +7,7 @@ pub const TELEMETRY_CPU: Measure = Measure {
     name: "telemetry_cpu",
     meaning: "what tracing costs: CPU of the exporter's threads over journeys",
     unit: Unit::Time,
-    properties: &[Property::DependsOnStart],
+    properties: &[Property::DependsOnStart, Property::NotSimulated],
     statistic: |of| of.per_journey(1e-9, |unit| unit.grown(|proc| proc.cpu_telemetry_ns)),
     rows: &[Row {
         id: "telemetry_cpu",

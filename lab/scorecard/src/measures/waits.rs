@@ -23,8 +23,11 @@ pub const WRITER_WAIT: Measure = Measure {
     ..WAIT
 };
 
-const WAIT: Measure =
-    Measure { unit: Unit::Time, properties: &[Property::DependsOnStart], ..Measure::DEFAULT };
+const WAIT: Measure = Measure {
+    unit: Unit::Time,
+    properties: &[Property::DependsOnStart, Property::NotSimulated],
+    ..Measure::DEFAULT
+};
 
 fn by_round(of: &Selection<'_>, is_meant: impl Fn(&str) -> bool + Copy) -> Statistic {
     let longest = |round: &Selection<'_>| Some(Once::of(round.longest_wait(is_meant)?.us as f64 / 1e6));

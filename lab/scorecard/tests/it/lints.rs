@@ -10,7 +10,6 @@ use crate::lint_records::{
     with_generator, with_header, with_hosts, with_lag, with_parts, with_seconds, with_spans_lost,
     with_traces,
 };
-use crate::method_tables::with_table;
 
 /// A claim that services are no slower than twice the monolith.
 const NOT_TWICE: &str = "p50(all) in steady for micro <= 2 * p50(all) in steady for mono";
@@ -323,32 +322,4 @@ fn a_round_that_lacks_arrivals_is_found_among_six() {
     let found = scorecard::lints(run.tally(), &Circumstances::default());
     assert!(found.iter().all(|lint| lint.name == "pace"), "{found:?}");
     assert_eq!(found[0].text, "mono: 1200 sent of 1260 planned in round 4");
-}
-
-/// Set this variable to write the table again.
-const UPDATE_VARIABLE: &str = "UPDATE_LINTS";
-const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/README.md");
-
-fn table() -> String {
-    let mut table = String::from("| lint | reported when | effect |\n|---|---|---|\n");
-    for effect in Effect::ALL {
-        for lint in CATALOGUE.iter().filter(|lint| lint.effect == effect) {
-            table += &format!("| `{}` | {} | {} |\n", lint.name, lint.meaning, effect.words());
-        }
-    }
-    table
-}
-
-#[test]
-fn the_table_of_the_scenarios_is_that_of_the_catalogue() {
-    let committed = std::fs::read_to_string(SCENARIOS).expect("scenarios/README.md");
-    let written = with_table(&committed, "lints", &table());
-    if std::env::var_os(UPDATE_VARIABLE).is_some() {
-        std::fs::write(SCENARIOS, &written).expect("scenarios/README.md");
-        return;
-    }
-    assert!(
-        committed == written,
-        "scenarios/README.md is stale; write it again: {UPDATE_VARIABLE}=1 cargo test -p scorecard --test it lints::"
-    );
 }

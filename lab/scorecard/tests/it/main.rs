@@ -8,6 +8,7 @@ mod fixture;
 mod inference;
 mod lateness;
 mod lint_records;
+mod lint_table;
 mod lints;
 mod measures;
 mod method_tables;
