@@ -147,8 +147,12 @@ impl Series<'_> {
             // It has no figures: a gap, not a zero.
             return;
         }
+        self.set(metric::CPU, labels.clone(), processes::cpu_seconds(proc));
+        if self.run.is_simulated() {
+            // No more than that is simulated: a gap as well.
+            return;
+        }
         for (name, value) in [
-            (metric::CPU, processes::cpu_seconds(proc)),
             (metric::CPU_WAIT, processes::wait_seconds(proc)),
             (metric::MEMORY, processes::memory_bytes(proc)),
             (metric::THREADS, f64::from(proc.threads)),
@@ -162,10 +166,11 @@ impl Series<'_> {
 
     fn host(&mut self) {
         let Some(now) = self.run.host_at(self.t) else { return };
+        let measured = |value| (!self.run.is_simulated()).then_some(value);
         for (name, value) in [
             (metric::CPU_STALL, host::stall_share(now)),
-            (metric::OTHER_CPU, Some(host::other_cores(now))),
-            (metric::MEMORY_LEFT, Some(host::memory_available(now))),
+            (metric::OTHER_CPU, measured(host::other_cores(now))),
+            (metric::MEMORY_LEFT, measured(host::memory_available(now))),
         ] {
             if let Some(value) = value {
                 self.set(name, self.labels(LAB, []), value);

@@ -61,7 +61,7 @@ pub struct Document<'a> {
     pub run_dir: Option<String>,
     /// Milliseconds from the program's start until every arm served.
     pub ready_ms: u64,
-    /// Highest memory of everything, MiB; `null` when cut short.
+    /// Highest memory of everything, MiB; `null` when cut short, and where nothing ran.
     pub pss_mib: Option<f64>,
     /// Digest of the schedule offered to every arm.
     pub schedule_digest: &'a str,
@@ -184,7 +184,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         exit_code: end.map_or(EXIT_INVALID, |end| end.exit_code),
         run_dir,
         ready_ms: header.ready_ms,
-        pss_mib: end.map(|end| end.pss_mib_peak),
+        pss_mib: run.peak_pss_mib(),
         schedule_digest: &header.schedule_digest,
         machine: &header.machine,
         arms: &header.arms,

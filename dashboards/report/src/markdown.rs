@@ -51,7 +51,7 @@ fn document(run: &Run, is_full: bool) -> String {
         "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n{}{why}",
         cell(&header.scenario).replace("--", "-"),
         cell(&header.scenario),
-        run.verdict(),
+        run.verdict_words(),
         cell(&header.title),
         mark_of(run, "")
     );

@@ -133,7 +133,7 @@ impl<'a> Page<'a> {
     fn head(&mut self) {
         let name = |(run, name): (&&Run, &str)| {
             let when = if self.runs.len() > 1 { format!(" {name}") } else { String::new() };
-            format!("{} {}{when}", run.header.scenario, run.verdict())
+            format!("{} {}{when}", run.header.scenario, run.verdict_words())
         };
         let names: Vec<String> = self.runs.iter().zip(NAMES).map(name).collect();
         let title = escaped(&names.join(" and "));

@@ -142,10 +142,7 @@ impl<W: Write> Card<'_, W> {
     /// How the run ended, in a word.
     fn verdict_word(&self) -> (Tone, String) {
         match self.run.end.as_ref().map(|end| end.verdict) {
-            Some(Some(verdict)) if self.run.is_simulated() => {
-                (Tone::of(verdict), format!("PREDICTED {}", verdict.word().to_uppercase()))
-            }
-            Some(Some(verdict)) => (Tone::of(verdict), verdict.word().to_uppercase()),
+            Some(Some(verdict)) => (Tone::of(verdict), self.run.verdict_words().to_uppercase()),
             Some(None) => (Tone::Doubt, "INTERRUPTED".into()),
             None => (Tone::Doubt, "INVALID (the record has no end)".into()),
         }
@@ -228,11 +225,15 @@ impl<W: Write> Card<'_, W> {
             writeln!(self.out, "{} {}  {text}", arm.letter, left(&arm.name, 16, false))?;
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
-        let peak =
-            run.end.as_ref().map(|end| format!(", peak PSS {:.0} MiB", end.pss_mib_peak)).unwrap_or_default();
+        let peak = run.peak_pss_mib().map(|mib| format!(", peak PSS {mib:.0} MiB")).unwrap_or_default();
+        let ready = match header.ready_ms {
+            // Nothing was started.
+            0 if run.is_simulated() => String::new(),
+            ms => format!(", all ready after {ms} ms"),
+        };
         let text = format!(
-            "{}{rounds}, all ready after {} ms{peak}, {} cores, {} build",
-            header.way, header.ready_ms, header.machine.cores, header.machine.profile
+            "{}{rounds}{ready}{peak}, {} cores, {} build",
+            header.way, header.machine.cores, header.machine.profile
         );
         self.wrapped("", Tone::Plain, &text)?;
         // Never wrapped: it is there to be copied.

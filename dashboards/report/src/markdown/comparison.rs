@@ -16,8 +16,8 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
         "<!-- cleave:compare:{} -->\n### {}: {} before, {} after\n\n{}\n\n{}{}",
         cell(name).replace("--", "-"),
         cell(name),
-        before.verdict(),
-        after.verdict(),
+        before.verdict_words(),
+        after.verdict_words(),
         cell(&after.header.title),
         mark_of(before, "before: "),
         mark_of(after, "after: ")

@@ -27,9 +27,9 @@ impl Page<'_> {
     /// Of one run.
     fn outcome(&mut self, run: &Run) {
         let header = &run.header;
-        let word = run.verdict();
+        let (word, words) = (run.verdict(), run.verdict_words());
         self.write(format_args!(
-            "<h1><span class=\"verdict {word}\">{word}</span> {}</h1><p>{}</p>",
+            "<h1><span class=\"verdict {word}\">{words}</span> {}</h1><p>{}</p>",
             escaped(&header.scenario),
             escaped(&header.title)
         ));
@@ -46,8 +46,8 @@ impl Page<'_> {
             self.write(format_args!("<h2>Predicted and measured</h2><ul class=\"answer\">{items}</ul>"));
         }
         let rounds = if header.rounds > 1 { format!(" in {} rounds", header.rounds) } else { String::new() };
-        let peak = run.end.as_ref();
-        let peak = peak.map_or_else(String::new, |end| format!(", at most {:.0} MiB", end.pss_mib_peak));
+        let peak = run.peak_pss_mib();
+        let peak = peak.map_or_else(String::new, |mib| format!(", at most {mib:.0} MiB"));
         self.quiet(&format!(
             "Seed {}, {}{rounds}, run {} of {}, Cleave {}, on {} x {}, Linux {}{peak}.",
             header.seed,
@@ -107,12 +107,12 @@ impl Page<'_> {
         ]);
         for (run, name) in comparison.runs.into_iter().zip(NAMES) {
             let Side { commit, date, machine, run: id } = Side::of(run);
-            let word = run.verdict();
+            let (word, words) = (run.verdict(), run.verdict_words());
             let cells =
                 [commit, date, machine].map(|cell| format!("<td class=\"text\">{}</td>", escaped(&cell)));
             self.row(
                 &format!("{name}<br><span class=\"quiet\">{}</span>", escaped(&id)),
-                &format!("<td class=\"text {word}\">{word}</td>{}", cells.concat()),
+                &format!("<td class=\"text {word}\">{words}</td>{}", cells.concat()),
             );
         }
         self.end_table();

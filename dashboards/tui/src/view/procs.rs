@@ -126,6 +126,11 @@ fn bytes(kib: u64) -> String {
     value((kib > 0).then_some(kib as f64 * 1024.0), "B")
 }
 
+/// A count of which a process that runs has some: none is not known.
+fn some(count: u64) -> String {
+    if count > 0 { count.to_string() } else { NO_DATA.into() }
+}
+
 fn cells(state: &State, arm: char, line: &Line) -> Vec<(String, Role)> {
     let proc = line.proc;
     let (sign, role) = graph::process_sign(&state.theme, proc);
@@ -139,8 +144,8 @@ fn cells(state: &State, arm: char, line: &Line) -> Vec<(String, Role)> {
         plain(cores(line.rates.map(|r| r.cpu))),
         plain(cores(line.rates.map(|r| r.wait))),
         plain(bytes(proc.pss_kib)),
-        plain(proc.threads.to_string()),
-        plain(proc.fds.to_string()),
+        plain(some(proc.threads.into())),
+        plain(some(proc.fds.into())),
         plain(counted(line.rates.map(|r| r.switches))),
         (proc.restarts.to_string(), if proc.restarts > 0 { Role::Warn } else { Role::Dim }),
         plain(bytes(proc.db_bytes / 1024)),
@@ -161,8 +166,8 @@ fn sum(arm: char, lines: &[Line]) -> Vec<(String, Role)> {
         strong(cores(rate(|r| r.cpu))),
         strong(cores(rate(|r| r.wait))),
         strong(bytes(sum.pss_kib)),
-        strong(sum.threads.to_string()),
-        strong(sum.fds.to_string()),
+        strong(some(sum.threads)),
+        strong(some(sum.fds)),
         strong(counted(rate(|r| r.switches))),
         strong(sum.restarts.to_string()),
         strong(bytes(sum.db_bytes / 1024)),
