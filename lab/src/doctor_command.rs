@@ -148,7 +148,8 @@ fn findings() -> Vec<Finding> {
             "postgres",
             postgres.clone().unwrap_or_else(|why| why),
             postgres.is_err(),
-            "topologies with `store = \"postgres\"` are refused, and `run --all` skips scenarios that need them; install PostgreSQL (Debian: `postgresql`) and build with `--features postgres`",
+            "topologies with `store = \"postgres\"` are refused, and `run --all` skips scenarios that need them; install PostgreSQL \
+             (Debian: `postgresql`) and build with `--features postgres`",
         ),
         finding(
             "builds",

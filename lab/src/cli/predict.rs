@@ -52,7 +52,8 @@ pub struct Predict {
     /// Calibration to use [default: calibration.json in the folder of the runs].
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
-    /// Machines of each arm: `one` for all of them and the load generator, `per-component`, or a number.
+    /// Machines: `one` for all arms and the load generator; `per-component`, one for each process; or a number for each arm,
+    /// among which its processes are dealt out.
     #[arg(long, default_value_t)]
     pub hosts: Hosts,
     /// Cores of each machine [default: those of the machine that was calibrated].

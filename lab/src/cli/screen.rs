@@ -1,4 +1,4 @@
-//! How the dashboard looks.
+//! How the dashboard looks: its options, and how they are read.
 
 use std::path::PathBuf;
 
