@@ -58,6 +58,7 @@ pub struct Cpu {
     /// CPU used, ns, of bursts that have ended.
     used_ns: u64,
     contention: f64,
+    stall: Stall,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Cpu {
             CpuSharing::Quantum(quantum_ns) => Cores::Turns(Turns::new(cores, quantum_ns.max(1))),
             CpuSharing::Shared => Cores::Shared(Shared::new(cores)),
         };
-        Self { cores, flow: Flow::default(), used_ns: 0, contention }
+        Self { cores, flow: Flow::default(), used_ns: 0, contention, stall: Stall::default() }
     }
 
     /// A thread becomes runnable. The event that is asked for must be reported with [`Cpu::on_wake`].
@@ -86,10 +87,12 @@ impl Cpu {
             let others = self.flow.present() - 1;
             burst.demand_ns = (burst.demand_ns as f64 * (1.0 + self.contention * others as f64)) as u64;
         }
-        match &mut self.cores {
+        let wake = match &mut self.cores {
             Cores::Turns(turns) => turns.start(burst, now_ns),
             Cores::Shared(shared) => shared.start(burst, now_ns),
-        }
+        };
+        self.stall.becomes(self.cores.stalled(), now_ns);
+        wake
     }
 
     /// Remembers the number of an event that was asked for; others of the same core are stale from now on.
@@ -111,6 +114,7 @@ impl Cpu {
             self.flow.leave(now_ns, burst.since_ns);
             self.used_ns += burst.demand_ns;
         }
+        self.stall.becomes(self.cores.stalled(), now_ns);
         (ended, wake)
     }
 
@@ -124,6 +128,7 @@ impl Cpu {
         for burst in &removed {
             self.flow.leave(now_ns, burst.since_ns);
         }
+        self.stall.becomes(self.cores.stalled(), now_ns);
         (removed, wakes)
     }
 
@@ -148,6 +153,52 @@ impl Cpu {
     /// CPU of all bursts that have ended, ns.
     pub const fn used_ns(&self) -> u64 {
         self.used_ns
+    }
+
+    /// Time so far in which threads waited for a core, ns: the mean over cores, each counted while one waits for it. So the
+    /// kernel's pressure (PSI `some`, Linux's `kernel/sched/psi.c`) puts its cores together, of which none idles meanwhile.
+    pub fn stalled_ns(&self, now_ns: u64) -> u64 {
+        self.stall.until(now_ns) / self.cores.count()
+    }
+}
+
+impl Cores {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Turns(turns) => turns.cores.len() as u64,
+            Self::Shared(shared) => shared.cores,
+        }
+    }
+
+    /// Cores that a thread waits for.
+    fn stalled(&self) -> u64 {
+        let waiting = match self {
+            Self::Turns(turns) => turns.waiting.len() as u64,
+            Self::Shared(shared) => (shared.threads.len() as u64).saturating_sub(shared.cores),
+        };
+        waiting.min(self.count())
+    }
+}
+
+/// Time of cores that a thread waited for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stall {
+    /// Added up over cores, ns, until `since_ns`.
+    sum_ns: u64,
+    since_ns: u64,
+    /// Cores that a thread has waited for since then.
+    cores: u64,
+}
+
+impl Stall {
+    fn becomes(&mut self, cores: u64, now_ns: u64) {
+        if cores != self.cores {
+            *self = Self { sum_ns: self.until(now_ns), since_ns: now_ns, cores };
+        }
+    }
+
+    const fn until(&self, now_ns: u64) -> u64 {
+        self.sum_ns + self.cores * now_ns.saturating_sub(self.since_ns)
     }
 }
 
@@ -345,7 +396,12 @@ mod tests {
     use crate::engine::{HeapQueue, Scheduler, Slab};
 
     /// Threads of `(start, demand)` on a host, and when each ends.
-    fn ends(mut cpu: Cpu, threads: &[(u64, u64)]) -> Vec<u64> {
+    fn ends(cpu: Cpu, threads: &[(u64, u64)]) -> Vec<u64> {
+        run(cpu, threads).0
+    }
+
+    /// The same, and the host afterwards.
+    fn run(mut cpu: Cpu, threads: &[(u64, u64)]) -> (Vec<u64>, Cpu) {
         let (mut events, mut slab) = (Scheduler::new(HeapQueue::default()), Slab::default());
         let handles: Vec<Handle> = threads.iter().map(|_| slab.insert(())).collect();
         for ((start, _), n) in threads.iter().zip(0..) {
@@ -373,7 +429,7 @@ mod tests {
             }
         }
         assert!(cpu.is_balanced());
-        ends
+        (ends, cpu)
     }
 
     #[test]
@@ -395,6 +451,29 @@ mod tests {
         assert_eq!(ends(Cpu::new(1, CpuSharing::Shared, 0.0), &threads), [220, 230, 110]);
         // Two cores: three at 2/3 from 20 on. c needs 45 and ends at 65; a has 80 - 30 left, b 90 - 30.
         assert_eq!(ends(Cpu::new(2, CpuSharing::Shared, 0.0), &threads), [115, 125, 65]);
+    }
+
+    #[test]
+    fn a_core_is_stalled_as_long_as_a_thread_waits_for_it() {
+        let threads = [(0, 100), (10, 100), (20, 30)];
+        let stalled = |cores, sharing| run(Cpu::new(cores, sharing, 0.0), &threads).1.stalled_ns(1_000);
+        // b waits from 10 to 100, c from 20 to 200.
+        assert_eq!(stalled(1, CpuSharing::Fcfs), 190);
+        // c waits from 20 to 100, for one of two cores.
+        assert_eq!(stalled(2, CpuSharing::Fcfs), 40);
+        // Until a ends at 210, or at 220, there are two at least; on two cores there are three from 20 to 65.
+        assert_eq!(stalled(1, CpuSharing::Quantum(40)), 200);
+        assert_eq!(stalled(1, CpuSharing::Shared), 210);
+        assert_eq!(stalled(2, CpuSharing::Shared), 22);
+        let mut one = Cpu::new(1, CpuSharing::Fcfs, 0.0);
+        let mut slab = Slab::default();
+        for since_ns in [0, 10] {
+            let owner = Owner::Frame(slab.insert(()));
+            one.start(Burst { process: 0, owner, demand_ns: 100, since_ns }, since_ns);
+        }
+        assert_eq!(one.stalled_ns(50), 40, "it goes on");
+        one.remove(0, 60);
+        assert_eq!(one.stalled_ns(90), 50, "until the process is taken away");
     }
 
     #[test]

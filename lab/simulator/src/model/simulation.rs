@@ -178,6 +178,13 @@ impl<Q: EventQueue> Simulation<Q> {
         self.system.processes.iter().map(move |it| (it.name.as_str(), it.used_ns, running(it)))
     }
 
+    /// Time until `now_ns`, which is not past, in which threads waited for a core of the only host, ns; `None` where there are
+    /// several.
+    pub fn stalled_ns(&self, now_ns: u64) -> Option<u64> {
+        let [host] = self.system.hosts.as_slice() else { return None };
+        Some(host.stalled_ns(now_ns))
+    }
+
     /// Calls that were served so far, by component and operation.
     pub fn served(&self) -> impl Iterator<Item = (&str, u64)> {
         let operations = self.system.operations.iter().map(|operation| operation.name.as_str());
