@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use conductor::RunError;
@@ -53,7 +54,8 @@ pub fn learn(folders: &[PathBuf]) -> Result<Calibration, ExitCode> {
     let runs = runs.map_err(|text| output::usage_error(&text))?;
     let sources: Vec<Source<'_>> = runs.iter().map(|(run, scenario)| Source { run, scenario }).collect();
     output::progress(format_args!("fitting: simulations of {} against what was measured", named(&runs)));
-    calibrate::calibrate(&sources, &suite::components()).map_err(|error| output::error(&error))
+    let threads = available_parallelism().map_or(1, usize::from);
+    calibrate::calibrate(&sources, &suite::components(), threads).map_err(|error| output::error(&error))
 }
 
 fn named(runs: &[(Run, Scenario)]) -> String {
@@ -145,8 +147,8 @@ fn summary(calibration: &Calibration) -> Vec<String> {
     )];
     if !calibration.noise.is_quiet() {
         lines.push(format!(
-            "other programs took {:.0} % of a core: p99 was not fitted, and predictions are assumed; calibrate again when \
-             the machine is quiet",
+            "other programs took {:.0} % of a core: p99 was not fitted, and predictions from it are labelled `assumed`; \
+             calibrate again on a quiet machine",
             calibration.noise.other_cpu + calibration.noise.steal
         ));
     }

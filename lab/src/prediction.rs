@@ -17,7 +17,7 @@ use crate::run_files::{self, RECORD_FILE};
 use crate::{calibrate_command, cli, output};
 
 /// Exit code where there is no calibration: nothing can be predicted.
-const EXIT_INVALID: u8 = 3;
+const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
 
 /// Replications of a prediction that a run asks for.
 const REPLICATIONS: u32 = 10;
@@ -95,7 +95,7 @@ impl Question<'_> {
         let planned = planned::plan(self.options).map_err(|error| output::error(&error))?;
         let predictor = self.predictor(&planned);
         output::progress(format_args!(
-            "simulating {}: {} replications, and each parameter a fifth less and more",
+            "simulating {}: {} replications, then each parameter 20 % lower and higher",
             self.options.scenario.name, self.replications
         ));
         let predicted = predictor.predict().map_err(|error| output::usage_error(&error.to_string()))?;
@@ -106,9 +106,8 @@ impl Question<'_> {
         let (options, header) = (self.options, &planned.header);
         let arms = header.arms.iter().zip(&planned.processes);
         let layout = |(arm, processes): (&record::Arm, &Vec<contract::ProcessPlan>)| {
-            let of = options.scenario.arms.iter().find(|of| of.name == arm.name)?;
-            let workers = arm.resources.as_ref().map_or(1, |given| given.workers);
-            Some(Layout { letter: arm.letter, arm: of.clone(), processes: processes.clone(), workers })
+            let declared = options.scenario.arms.iter().find(|declared| declared.name == arm.name)?;
+            Some(Layout::of(declared, arm, processes.clone()))
         };
         Predictor {
             calibration: self.calibration,

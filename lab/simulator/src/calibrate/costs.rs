@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use record::CLIENT;
 
-use super::Sums;
-use super::document::{Calibration, Hop, Operation, Origin, Parameter, What};
+use super::document::{Calibration, Hop, Origin, Parameter, What};
 use super::ledger::{Ledger, Spent};
 use super::shape;
+use super::{Hops, Sums};
 
 /// Threads take turns on a core after so long where more are runnable than there are cores: the base slice of Linux's
 /// scheduler (EEVDF), as it is on a machine of two cores, ns.
@@ -15,9 +15,8 @@ const BASE_SLICE_NS: f64 = 1_400_000.0;
 /// Shortest wake-up that is assumed where the records show none, ns.
 const MIN_WAKE_NS: f64 = 5_000.0;
 
-/// Puts costs into a calibration whose operations have the times of their spans. `ledgers` have the carrier of each arm,
-/// `hops` the time of calls beside their callees' spans.
-pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)], hops: &[(u64, f64)]) {
+/// Puts costs into a calibration whose operations have the times of their spans. `ledgers` have the carrier of each arm.
+pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)], hops: &Hops) {
     let all = |of: &dyn Fn(&Ledger) -> f64| ledgers.iter().map(|(_, ledger)| of(ledger)).sum::<f64>();
     let count = ledgers.len().max(1) as f64;
     calibration.generator_ns = all(&|ledger| ledger.generator_ns) / count;
@@ -56,11 +55,17 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
         }
         calibration.hops.insert(carrier.to_owned(), hop);
     }
-    let hop_ns = shape::times(hops).mean_ns;
-    let known = calibration.hops.values().next().copied().unwrap_or_default();
+    // What calls take beyond the CPU of their messages, whatever carries them.
+    let (mut beyond_ns, mut calls) = (0.0, 0.0);
+    for (carrier, hops) in hops {
+        let known = calibration.hops.get(carrier).copied().unwrap_or_default();
+        let weight: f64 = hops.iter().map(|(_, weight)| weight).sum();
+        beyond_ns += weight * (shape::times(hops).mean_ns - known.served_ns - known.called_ns);
+        calls += weight;
+    }
     let waking = 2.0 * calibration.parameters.wake_cpu_ns.value;
     // A call wakes its callee, and its answer the caller.
-    let wake_ns = ((hop_ns - known.served_ns - known.called_ns - waking) / 2.0).max(MIN_WAKE_NS);
+    let wake_ns = ((per(beyond_ns, calls) - waking) / 2.0).max(MIN_WAKE_NS);
     calibration.parameters.wake_ns = Parameter::fixed(wake_ns, Origin::Held);
 
     let component_of = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
@@ -71,7 +76,7 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
             let Some(operation) = calibration.operations.get(name) else { continue };
             let component = component_of(name);
             *spans.0.entry(component.clone()).or_default() += count * operation.own.mean_ns;
-            *spans.1.entry(component).or_default() += count * statements_ns(operation);
+            *spans.1.entry(component).or_default() += count * operation.statements_ns();
         }
         for (component, spent) in &ledger.components {
             *cpu.0.entry(component.clone()).or_default() += spent.business;
@@ -98,17 +103,6 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
             }
         }
     }
-}
-
-/// Time of an operation's statements, on average, ns.
-fn statements_ns(operation: &Operation) -> f64 {
-    let activities = operation.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
-    activities
-        .map(|activity| match &activity.what {
-            What::Call(_) => 0.0,
-            What::Read(times) | What::Write(times) => activity.share * times.mean_ns,
-        })
-        .sum()
 }
 
 /// What messages cost on a carrier, by least squares over the components: some only serve, others call as well. What is left

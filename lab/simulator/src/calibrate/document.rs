@@ -6,6 +6,9 @@ use contract::hash::fnv1a64;
 use record::{CalibrationIdentity, Machine};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use traffic::Load;
+use traffic::follow_graph::Graph;
+use traffic::load::{Feed, Popularity};
 
 use crate::dist::{Distribution, Histogram};
 
@@ -40,6 +43,8 @@ pub struct Calibration {
     pub sources: Vec<SourceRun>,
     /// Size of the data set: `tiny`, `small`, ...
     pub size: String,
+    /// What else of the load decides how much an operation reads and writes.
+    pub shape: DataShape,
     /// What nodes recorded of themselves, as the record has it.
     pub telemetry: String,
     /// What each operation does, by component and name: `feed/GET /v1/feed`. Those of `client` are the journeys.
@@ -62,6 +67,25 @@ pub struct Calibration {
     pub parameters: Parameters,
     /// How far a simulation of the runs themselves is off.
     pub fit: Vec<FitError>,
+}
+
+/// Shape of a data set, and of how users meet it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataShape {
+    /// Who follows whom.
+    pub graph: Graph,
+    /// Home feeds.
+    pub feed: Feed,
+    /// Which users and photos are met.
+    pub popularity: Popularity,
+}
+
+impl DataShape {
+    /// That of a load.
+    pub const fn of(load: &Load) -> Self {
+        Self { graph: load.graph, feed: load.feed, popularity: load.popularity }
+    }
 }
 
 /// What a machine did besides the runs, on average.
@@ -118,6 +142,19 @@ pub struct Operation {
     pub before: f64,
     /// What it waits for, one stage after another.
     pub stages: Vec<Stage>,
+}
+
+impl Operation {
+    /// Time of its statements, on average, ns: once they are scaled to it, CPU.
+    pub fn statements_ns(&self) -> f64 {
+        let activities = self.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
+        activities
+            .map(|activity| match &activity.what {
+                What::Call(_) => 0.0,
+                What::Read(times) | What::Write(times) => activity.share * times.mean_ns,
+            })
+            .sum()
+    }
 }
 
 /// What goes on at the same time: lanes of activities one after another.
@@ -200,9 +237,10 @@ pub struct Parameter {
     pub value: f64,
     /// Where it comes from.
     pub origin: Origin,
-    /// The least value that fits nearly as well; of a parameter that is not fitted, itself.
+    /// The least of the values tried around it that fits nearly as well: down to two thirds of a time, 0.05 of a contention. Of a
+    /// parameter that is not fitted, itself.
     pub low: f64,
-    /// The greatest.
+    /// The greatest of them.
     pub high: f64,
 }
 
@@ -210,7 +248,7 @@ pub struct Parameter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// From the runs, directly.
+    /// From the runs, and scaled with all CPU so that a simulation of them spends what they spent.
     Measured,
     /// The value with which a simulation of the runs comes closest to them.
     Fitted,
@@ -276,7 +314,7 @@ pub struct FitError {
     pub arm: String,
     /// Whether the arm was learnt from; the others were held out.
     pub is_fitted: bool,
-    /// `latency_p50`, `latency_p99` or `cpu_per_journey`, of all journeys over the measured phases.
+    /// The row of the scorecard that it is, over all measured phases: `latency_p50`, `latency_p99` or `cpu_per_journey`.
     pub measure: String,
     /// As measured, seconds.
     pub measured: f64,

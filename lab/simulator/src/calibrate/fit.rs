@@ -6,22 +6,19 @@
 use std::sync::Arc;
 
 use contract::ComponentName;
-use model::Window;
 use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
 use super::document::{Calibration, FitError, Origin, Parameter};
-use super::{Source, dataset, is_apart, layouts};
+use super::{Source, dataset, is_learnt, layouts};
 use crate::engine::Draws;
-use crate::predict::block::{measured_seconds, simulate};
+use crate::predict::block::simulate;
 use crate::predict::setting::Setting;
 use crate::predict::{Block, Figures, Hosts, Layout};
 use crate::run::in_order;
 
 /// Rounds of a run that are simulated at most: the arrivals of a few thousand requests fix two parameters.
 const MAX_ROUNDS: u32 = 2;
-/// Threads to simulate on: turns are independent.
-const THREADS: usize = 2;
 /// First looks: times the wake-up that the records suggest, and contentions.
 const WAKES: [f64; 4] = [0.25, 0.5, 1.0, 1.5];
 const CONTENTIONS: [f64; 3] = [0.0, 0.05, 0.15];
@@ -44,27 +41,24 @@ pub(super) struct Measured<'a> {
     interleaved: bool,
     rounds: u32,
     cores: u32,
+    /// Threads to simulate on: turns are independent.
+    threads: usize,
     data: Arc<Dataset>,
     /// Its arms.
     pub layouts: Vec<Layout>,
-    /// What each arm showed, and whether it is learnt from.
+    /// What each arm showed, and whether it is learnt from; `None` of one whose data is on a server, which is not simulated.
     figures: Vec<Option<(Figures, bool)>>,
 }
 
 impl<'a> Measured<'a> {
-    pub fn of(source: &Source<'a>, components: &[ComponentName]) -> Self {
+    pub fn of(source: &Source<'a>, components: &[ComponentName], threads: usize) -> Self {
         let Source { run, scenario } = *source;
         let header = &run.header;
         let layouts = layouts(run, scenario, components);
         let figures = |layout: &Layout| {
-            let arm = run.arm(layout.letter)?;
-            let latencies = run.latencies(layout.letter, &Window::Whole);
-            let range = run.whole(&Window::Whole);
-            let sent = run.sum(layout.letter, &range, "all", |window| window.sent);
-            let cpu_ns = run.cpu_ns(layout.letter, &range)?;
-            let quantile = |q| Some(latencies.quantile(q)? as f64 / 1e6);
-            let cpu = cpu_ns as f64 / 1e9 / sent.max(1) as f64;
-            Some((Figures { p50: quantile(0.5)?, p99: quantile(0.99)?, cpu }, is_apart(arm)))
+            let arm = run.arm(layout.letter).filter(|_| !layout.arm.placement.has_server())?;
+            let figures = Figures::of(|row| run.figure_of_whole(layout.letter, row))?;
+            Some((figures, is_learnt(scenario, arm)))
         };
         Self {
             run_id: header.run_id.clone(),
@@ -73,6 +67,7 @@ impl<'a> Measured<'a> {
             interleaved: header.way == "interleaved",
             rounds: header.rounds.clamp(1, MAX_ROUNDS),
             cores: header.machine.cores,
+            threads,
             data: dataset(header.seed, scenario),
             figures: layouts.iter().map(figures).collect(),
             layouts,
@@ -89,7 +84,7 @@ impl<'a> Measured<'a> {
             vec![(1, (0..self.layouts.len()).collect())]
         };
         let (phases, load) = (self.scenario.offered_phases(), self.scenario.offered_load());
-        let blocks = in_order(turns.len() as u64, THREADS, |at| {
+        let blocks = in_order(turns.len() as u64, self.threads, |at| {
             let (round, arms) = &turns[at as usize];
             let schedule = Schedule::new(self.seed, *round, &phases, &load, &self.data);
             let setting =
@@ -99,8 +94,7 @@ impl<'a> Measured<'a> {
             simulate(calibration, &setting, &layouts, &schedule, seed).ok()
         });
         let blocks: Vec<Block> = blocks.into_iter().flatten().collect();
-        let seconds = measured_seconds(self.scenario);
-        let of = |arm: usize| Some((arm, Block::figures(&blocks, self.layouts[arm].letter, &seconds)?));
+        let of = |arm: usize| Some((arm, Block::figures(&blocks, self.layouts[arm].letter, self.scenario)?));
         wanted.into_iter().filter_map(of).collect()
     }
 }

@@ -23,11 +23,12 @@ use std::sync::Arc;
 use ::scenario::Scenario;
 use contract::ComponentName;
 use model::{Run, Window};
+use record::Verdict;
 use traffic::{Dataset, Seed};
 
 pub use self::document::{
-    Activity, Calibration, DocumentError, FitError, Hop, Noise, Operation, Origin, Parameter, Parameters,
-    SourceRun, Stage, Times, What,
+    Activity, Calibration, DataShape, DocumentError, FitError, Hop, Noise, Operation, Origin, Parameter,
+    Parameters, SourceRun, Stage, Times, What,
 };
 use self::ledger::Ledger;
 pub(crate) use self::ledger::calls_of;
@@ -54,15 +55,27 @@ pub enum CalibrateError {
     /// A simulated record has nothing to learn from.
     #[error("run {0} is a simulation; calibrate from a live run")]
     Simulated(String),
-    /// No arm shows components apart.
+    /// A run that was not what it should have been.
     #[error(
-        "no arm of {0} has every component in a process of its own, so that their CPU is not known apart; \
-         run one with processes = {{ each = [\"*\"] }}, or: cleave calibrate hop-tax"
+        "run {0} is invalid; cleave report {0} prints why; calibrate from a run that is valid, of an idle machine"
+    )]
+    Invalid(String),
+    /// Its steps are in its figures.
+    #[error(
+        "scenario `{1}` of run {0} has steps, whose effects would be learnt as costs; calibrate from a run without, or: \
+         cleave calibrate {1}"
+    )]
+    Steps(String, String),
+    /// No arm can be learnt from.
+    #[error(
+        "no arm of {0} can be learnt from: its components must each have a process of their own without limits, their data \
+         in SQLite, the run's level of telemetry, and no `work`, `cache`, `store` or `slots`; run a topology with \
+         processes = {{ each = [\"*\"] }}, or: cleave calibrate hop-tax"
     )]
     NoArm(String),
     /// Too few traces.
     #[error(
-        "{0} has {1} whole traces: expected {MIN_TRACES} at least; run it longer, or write telemetry = \"sampled\""
+        "{0} has {1} complete traces: expected at least {MIN_TRACES}; run it longer, or write telemetry = \"sampled\""
     )]
     FewTraces(String, u64),
     /// Processes did not report.
@@ -71,25 +84,36 @@ pub enum CalibrateError {
     )]
     NoParts(String),
     /// Runs that do not belong together.
-    #[error("{0} and {1} are of different {2}; calibrate from runs of one machine, program and size of data")]
+    #[error(
+        "{0} and {1} are of different {2}; calibrate from runs of one machine, program and shape of data"
+    )]
     Different(String, String, &'static str),
+    /// Nothing of it can be simulated.
+    #[error(
+        "nothing of {0} can be simulated to fit parameters to it; calibrate from a run with an absolute rate, such as \
+         \"100/s\", in which journeys were answered"
+    )]
+    NotFitted(String),
 }
 
-/// Learns from runs; `components` are those of the application.
+/// Learns from runs; `components` are those of the application, `threads` as many as are simulated on.
 ///
 /// # Errors
 /// When they show too little, or do not belong together.
 pub fn calibrate(
     sources: &[Source<'_>],
     components: &[ComponentName],
+    threads: usize,
 ) -> Result<Calibration, CalibrateError> {
     let mut calibration = begin(sources)?;
     let mut samples = Samples::default();
+    let mut hops = Hops::new();
     let mut learnt: Vec<(usize, &record::Arm)> = Vec::new();
     for (at, source) in sources.iter().enumerate() {
-        for arm in source.run.header.arms.iter().filter(|arm| is_apart(arm)) {
-            let of_arm = Samples::of(source.run, arm.letter);
+        for arm in source.run.header.arms.iter().filter(|arm| is_learnt(source.scenario, arm)) {
+            let mut of_arm = Samples::of(source.run, arm.letter);
             calibration.sources[at].traces += of_arm.traces;
+            hops.entry(carrier_of(source.scenario, &arm.name)).or_default().append(&mut of_arm.hops);
             samples.append(of_arm);
             learnt.push((at, arm));
         }
@@ -115,18 +139,22 @@ pub fn calibrate(
     if ledgers.iter().all(|(_, ledger)| ledger.components.values().all(|spent| spent.business <= 0.0)) {
         return Err(CalibrateError::NoParts(names));
     }
-    costs::apply(&mut calibration, &ledgers, &samples.hops);
+    costs::apply(&mut calibration, &ledgers, &hops);
     calibration.start_ns =
         learnt.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
     calibration.noise = noise(sources);
     let simulated: Vec<fit::Measured<'_>> =
-        sources.iter().map(|source| fit::Measured::of(source, components)).collect();
+        sources.iter().map(|source| fit::Measured::of(source, components, threads)).collect();
     for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
-        source.groupings = measured.layouts.iter().map(Layout::grouping).collect();
+        let known = measured.layouts.iter().filter(|layout| !layout.arm.placement.has_server());
+        source.groupings = known.map(Layout::grouping).collect();
         source.groupings.sort();
         source.groupings.dedup();
     }
     fit::fit(&mut calibration, &simulated);
+    if !calibration.fit.iter().any(|error| error.is_fitted) {
+        return Err(CalibrateError::NotFitted(names));
+    }
     Ok(calibration)
 }
 
@@ -138,9 +166,17 @@ fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
         if run.is_simulated() {
             return Err(CalibrateError::Simulated(header.run_id.clone()));
         }
-        let size = crate::predict::size_of(scenario);
+        // So is a record without an end.
+        if run.verdict() == Verdict::Invalid.word() {
+            return Err(CalibrateError::Invalid(header.run_id.clone()));
+        }
+        if crate::predict::acts_on_arms(scenario) {
+            return Err(CalibrateError::Steps(header.run_id.clone(), header.scenario.clone()));
+        }
+        let (size, shape) = (crate::predict::size_of(scenario), DataShape::of(&scenario.load));
         if at == 0 {
             (calibration.version, calibration.size) = (header.version.clone(), size.clone());
+            calibration.shape = shape;
             calibration.telemetry.clone_from(&header.telemetry);
         }
         let first = &sources[0].run.header;
@@ -155,14 +191,21 @@ fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
         if size != calibration.size {
             return differs("sizes of data");
         }
+        if shape != calibration.shape {
+            return differs("shapes of data (`graph`, `feed`, `popularity`)");
+        }
+        if header.telemetry != calibration.telemetry {
+            return differs("levels of telemetry");
+        }
         if header.wall_us >= calibration.wall_us {
             (calibration.wall_us, calibration.machine) = (header.wall_us, header.machine.clone());
         }
         let rates = rates(run);
+        let learnt = header.arms.iter().filter(|arm| is_learnt(scenario, arm));
         calibration.sources.push(SourceRun {
             run_id: header.run_id.clone(),
             scenario: header.scenario.clone(),
-            arms: header.arms.iter().filter(|arm| is_apart(arm)).map(|arm| arm.name.clone()).collect(),
+            arms: learnt.map(|arm| arm.name.clone()).collect(),
             groupings: Vec::new(),
             interleaved: header.way == "interleaved",
             rates,
@@ -189,6 +232,21 @@ fn is_apart(arm: &record::Arm) -> bool {
     !arm.remote_edges.is_empty()
         && arm.local_edges.is_empty()
         && arm.instances.iter().all(|instance| instance.hosts.len() <= 1)
+}
+
+/// Whether an arm is learnt from: its components are apart, and what it does is what its operations do by themselves. What a
+/// scenario declares besides them would be learnt as theirs, and then be simulated once more.
+fn is_learnt(scenario: &Scenario, arm: &record::Arm) -> bool {
+    let planned = scenario.arms.iter().find(|planned| planned.name == arm.name);
+    is_apart(arm) && planned.is_none_or(|planned| is_plain(scenario, planned))
+}
+
+/// Whether an arm has nothing but the operations of its components, in files, watched as the run's other arms are.
+fn is_plain(scenario: &Scenario, arm: &::scenario::Arm) -> bool {
+    !arm.placement.has_server()
+        && arm.placement.limits.is_empty()
+        && arm.telemetry.is_none_or(|level| level == scenario.telemetry)
+        && arm.services.values().all(policy::ServiceOptions::is_plain)
 }
 
 /// The carrier of an arm, as a scenario writes it.
@@ -222,12 +280,7 @@ fn rates(run: &Run) -> (f64, f64) {
 pub(crate) fn layouts(run: &Run, scenario: &Scenario, components: &[ComponentName]) -> Vec<Layout> {
     let layout = |arm: &record::Arm| {
         let planned = scenario.arms.iter().find(|planned| planned.name == arm.name)?;
-        Some(Layout {
-            letter: arm.letter,
-            arm: planned.clone(),
-            processes: planned.placement.resolve(components).ok()?,
-            workers: arm.resources.as_ref().map_or(1, |given| given.workers),
-        })
+        Some(Layout::of(planned, arm, planned.placement.resolve(components).ok()?))
     };
     run.header.arms.iter().filter_map(layout).collect()
 }
@@ -239,3 +292,6 @@ pub(crate) fn dataset(seed: u64, scenario: &Scenario) -> Arc<Dataset> {
 
 /// Sums by name.
 type Sums = BTreeMap<String, f64>;
+
+/// Time of calls beside their callees' spans, ns, with weights, by carrier.
+type Hops = BTreeMap<String, Vec<(u64, f64)>>;

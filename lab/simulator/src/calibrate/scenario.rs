@@ -15,12 +15,10 @@ const LEVELS: [(&str, f64); 4] = [("low", 0.5), ("middle", 1.0), ("high", 1.5), 
 const LEVEL_SECONDS: u32 = 2;
 /// Before them caches and connections fill, seconds.
 const WARM_SECONDS: u32 = 2;
-/// Goes of each arm.
+/// Rounds; in each an arm takes a dozen seconds, its start included.
 const ROUNDS: u32 = 2;
 /// Rates that two cores carry, and at which there is something to see, a second.
 const RATES: (f64, f64) = (40.0, 200.0);
-/// Carriers that are calibrated at most: each takes a dozen seconds a round.
-const MAX_CARRIERS: usize = 2;
 /// Least weight of a journey, of about 100 in all: a tenth of the requests is traced, some 400 of an arm, and a dozen are to be
 /// its.
 const MIN_WEIGHT: f64 = 3.0;
@@ -28,19 +26,17 @@ const MIN_WEIGHT: f64 = 3.0;
 const OTHER_JOURNEYS: f64 = 0.5;
 
 /// A scenario for the calibration of another: its data, its carriers, its journeys and all others, services and a monolith in
-/// turns, under a minute and a half.
+/// turns. Under a minute of one carrier, under two minutes of all three.
 pub fn calibration_scenario(of: &Scenario) -> String {
     let load = &of.load;
-    let mut carriers: Vec<Carrier> = Vec::new();
+    let mut topologies: Vec<(&str, Carrier)> = Vec::new();
     for arm in of.default_arms() {
         let carrier = arm.placement.carrier;
-        let crosses = matches!(carrier, Carrier::Json | Carrier::Binary);
-        if crosses && !carriers.contains(&carrier) && carriers.len() < MAX_CARRIERS {
-            carriers.push(carrier);
-        }
+        let topology = topology_of(carrier).map(|name| (name, carrier));
+        topologies.extend(topology.filter(|topology| !topologies.contains(topology)));
     }
-    if carriers.is_empty() {
-        carriers.push(Carrier::default());
+    if topologies.is_empty() {
+        topologies.push(("micro", Carrier::Json));
     }
     let rate = load.peak_rate().clamp(RATES.0, RATES.1);
     let mut text = format!(
@@ -61,12 +57,8 @@ pub fn calibration_scenario(of: &Scenario) -> String {
         .collect();
     text += "]\n\n";
     text += &load_table(of, &format!("{{ {} }}", rates.join(", ")), &mix(of));
-    for carrier in carriers {
-        let (name, carrier) = match carrier {
-            Carrier::Binary => ("micro-binary", "http+binary"),
-            Carrier::Http2Binary => ("micro-http2", "http2+binary"),
-            Carrier::Json | Carrier::Local | Carrier::Wire => ("micro", "http+json"),
-        };
+    for (name, carrier) in topologies {
+        let carrier = carrier.as_str();
         let _ =
             write!(text, "\n[topology.{name}]\nprocesses = {{ each = [\"*\"] }}\ncarrier = \"{carrier}\"\n");
     }
@@ -96,6 +88,16 @@ pub(crate) fn load_table(of: &Scenario, rates: &str, mix: &BTreeMap<Journey, f64
         load.graph.cap,
         load.graph.following_sigma,
     )
+}
+
+/// The services whose calls a carrier takes; `None` of one that never leaves its process.
+const fn topology_of(carrier: Carrier) -> Option<&'static str> {
+    match carrier {
+        Carrier::Json => Some("micro"),
+        Carrier::Binary => Some("micro-binary"),
+        Carrier::Http2Binary => Some("micro-http2"),
+        Carrier::Local | Carrier::Wire => None,
+    }
 }
 
 /// Half of the scenario's own journeys, half of those of a photo-sharing site, and none so rare that no trace of it is kept.

@@ -52,7 +52,7 @@ impl Site {
     }
 }
 
-/// An activity, and the how manieth of its kind it is.
+/// An activity, and its ordinal among those of its kind.
 type Key = (Kind, usize);
 
 /// What an operation does.

@@ -68,7 +68,11 @@ impl Samples {
     /// Those of an arm of a run.
     pub fn of(run: &Run, arm: char) -> Self {
         let mut kinds: BTreeMap<(u32, u32, &str), Vec<&Trace>> = BTreeMap::new();
-        for trace in run.known_traces().filter(|trace| trace.arm == arm && is_whole(trace)) {
+        // Before the measured phases caches are cold and connections are made.
+        let is_measured =
+            |trace: &&Trace| run.header.phases.get(trace.phase as usize).is_some_and(|phase| phase.measure);
+        let of_arm = run.known_traces().filter(|trace| trace.arm == arm && is_whole(trace));
+        for trace in of_arm.filter(is_measured) {
             kinds.entry((trace.round, trace.phase, trace.journey.as_str())).or_default().push(trace);
         }
         let all: BTreeMap<(u32, u32, &str), u64> = run

@@ -1,10 +1,11 @@
-//! One go of the load, simulated: what every request came to, and how processes and edges stood second by second.
+//! One pass of the load, simulated: what every request came to, and how processes and edges stood second by second.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use model::latency::ArrivalQuantile;
 use policy::breaker::BreakerState;
-use record::Latencies;
+use record::{Latencies, histogram};
 use scenario::Scenario;
 use traffic::Schedule;
 
@@ -13,6 +14,7 @@ use super::setting::Setting;
 use super::system::build;
 use crate::calibrate::Calibration;
 use crate::model::edge::{EdgeCounts, Outcome};
+use crate::model::report::{Ended, Requests};
 use crate::model::{PlanError, Report, Simulation};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -26,9 +28,11 @@ pub struct Snapshot {
     pub served: BTreeMap<String, u64>,
     /// What edges have done so far, by caller and callee: `A:feed->A:photo`.
     pub edges: BTreeMap<String, (EdgeCounts, u8)>,
+    /// Time so far in which threads waited for a core, ns, where all arms are on one host.
+    pub stalled_ns: Option<u64>,
 }
 
-/// One go of the load.
+/// One pass of the load.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// Letters of its arms.
@@ -41,18 +45,25 @@ pub struct Block {
     pub not_simulated: Vec<String>,
 }
 
-/// What is compared with a measured run.
+/// What is compared with a measured run: rows of the scorecard over all measured phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Median of all journeys, from when they were due, seconds.
+    /// Median of all journeys, from when they were due, seconds; those that failed lie above every latency, and take as long
+    /// as clients wait.
     pub p50: f64,
     /// Their 99th percentile.
     pub p99: f64,
-    /// CPU of the arm over the journeys sent, seconds.
+    /// CPU of the arm over the journeys that ended, seconds.
     pub cpu: f64,
 }
 
 impl Figures {
+    /// Those that a figure of each name gives.
+    pub fn of(figure: impl Fn(&str) -> Option<f64>) -> Option<Self> {
+        let (p50, p99) = (figure("latency_p50")?, figure("latency_p99")?);
+        Some(Self { p50, p99, cpu: figure("cpu_per_journey")? })
+    }
+
     /// Names of the figures, as the scorecard has them, with their values.
     pub const fn named(self) -> [(&'static str, f64); 3] {
         [("latency_p50", self.p50), ("latency_p99", self.p99), ("cpu_per_journey", self.cpu)]
@@ -84,6 +95,7 @@ pub fn simulate(
             processes: processes.collect(),
             served: served.collect(),
             edges: edges.collect(),
+            stalled_ns: simulation.stalled_ns(second * SECOND_NS),
         });
     }
     Ok(Block {
@@ -108,8 +120,24 @@ pub fn load_seconds(scenario: &Scenario) -> u64 {
     scenario.length_ns().div_ceil(SECOND_NS)
 }
 
+/// Requests that ended in a second; what ends after the load, of so many seconds, counts for its last one.
+pub(super) fn finished(requests: &Requests, second: u64, seconds: u64) -> u64 {
+    let ended =
+        |second: u64| requests.windows.get(second as usize).map_or(0, |window| window.done + window.failed);
+    if second + 1 < seconds {
+        ended(second)
+    } else {
+        (second..requests.windows.len() as u64).map(ended).sum()
+    }
+}
+
+/// How long a request took, from when it was due, microseconds: as a record has it, at least 1.
+pub(super) fn latency_us(ended: &Ended) -> u64 {
+    ((ended.end_ns - ended.due_ns + 500) / 1_000).max(1)
+}
+
 /// Seconds from the begin of the first measured phase to the end of the last.
-pub fn measured_seconds(scenario: &Scenario) -> Range<u64> {
+fn measured_seconds(scenario: &Scenario) -> Range<u64> {
     let measured: Vec<_> = scenario.plan().into_iter().filter(|phase| phase.measure).collect();
     let start = measured.first().map_or(0, |phase| phase.start_ns / SECOND_NS);
     let end = measured.last().map_or(0, |phase| (phase.start_ns + phase.length_ns).div_ceil(SECOND_NS));
@@ -135,35 +163,38 @@ impl Block {
         snapshot.and_then(|snapshot| snapshot.processes.get(name)).map_or(0, |(ns, _)| *ns)
     }
 
-    /// The figures of an arm over some blocks of it.
+    /// The figures of an arm over some blocks of it, of a scenario; `None` where nothing was due.
     pub fn figures<'a>(
         blocks: impl IntoIterator<Item = &'a Self>,
         letter: char,
-        seconds: &Range<u64>,
+        scenario: &Scenario,
     ) -> Option<Figures> {
-        let (mut latencies, mut cpu_ns, mut sent) = (Vec::new(), 0.0, 0_u64);
+        let (seconds, all_seconds) = (measured_seconds(scenario), load_seconds(scenario));
         let due = seconds.start * SECOND_NS..seconds.end * SECOND_NS;
+        let (mut answered, mut cpu_ns, mut sent, mut ended) = (histogram::recorder(), 0.0, 0_u64, 0_u64);
         for block in blocks.into_iter().filter(|block| block.letters.contains(&letter)) {
             cpu_ns += block.cpu_ns(letter, seconds.end) - block.cpu_ns(letter, seconds.start);
-            for requests in block.requests(letter).map(|(_, requests)| requests) {
-                let window = seconds.start as usize..seconds.end as usize;
-                let windows = requests.windows.iter().enumerate();
-                sent +=
-                    windows.filter(|(at, _)| window.contains(at)).map(|(_, window)| window.sent).sum::<u64>();
-                let answered = requests.log.iter();
-                let answered =
-                    answered.filter(|ended| ended.outcome == Outcome::Done && due.contains(&ended.due_ns));
-                latencies.extend(answered.map(|ended| (ended.end_ns - ended.due_ns + 500) / 1_000));
+            for (_, requests) in block.requests(letter) {
+                let windows = requests.windows.iter().take(seconds.end as usize).skip(seconds.start as usize);
+                sent += windows.map(|window| window.sent).sum::<u64>();
+                ended += seconds.clone().map(|second| finished(requests, second, all_seconds)).sum::<u64>();
+                let done = requests.log.iter().filter(|ended| ended.outcome == Outcome::Done);
+                for request in done.filter(|ended| due.contains(&ended.due_ns)) {
+                    answered.saturating_record(latency_us(request));
+                }
             }
         }
-        let latencies: Latencies = latencies.into_iter().collect();
-        let quantile = |q| Some(latencies.quantile(q)? as f64 / 1e6);
-        let cpu = if sent > 0 { cpu_ns / 1e9 / sent as f64 } else { 0.0 };
+        let answered = Latencies::of(&answered);
+        // What had not ended when the simulation did has failed as well.
+        let failed = sent.saturating_sub(answered.len());
+        let bound_us = scenario.load.timeout.nanos() / 1_000;
+        let quantile = |q| Some(ArrivalQuantile::of(&answered, failed, q, bound_us)?.us as f64 / 1e6);
+        let cpu = if ended > 0 { cpu_ns / 1e9 / ended as f64 } else { 0.0 };
         Some(Figures { p50: quantile(0.5)?, p99: quantile(0.99)?, cpu })
     }
 
     /// The requests of an arm, by journey.
-    pub fn requests(&self, letter: char) -> impl Iterator<Item = (&str, &crate::model::report::Requests)> {
+    pub fn requests(&self, letter: char) -> impl Iterator<Item = (&str, &Requests)> {
         let prefix = format!("{letter}:users/");
         let requests = self.report.requests.iter();
         requests.filter_map(move |(name, requests)| Some((name.strip_prefix(&prefix)?, requests)))

@@ -28,15 +28,13 @@ pub(super) fn add(
                 continue;
             }
         }
-        for (is_so, what) in [
-            (step.ramp_ns > 0, "its ramp: it has its full size from the start"),
-            (step.until.is_some(), "its end by `until`: it lasts as long as it may"),
-            (varies(step), "how it differs from call to call"),
-        ] {
-            if is_so {
-                built.not_simulated.insert(format!("of step {} (`{}`) {what}", step.number, step.id));
-            }
-        }
+        let named = format!("step {} (`{}`)", step.number, step.id);
+        let partly = [
+            (step.ramp_ns > 0, format!("the ramp of {named}: it acts at full strength from the start")),
+            (step.until.is_some(), format!("the early end of {named} by `until`: it lasts its full length")),
+            (varies(step), format!("the variation of {named} from call to call")),
+        ];
+        built.not_simulated.extend(partly.into_iter().filter_map(|(is_so, what)| is_so.then_some(what)));
     }
 }
 
@@ -98,7 +96,7 @@ impl Arm<'_> {
             Pattern::Any => Ok(None),
             Pattern::Component(name) => Ok(Some(name.to_string())),
             Pattern::Instance(..) | Pattern::Zone(_) => {
-                Err(format!("only some copies as a target, `{target}`"))
+                Err(format!("`{target}`, a target of only some copies"))
             }
         };
         match target {

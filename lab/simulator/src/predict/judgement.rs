@@ -4,6 +4,7 @@
 use model::Run;
 use record::{Check, End, Entry, Line, Prediction, Tracing, Validity, Verdict};
 use scenario::Scenario;
+use scorecard::expect::{Expectation, Side};
 use scorecard::{Circumstances, Engine, judge, lints};
 
 /// The checks, the rows and the end of a simulated record; `run` is what its lines come to.
@@ -19,7 +20,7 @@ pub fn conclude(run: &Run, scenario: &Scenario, prediction: &Prediction) -> Vec<
         let mut results = judge::checks_with(run, id, &assertion.that, &engine);
         judge::limit_checks(run, &assertion.that, &lints::doubts(run, &assertion.that), &mut results);
         results.iter_mut().for_each(|check| {
-            within_band(check, prediction);
+            within_band(&assertion.that, check, prediction);
             assumed(check, prediction);
         });
         checks.extend(results);
@@ -60,24 +61,63 @@ fn assumed(check: &mut Check, prediction: &Prediction) {
 }
 
 /// A claim whose limit lies within the band of its figure is not decided.
-fn within_band(check: &mut Check, prediction: &Prediction) {
-    let of = |prefix: &str| check.text.starts_with(prefix);
-    let measure = if of("p50") {
-        "latency_p50"
-    } else if of("p99") {
-        "latency_p99"
-    } else if of("cpu_per_journey") {
-        "cpu_per_journey"
-    } else {
-        return;
-    };
-    let (Some(value), Some(limit), Some(share)) = (check.value, check.limit, prediction.widest(measure))
-    else {
-        return;
-    };
+fn within_band(claim: &Expectation, check: &mut Check, prediction: &Prediction) {
+    let Side::Measure { query, .. } = &claim.left else { return };
+    let share = query.measure.rows.iter().find_map(|row| prediction.widest(row.id));
+    let (Some(value), Some(limit), Some(share)) = (check.value, check.limit, share) else { return };
     // Two arms move together: their own ratio moves less than either.
     if (value - limit).abs() <= share * value.abs() && check.verdict != Verdict::Inconclusive {
         check.verdict = Verdict::Inconclusive;
         check.reason = format!("the limit lies within ±{:.0} %, by which the figure moves", share * 100.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::Sensitivity;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_has_the_band_of_what_it_is_about_however_it_is_written() {
+        let sensitivity = Sensitivity {
+            arm: 'A',
+            measure: "latency_p99".into(),
+            unit: "s".into(),
+            value: 1.0,
+            low: 0.9,
+            high: 1.05,
+            parameter: String::new(),
+            interval: None,
+        };
+        let prediction = Prediction { band: vec![sensitivity], ..Prediction::default() };
+        let verdict = |claim: &str, limit: f64| {
+            let mut check = Check {
+                id: 0,
+                text: claim.to_owned(),
+                arm: 'A',
+                value: Some(1.0),
+                interval: None,
+                is_censored: false,
+                limit: Some(limit),
+                unit: "s".to_owned(),
+                margin: None,
+                n: 1_000,
+                verdict: Verdict::Pass,
+                reason: String::new(),
+                note: None,
+                since_ns: None,
+            };
+            let that: Expectation = claim.parse().unwrap_or_else(|error| panic!("{claim}: {error}"));
+            within_band(&that, &mut check, &prediction);
+            check.verdict
+        };
+        // The figure moves by a tenth at most.
+        assert_eq!(verdict("p99(all) in steady < 1.08s", 1.08), Verdict::Inconclusive);
+        assert_eq!(verdict("0.5 * p99(all) in steady < 1.08s", 1.08), Verdict::Inconclusive);
+        assert_eq!(verdict("p99(all) in steady < 1.12s", 1.12), Verdict::Pass);
+        // Nothing is known of how far these move.
+        assert_eq!(verdict("p999(all) in steady < 1.08s", 1.08), Verdict::Pass);
+        assert_eq!(verdict("errors(all) in steady < 100%", 1.0), Verdict::Pass);
     }
 }

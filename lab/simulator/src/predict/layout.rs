@@ -13,7 +13,7 @@ pub enum Hosts {
     One,
     /// One for each process, and another for the load generator.
     PerComponent,
-    /// So many for each arm, on which its processes take turns, and another for the load generator.
+    /// So many for each arm, to which its processes are assigned round-robin, and another for the load generator.
     Count(u32),
 }
 
@@ -77,6 +77,12 @@ pub(crate) struct Instance {
 }
 
 impl Layout {
+    /// An arm as its scenario declares it, with the letter and the threads that a run gives it, and its processes.
+    pub fn of(declared: &scenario::Arm, given: &record::Arm, processes: Vec<ProcessPlan>) -> Self {
+        let workers = given.resources.as_ref().map_or(1, |resources| resources.workers);
+        Self { letter: given.letter, arm: declared.clone(), processes, workers }
+    }
+
     /// Every copy of every process.
     pub(crate) fn copies(&self) -> Vec<Instance> {
         let copies =

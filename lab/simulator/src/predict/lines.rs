@@ -14,11 +14,11 @@ use record::{
 use scenario::Scenario;
 
 use self::processes::Processes;
-use super::block::{Block, load_seconds};
+use super::block::{Block, finished, latency_us, load_seconds};
 use super::layout::Layout;
 use crate::calibrate::Calibration;
 use crate::model::edge::Outcome;
-use crate::model::report::Requests;
+use crate::model::report::{Ended, Requests};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Seconds at rest before each load, which show what an arm costs when nothing is asked of it.
@@ -37,7 +37,7 @@ pub struct Recorded<'a> {
     pub layouts: &'a [Layout],
     /// What was learnt.
     pub calibration: &'a Calibration,
-    /// Every go of the load with its round.
+    /// Every pass of the load with its round.
     pub blocks: &'a [(u32, Block)],
     /// What stands behind it.
     pub prediction: &'a Prediction,
@@ -71,7 +71,7 @@ fn start_of(scenario: &Scenario, block: usize) -> u64 {
     (REST_SECONDS + block as u64 * each) * SECOND_NS
 }
 
-/// One go of the load, being written.
+/// One pass of the load, being written.
 struct Turn<'a> {
     recorded: &'a Recorded<'a>,
     block: &'a Block,
@@ -90,12 +90,20 @@ impl Turn<'_> {
         let processes = Processes { turn: self, layouts: self.recorded.layouts };
         processes.add(lines);
         processes.add_costs(lines);
-        let end = self.block.snapshots.len() as u64;
-        for second in 0..end + REST_SECONDS {
+        self.hosts(lines);
+    }
+
+    /// The machine, each second from the rest before the load on: nothing else runs on it. How long threads waited for a core
+    /// is known where all are on one.
+    fn hosts(&self, lines: &mut Vec<Line>) {
+        let stalled = self.block.snapshots.windows(2).map(|pair| {
+            let ns = pair[1].stalled_ns?.saturating_sub(pair[0].stalled_ns?);
+            Some(100.0 * ns as f64 / SECOND_NS as f64)
+        });
+        let unknown = (0..=REST_SECONDS).map(|_| None);
+        for (second, cpu_stall) in (0..).zip(unknown.chain(stalled)) {
             let t = self.start_ns + second * SECOND_NS - REST_SECONDS * SECOND_NS;
-            // A simulated machine does nothing else.
-            let host = Host { cpu_stall: Some(0.0), ..Host::default() };
-            lines.push(Line { t, entry: Entry::Host(host) });
+            lines.push(Line { t, entry: Entry::Host(Host { cpu_stall, ..Host::default() }) });
         }
     }
 
@@ -153,7 +161,7 @@ impl Turn<'_> {
             let mut made: Vec<Making> = (0..seconds).map(|_| Making::default()).collect();
             for ended in &requests.log {
                 if let Some(window) = made.get_mut((ended.due_ns / SECOND_NS) as usize) {
-                    window.add(ended.end_ns - ended.due_ns, ended.outcome, good_ns);
+                    window.add(ended, good_ns);
                 }
             }
             for (second, window) in (0..).zip(made) {
@@ -206,17 +214,6 @@ fn sent(requests: &Requests, second: u32) -> u64 {
     requests.windows.get(second as usize).map_or(0, |window| window.sent)
 }
 
-/// Requests that ended in a second; what ends after the load counts for its last one.
-fn finished(requests: &Requests, second: u64, seconds: u64) -> u64 {
-    let ended =
-        |second: u64| requests.windows.get(second as usize).map_or(0, |window| window.done + window.failed);
-    if second + 1 < seconds {
-        ended(second)
-    } else {
-        (second..requests.windows.len() as u64).map(ended).sum()
-    }
-}
-
 /// A window being made.
 struct Making {
     window: Window,
@@ -231,16 +228,15 @@ impl Default for Making {
 }
 
 impl Making {
-    fn add(&mut self, took_ns: u64, outcome: Outcome, good_ns: u64) {
-        let us = (took_ns + 500) / 1_000;
-        let Some(cause) = cause_of(outcome) else {
+    fn add(&mut self, ended: &Ended, good_ns: u64) {
+        let Some(cause) = cause_of(ended.outcome) else {
             self.window.ok += 1;
-            self.window.good += u64::from(took_ns <= good_ns);
-            self.answered.saturating_record(us.max(1));
+            self.window.good += u64::from(ended.end_ns - ended.due_ns <= good_ns);
+            self.answered.saturating_record(latency_us(ended));
             return;
         };
         *self.window.errors.entry(cause.to_owned()).or_default() += 1;
-        self.failed.saturating_record(us.max(1));
+        self.failed.saturating_record(latency_us(ended));
     }
 
     fn finish(self, sent: u64) -> Window {

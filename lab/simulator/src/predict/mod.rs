@@ -2,8 +2,8 @@
 //!
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
 //! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
-//!   steps in it.
-//! - [`block`]: one go of the load, simulated. `validity`: how far the calibration carries. `band`: how far figures move.
+//!   steps in it; `missing`: what it leaves out.
+//! - [`block`]: one pass of the load, simulated. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
 
 mod band;
@@ -12,6 +12,7 @@ mod faults;
 pub mod judgement;
 pub mod layout;
 pub mod lines;
+mod missing;
 mod predictor;
 pub mod setting;
 mod system;
@@ -20,4 +21,4 @@ mod validity;
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
 pub use predictor::{Circumstances, PredictError, Predicted, Predictor};
-pub(crate) use validity::size_of;
+pub(crate) use validity::{acts_on_arms, size_of};

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use record::Prediction;
+use record::{Prediction, Sensitivity};
 use scenario::Scenario;
 use traffic::load::Rates;
 use traffic::{Dataset, Schedule};
 
 use super::band::{ByArm, CHANGE, band};
-use super::block::{Block, Figures, measured_seconds, simulate};
+use super::block::{Block, Figures, simulate};
 use super::layout::{Hosts, Layout};
 use super::setting::Setting;
 pub use super::validity::Circumstances;
 use super::validity::validity;
-use crate::calibrate::{Calibration, Parameters};
+use crate::calibrate::{Calibration, Parameters, calls_of};
 use crate::engine::Draws;
 use crate::model::PlanError;
 use crate::run::in_order;
@@ -70,7 +70,7 @@ pub struct Predictor<'a> {
 /// What is predicted.
 #[derive(Debug)]
 pub struct Predicted {
-    /// Every go of the load with its round, in the order of a live run.
+    /// Every pass of the load with its round, in the order of a live run.
     pub blocks: Vec<(u32, Block)>,
     /// What stands behind it.
     pub prediction: Prediction,
@@ -119,11 +119,14 @@ impl Predictor<'_> {
                 None => replications.push(figures?),
             }
         }
-        let base = self.figures(&few, run)?;
-        Ok(Predicted { prediction: self.prediction(&blocks, &base, &changed, &replications), blocks })
+        let whole = self.by_arm(blocks.iter().map(|(_, block)| block));
+        // The last of the replications is the run itself.
+        let few = replications.last().cloned().unwrap_or_default();
+        let band = band(&whole, &few, &changed, &replications);
+        Ok(Predicted { prediction: self.prediction(&blocks, &whole, band), blocks })
     }
 
-    /// Goes of the load: each a round and the arms that run in it, by index.
+    /// Passes of the load: each a round and the arms that run in it, by index.
     fn turns(&self, rounds: u32) -> Vec<(u32, Vec<usize>)> {
         let arms: Vec<usize> = (0..self.layouts.len()).collect();
         if !self.interleaved {
@@ -152,9 +155,13 @@ impl Predictor<'_> {
     fn figures(&self, turns: &[(u32, Vec<usize>)], variation: Variation) -> Result<ByArm, PredictError> {
         let blocks: Result<Vec<Block>, PredictError> =
             turns.iter().map(|turn| self.block(turn, variation)).collect();
-        let (blocks, seconds) = (blocks?, measured_seconds(self.scenario));
-        let of = |layout: &Layout| Some((layout.letter, Block::figures(&blocks, layout.letter, &seconds)?));
-        Ok(self.layouts.iter().filter_map(of).collect())
+        Ok(self.by_arm(blocks?.iter()))
+    }
+
+    /// The figures of every arm over some blocks.
+    fn by_arm<'b>(&self, blocks: impl Iterator<Item = &'b Block> + Clone) -> ByArm {
+        let of = |letter| Some((letter, Block::figures(blocks.clone(), letter, self.scenario)?));
+        self.layouts.iter().filter_map(|layout| of(layout.letter)).collect()
     }
 
     fn block(&self, (round, arms): &(u32, Vec<usize>), variation: Variation) -> Result<Block, PredictError> {
@@ -175,39 +182,45 @@ impl Predictor<'_> {
         simulate(&calibration, &setting, &layouts, &schedule, seed).map_err(failed)
     }
 
-    /// Journeys a second that an arm alone on one host can do: cores over the CPU of a journey (Denning & Buzen, Computing
-    /// Surveys 1978).
-    fn saturation(&self, base: &ByArm) -> BTreeMap<char, f64> {
+    /// Journeys a second at which an arm alone on one host keeps all cores busy, if a journey takes as much CPU as here: cores
+    /// over the CPU of a journey (Denning & Buzen, Computing Surveys 1978).
+    fn saturation(&self, whole: &ByArm) -> BTreeMap<char, f64> {
         if self.hosts != Hosts::One {
             return BTreeMap::new();
         }
-        let generator_s = self.calibration.generator_ns / 1e9;
+        let generator_s = self.requests_per_journey() * self.calibration.generator_ns / 1e9;
         let of = |(arm, figures): (&char, &Figures)| {
             let cpu_s = figures.cpu + generator_s;
             (cpu_s > 0.0).then(|| (*arm, f64::from(self.cores) / cpu_s))
         };
-        base.iter().filter_map(of).collect()
+        whole.iter().filter_map(of).collect()
     }
 
-    fn prediction(
-        &self,
-        blocks: &[(u32, Block)],
-        base: &ByArm,
-        changed: &[(&str, ByArm)],
-        replications: &[ByArm],
-    ) -> Prediction {
+    /// Requests of a journey, on average over those of the load that are simulated.
+    fn requests_per_journey(&self) -> f64 {
+        let of = |(journey, weight): (traffic::Journey, f64)| {
+            let name = format!("{}/{}", record::CLIENT, journey.name());
+            let operation = self.calibration.operations.get(&name)?;
+            Some((weight * calls_of(operation).map(|(_, share)| share).sum::<f64>(), weight))
+        };
+        let known = self.scenario.load.weights().into_iter().filter_map(of);
+        let (requests, journeys) = known.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        if journeys > 0.0 { requests / journeys } else { 0.0 }
+    }
+
+    fn prediction(&self, blocks: &[(u32, Block)], whole: &ByArm, band: Vec<Sensitivity>) -> Prediction {
         let mut not_simulated: Vec<String> =
             blocks.iter().flat_map(|(_, block)| block.not_simulated.iter().cloned()).collect();
         not_simulated.sort();
         not_simulated.dedup();
-        let scope = (self.hosts, self.interleaved);
+        let scope = (self.hosts, self.cores, self.interleaved);
         let (label, because) =
             validity(self.calibration, self.scenario, &self.layouts, scope, &self.here, &not_simulated);
         let diverged = blocks.iter().find_map(|(_, block)| {
             let diverged = block.report.diverged.as_ref()?;
             let second = diverged.at_ns / 1_000_000_000;
             Some(format!(
-                "in second {second} more was under way than can be simulated, most of it at {}",
+                "in second {second} more requests were in flight than can be simulated, most of them in {}",
                 diverged.station
             ))
         });
@@ -221,8 +234,8 @@ impl Predictor<'_> {
             validity: label,
             because,
             not_simulated,
-            band: band(base, changed, replications),
-            saturation: self.saturation(base),
+            band,
+            saturation: self.saturation(whole),
             diverged,
         }
     }

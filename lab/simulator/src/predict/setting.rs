@@ -23,12 +23,12 @@ pub struct Setting<'a> {
     pub seed: u64,
 }
 
-/// A plan, and what of the scenario it has not.
+/// A plan, and what it leaves out of the scenario.
 #[derive(Debug, Default)]
 pub struct Built {
     /// The plan.
     pub plan: Plan,
-    /// What is not simulated, a phrase each.
+    /// What is not simulated, one phrase each.
     pub not_simulated: BTreeSet<String>,
     /// Journeys that are asked for.
     pub journeys: Vec<Journey>,

@@ -12,6 +12,7 @@ use traffic::{Journey, Schedule};
 
 use super::faults;
 use super::layout::{Hosts, Instance, Layout};
+use super::missing;
 use super::setting::{Built, Setting, edges};
 use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
 use crate::dist::Distribution;
@@ -83,6 +84,7 @@ struct Arm<'a> {
 
 impl Arm<'_> {
     fn add(mut self, schedule: &Schedule) {
+        missing::add(self.setting.scenario, self.layout, &mut self.built.not_simulated);
         let copies = self.layout.copies();
         self.add_processes(&copies);
         self.add_components(&copies);

@@ -2,14 +2,14 @@
 
 use policy::units::HumanDuration;
 use record::{Machine, Validity};
-use scenario::{Scenario, TelemetryLevel};
+use scenario::{Action, Scenario, TelemetryLevel};
 
 use super::layout::{Hosts, Layout};
-use crate::calibrate::Calibration;
+use crate::calibrate::{Calibration, DataShape};
 
 /// A calibration older than this is of another machine as likely as not, microseconds: 30 days.
 const MAX_AGE_US: i64 = 30 * 24 * 3_600 * 1_000_000;
-/// A load so much above the highest that was calibrated is another one.
+/// A load so much above the highest that was calibrated, or below the lowest, is another one.
 const LOAD_MARGIN: f64 = 1.1;
 
 /// What a prediction is made on and for.
@@ -28,7 +28,7 @@ pub(super) fn validity(
     calibration: &Calibration,
     scenario: &Scenario,
     layouts: &[Layout],
-    (hosts, interleaved): (Hosts, bool),
+    (hosts, cores, interleaved): (Hosts, u32, bool),
     here: &Circumstances,
     not_simulated: &[String],
 ) -> (Validity, Vec<String>) {
@@ -38,7 +38,21 @@ pub(super) fn validity(
     if size != calibration.size {
         assumed.push(format!("data of size {size}, calibrated with {}", calibration.size));
     }
+    if DataShape::of(&scenario.load) != calibration.shape {
+        assumed.push("another `graph`, `feed` or `popularity` of the data than was calibrated".to_owned());
+    }
+    if cores != calibration.machine.cores {
+        assumed.push(format!("hosts of {cores} cores, calibrated with {}", calibration.machine.cores));
+    }
     for layout in layouts {
+        if layout.arm.placement.has_server() {
+            assumed.push(format!("{}: data on a PostgreSQL server, calibrated on SQLite", layout.arm.name));
+        }
+        let level = word_of(layout.arm.telemetry.unwrap_or(scenario.telemetry));
+        if !calibration.telemetry.starts_with(level) {
+            let (arm, known) = (&layout.arm.name, &calibration.telemetry);
+            assumed.push(format!("{arm}: telemetry {level}, calibrated with {known}"));
+        }
         let rtt = layout.arm.network.rtt;
         if rtt != HumanDuration::default() {
             assumed.push(format!("{}: a round trip of {rtt}, calibrated on loopback", layout.arm.name));
@@ -48,15 +62,6 @@ pub(super) fn validity(
         if !known.any(|known| *known == grouping) {
             extrapolated.push(format!("{}: a grouping that no run of the calibration had", layout.arm.name));
         }
-    }
-    let level = match scenario.telemetry {
-        TelemetryLevel::Off => "off",
-        TelemetryLevel::Metrics => "metrics",
-        TelemetryLevel::Sampled => "sampled",
-        TelemetryLevel::Full => "full",
-    };
-    if !calibration.telemetry.starts_with(level) {
-        assumed.push(format!("telemetry {level}, calibrated with {}", calibration.telemetry));
     }
     if not_simulated.iter().any(|what| what.starts_with("journey") || what.starts_with("the carrier")) {
         assumed.push("part of the load, or a carrier, was never calibrated".to_owned());
@@ -69,7 +74,11 @@ pub(super) fn validity(
     if peak > highest * LOAD_MARGIN {
         extrapolated.push(format!("up to {peak:.0} arrivals a second, calibrated up to {highest:.0}"));
     }
-    if !scenario.steps.is_empty() {
+    let lowest = calibration.sources.iter().map(|run| run.rates.0).fold(f64::INFINITY, f64::min);
+    if peak * LOAD_MARGIN < lowest {
+        extrapolated.push(format!("at most {peak:.0} arrivals a second, calibrated from {lowest:.0} on"));
+    }
+    if acts_on_arms(scenario) {
         extrapolated.push("steps, of which the calibration has none".to_owned());
     }
     if !interleaved && layouts.len() > 1 && calibration.sources.iter().all(|run| run.interleaved) {
@@ -111,6 +120,21 @@ fn of_identity(calibration: &Calibration, here: &Circumstances) -> Vec<String> {
         differences.push("the calibration is older than 30 days".to_owned());
     }
     differences
+}
+
+/// A level of telemetry as records begin to write it.
+const fn word_of(level: TelemetryLevel) -> &'static str {
+    match level {
+        TelemetryLevel::Off => "off",
+        TelemetryLevel::Metrics => "metrics",
+        TelemetryLevel::Sampled => "sampled",
+        TelemetryLevel::Full => "full",
+    }
+}
+
+/// Whether a step acts on the arms, rather than on the load.
+pub(crate) fn acts_on_arms(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| !matches!(step.action, Action::Load(_)))
 }
 
 /// The size of a scenario's data, as a scenario writes it.

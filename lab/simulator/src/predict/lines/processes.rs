@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use record::{Cost, Entry, Line, Proc};
 
 use super::{REST_SECONDS, SECOND_NS, Turn};
-use crate::calibrate::{Operation, What, calls_of};
+use crate::calibrate::{Operation, calls_of};
 use crate::predict::block::Snapshot;
 use crate::predict::layout::{Instance, Layout};
 
@@ -110,7 +110,7 @@ impl Processes<'_> {
                 let count = *count as f64 / holders as f64;
                 let span_ns = calibration.parameters.span_ns.value;
                 sum.business += count * known.own.mean_ns;
-                sum.database += count * database_ns(known);
+                sum.database += count * known.statements_ns();
                 sum.telemetry += count * span_ns * (1.0 + remote_calls(layout, component, known));
             }
             sum.served.insert(component.clone(), all / holders as u64);
@@ -157,17 +157,6 @@ impl Processes<'_> {
         let Some(snapshot) = self.turn.block.snapshots.get((second as usize).min(last)) else { return 0.0 };
         layout.copies().iter().map(|copy| self.accounted(layout, copy, snapshot).requests).sum()
     }
-}
-
-/// Mean CPU of an operation's statements, ns.
-fn database_ns(operation: &Operation) -> f64 {
-    let activities = operation.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
-    activities
-        .map(|activity| match &activity.what {
-            What::Call(_) => 0.0,
-            What::Read(times) | What::Write(times) => activity.share * times.mean_ns,
-        })
-        .sum()
 }
 
 /// Calls that an operation makes to other processes.

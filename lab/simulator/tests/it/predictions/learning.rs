@@ -1,14 +1,23 @@
 //! What is simulated is learnt back: a record of a known machine, with the traces that a live run would have.
 
+use std::collections::BTreeMap;
+
 use contract::hash::mix;
+use contract::placement::Carrier;
+use contract::store::{StoreChoice, StoreProduct};
 use model::Run;
-use record::{Class, Entry, Kept, Line, Provenance, Span, Split, Trace};
+use policy::service::{Distribution, ServiceOptions, SimulatedWork};
+use policy::units::{HumanDuration, Ratio};
+use record::{Class, Entry, Kept, Line, Provenance, Span, Split, Trace, Verdict};
+use scenario::Scenario;
 use simulator::calibrate::{CalibrateError, Calibration, Source, What, calibrate, calibration_scenario};
+
+use traffic::load::Rates;
 
 use super::{COMPONENTS, Made, scenario};
 
 /// Traces of a journey that are kept of a phase.
-const TRACES: u64 = 6;
+const TRACES: u64 = 10;
 
 /// A trace being made: its spans, and the time at which the next begins, ns.
 struct Making {
@@ -110,9 +119,9 @@ fn lived() -> Vec<Line> {
     }
     for round in 1..=2_u32 {
         for phase in 0..2_u32 {
-            for (journey, request) in [("home-feed", 0), ("view-photo", 100)] {
+            for (journey, request) in [("home-feed", 0), ("view-photo", 200)] {
                 for number in 0..TRACES {
-                    let request = request + number + u64::from(phase * 10 + round);
+                    let request = request + number + u64::from(phase * 40 + round * 20);
                     let spans = spans(journey);
                     let length = spans[0].length;
                     let trace = Trace {
@@ -154,7 +163,7 @@ fn lived() -> Vec<Line> {
 fn learnt() -> Calibration {
     let run = Run::of(&lived()).expect("a header");
     let source = Source { run: &run, scenario: &scenario("") };
-    calibrate(&[source], &COMPONENTS).unwrap_or_else(|error| panic!("{error}"))
+    calibrate(&[source], &COMPONENTS, 2).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -187,6 +196,8 @@ fn a_known_machine_is_learnt_back() {
     }
     let What::Read(read) = &feed.stages[0].lanes[0][0].what else { panic!("a read") };
     assert!((read.mean_ns / 150e3 - 1.0).abs() < 0.1, "{} ns", read.mean_ns);
+    // Two journeys in the one measured phase of two rounds: the warm-up is in nothing.
+    assert_eq!(calibration.sources[0].traces, 2 * 2 * TRACES);
     let hop = calibration.hops["http+json"];
     // 60 and 80 us, and wake-ups of up to 20 us twice, which a simulated record has in one sum.
     let both = (hop.served_ns + hop.called_ns) / 1e3;
@@ -211,7 +222,7 @@ fn what_nothing_can_be_learnt_from_is_refused_with_what_helps() {
     let plan = scenario("");
     let learn = |lines: &[Line]| {
         let run = Run::of(lines).expect("a header");
-        calibrate(&[Source { run: &run, scenario: &plan }], &COMPONENTS).map(drop)
+        calibrate(&[Source { run: &run, scenario: &plan }], &COMPONENTS, 2).map(drop)
     };
     let simulated = Made::of(&plan, |_| {}).lines;
     assert_eq!(learn(&simulated), Err(CalibrateError::Simulated("r1".into())));
@@ -224,6 +235,40 @@ fn what_nothing_can_be_learnt_from_is_refused_with_what_helps() {
     }
     let error = learn(&one).expect_err("a monolith");
     assert!(error.to_string().contains("cleave calibrate hop-tax"), "{error}");
+    let mut invalid = lived();
+    for line in &mut invalid {
+        if let Entry::End(end) = &mut line.entry {
+            end.verdict = Some(Verdict::Invalid);
+        }
+    }
+    assert_eq!(learn(&invalid), Err(CalibrateError::Invalid("r1".into())));
+    invalid.retain(|line| !matches!(line.entry, Entry::End(_)));
+    assert_eq!(learn(&invalid), Err(CalibrateError::Invalid("r1".into())), "it was cut short");
+}
+
+#[test]
+fn what_a_scenario_declares_is_not_learnt_as_what_operations_take() {
+    let run = Run::of(&lived()).expect("a header");
+    let learn = |more: &str, change: &dyn Fn(&mut Scenario)| {
+        let mut plan = scenario(more);
+        change(&mut plan);
+        calibrate(&[Source { run: &run, scenario: &plan }], &COMPONENTS, 2).map(drop)
+    };
+    let slow = "[[step]]\nin = \"steady\"\ndo = \"delay\"\non = \"profile\"\nby = \"80ms\"\nfor = \"2s\"\n";
+    assert_eq!(learn(slow, &|_| {}), Err(CalibrateError::Steps("r1".into(), "small".into())));
+    let no_arm = Err(CalibrateError::NoArm("r1".into()));
+    let postgres = StoreChoice::All(StoreProduct::Postgres);
+    assert_eq!(learn("", &|plan| plan.arms[0].placement.store = postgres.clone()), no_arm);
+    let mean = HumanDuration::from_millis(5);
+    let work = SimulatedWork { mean, cpu: true, dist: Distribution::Exp, offload: false, share: None };
+    let options = ServiceOptions { work: Some(work), ..ServiceOptions::default() };
+    let working = |plan: &mut Scenario| {
+        plan.arms[0].services = BTreeMap::from([("photo".to_owned(), options.clone())]);
+    };
+    assert_eq!(learn("", &working), no_arm);
+    // Nothing is offered of a share of what is not known, and so nothing can be fitted.
+    let share = |plan: &mut Scenario| plan.load.rate = Rates::OfSlowest(Ratio::new(0.5));
+    assert_eq!(learn("", &share), Err(CalibrateError::NotFitted("r1".into())));
 }
 
 #[test]
@@ -238,5 +283,18 @@ fn a_calibration_run_is_a_valid_scenario_with_every_journey_of_the_load() {
     assert!(journeys.len() > 8, "and those of a photo-sharing site: {journeys:?}");
     assert_eq!(made.load.size, of.load.size);
     let turns = u64::from(made.repeats) * made.default_arms().count() as u64;
-    assert!(turns * made.length_ns() <= 75_000_000_000, "with starts it stays under 90 s");
+    assert!(turns * made.length_ns() <= 50_000_000_000, "with starts it stays under a minute");
+}
+
+#[test]
+fn a_calibration_run_has_services_for_each_carrier_of_the_arms() {
+    let topologies = "[topology.binary]\nprocesses = { each = [\"*\"] }\ncarrier = \"http+binary\"\n\
+                      [topology.shared]\nprocesses = { each = [\"*\"] }\ncarrier = \"http2+binary\"\n\
+                      [topology.wire]\nprocesses = { app = [\"gateway\", \"*\"] }\ncarrier = \"wire\"\n";
+    let text = calibration_scenario(&scenario(topologies));
+    let application = scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[] };
+    let read = scenario::read(std::path::Path::new("calibration.toml"), text, &application);
+    let made = read.unwrap_or_else(|errors| panic!("{errors}"));
+    let carriers: Vec<Carrier> = made.default_arms().map(|arm| arm.placement.carrier).collect();
+    assert_eq!(carriers, [Carrier::Json, Carrier::Binary, Carrier::Http2Binary, Carrier::Json]);
 }

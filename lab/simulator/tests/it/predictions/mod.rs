@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use contract::ComponentName;
 use model::Run;
+use policy::units::Rate;
 use record::{Header, JourneyPlan, Line, Machine, Validity};
-use scenario::{Application, Scenario};
+use scenario::{Application, Scenario, TelemetryLevel};
 use simulator::calibrate::{
     Activity, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
 };
 use simulator::predict::lines::{self, Recorded};
 use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
+use traffic::load::{Rates, Shape};
 use traffic::{Dataset, Seed};
 
 const COMPONENTS: [ComponentName; 5] = [
@@ -171,7 +173,11 @@ impl Made {
         change(&mut predictor);
         let predicted = predictor.predict().unwrap_or_else(|error| panic!("{error}"));
         let mut lines = lines::lines(&Recorded {
-            header: header(scenario, &predictor.layouts),
+            header: Header {
+                rounds: predictor.rounds,
+                way: if predictor.interleaved { "interleaved" } else { "side by side" }.into(),
+                ..header(scenario, &predictor.layouts)
+            },
             scenario,
             layouts: &predictor.layouts,
             calibration,
@@ -258,10 +264,11 @@ fn the_committed_schema_is_that_of_the_document() {
 
 #[test]
 fn a_label_is_no_better_than_what_was_calibrated() {
-    let validity = |more: &str, change: fn(&mut Predictor<'_>)| {
-        let Made { predicted, .. } = Made::of(&scenario(more), change);
+    let of = |plan: &Scenario, change: fn(&mut Predictor<'_>)| {
+        let Made { predicted, .. } = Made::of(plan, change);
         (predicted.prediction.validity, predicted.prediction.because)
     };
+    let validity = |more: &str, change: fn(&mut Predictor<'_>)| of(&scenario(more), change);
     assert_eq!(validity("", |_| {}), (Validity::Interpolated, Vec::new()));
     let (label, because) = validity("", |predictor| predictor.hosts = Hosts::PerComponent);
     assert!(label == Validity::Extrapolated && because[0].contains("hosts: per-component"), "{because:?}");
@@ -269,4 +276,26 @@ fn a_label_is_no_better_than_what_was_calibrated() {
     assert!(label == Validity::Assumed && because[0].contains("CPU another"), "{because:?}");
     let (label, because) = validity("[network]\nrtt = \"1ms\"", |_| {});
     assert!(label == Validity::Assumed && because[0].contains("round trip of 1ms"), "{because:?}");
+    let (label, because) = validity("", |predictor| predictor.cores = 64);
+    assert!(label == Validity::Assumed && because[0].contains("64 cores, calibrated with 2"), "{because:?}");
+    let (label, because) =
+        validity("", |predictor| predictor.layouts[1].arm.telemetry = Some(TelemetryLevel::Full));
+    assert!(label == Validity::Assumed && because[0].contains("mono: telemetry full"), "{because:?}");
+    let with = |change: &dyn Fn(&mut Scenario)| {
+        let mut plan = scenario("");
+        change(&mut plan);
+        of(&plan, |_| {})
+    };
+    let (label, because) = with(&|plan| plan.load.popularity.photo = 2.0);
+    assert!(label == Validity::Assumed && because[0].contains("`popularity`"), "{because:?}");
+    let rate = |rate| Rates::One(Shape::level(Rate::per_second(rate)));
+    assert_eq!(with(&|plan| plan.load.rate = rate(55.0)), (Validity::Interpolated, Vec::new()));
+    let (label, because) = with(&|plan| plan.load.rate = rate(30.0));
+    assert!(label == Validity::Extrapolated && because[0].contains("calibrated from 60"), "{because:?}");
+    // A load that rises is in the rates; what acts on an arm is in no calibration.
+    let surge = "[[step]]\nin = \"steady\"\nat = \"+1s\"\nfor = \"1s\"\ndo = \"load\"\nby = \"1.05x\"\n";
+    assert_eq!(validity(surge, |_| {}), (Validity::Interpolated, Vec::new()));
+    let slow = "[[step]]\nin = \"steady\"\ndo = \"delay\"\non = \"profile\"\nby = \"8ms\"\nfor = \"1s\"\n";
+    let (label, because) = validity(slow, |_| {});
+    assert!(label == Validity::Extrapolated && because[0].contains("steps"), "{because:?}");
 }

@@ -1,9 +1,16 @@
 //! The record of a prediction: what it holds, what it leaves out, and that it is the same every time.
 
-use model::Window;
-use record::{Entry, Verdict};
+use std::collections::BTreeMap;
 
-use super::{Made, scenario};
+use contract::placement::Limits;
+use contract::store::{StoreChoice, StoreProduct};
+use model::Window;
+use policy::service::ServiceOptions;
+use record::{Entry, Validity, Verdict};
+use scenario::{DataRetention, Scenario};
+use traffic::load::Overload;
+
+use super::{Made, calibration, call, operation, scenario};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -63,6 +70,40 @@ fn hops_cost_the_services_what_the_monolith_saves() {
 }
 
 #[test]
+fn a_predicted_figure_is_that_of_its_record_over_all_rounds_failures_included() {
+    let kill = "[[step]]\nid = \"dead\"\nin = \"steady\"\nat = \"+3s\"\ndo = \"kill\"\non = \"photo\"\n";
+    for more in ["", kill] {
+        let Made { run, predicted, .. } = Made::of(&scenario(more), |predictor| predictor.rounds = 3);
+        let scores = run.scores();
+        for row in &predicted.prediction.band {
+            let recorded = run.figure_of_whole(row.arm, &row.measure).expect("in the record");
+            assert!((row.value / recorded - 1.0).abs() < 1e-6, "{row:?}, in the record {recorded}");
+            let shown = scores.iter().find(|score| score.id == row.measure && more.is_empty());
+            let shown = shown.and_then(|score| score.arms[&row.arm].value).unwrap_or(row.value);
+            assert!((row.value / shown - 1.0).abs() < 1e-3, "{row:?}, on the card {shown}");
+        }
+        let p99 = predicted.prediction.band.iter().find(|row| row.measure == "latency_p99").expect("a band");
+        // Photos are away for 1.2 of 6 s: of all journeys 0.2 * 0.4 fail, more than one in a hundred.
+        assert_eq!(p99.value >= 1.0, !more.is_empty(), "{p99:?}");
+    }
+}
+
+#[test]
+fn every_core_is_busy_at_the_rate_that_the_cpu_of_arm_and_generator_allows() {
+    let mut known = calibration();
+    let photo = || vec![call("gateway/GET /v1/photos/{id}")];
+    known.operations.insert("client/view-photo".into(), operation(50, vec![photo(), photo()]));
+    let Made { predicted, .. } = Made::with(&known, &scenario(""), |_| {});
+    let prediction = predicted.prediction;
+    for row in prediction.band.iter().filter(|row| row.measure == "cpu_per_journey") {
+        // 0.6 home feeds of one request and 0.4 photos of two, each of 200 us in the generator, on two cores.
+        let expected = 2.0 / (row.value + 1.4 * 200e-6);
+        assert!((prediction.saturation[&row.arm] / expected - 1.0).abs() < 1e-9, "{row:?}: {prediction:?}");
+    }
+    assert_eq!(prediction.saturation.len(), 2);
+}
+
+#[test]
 fn a_slow_component_slows_what_needs_it_and_a_killed_one_fails_it() {
     let steps = "[[step]]\nid = \"slow\"\nin = \"steady\"\ndo = \"delay\"\non = \"profile\"\nby = \"80ms\"\nfor = \"2s\"\n\
                  [[step]]\nid = \"dead\"\nin = \"steady\"\nat = \"+3s\"\ndo = \"kill\"\non = \"photo\"\n";
@@ -105,6 +146,108 @@ fn what_is_not_simulated_is_named_and_decides_nothing() {
 }
 
 #[test]
+fn what_an_arm_has_and_the_model_does_not_is_named() {
+    let predicted = |change: &dyn Fn(&mut Scenario)| {
+        let mut plan = scenario("");
+        change(&mut plan);
+        Made::of(&plan, |_| {}).predicted.prediction
+    };
+    let missing = |change: &dyn Fn(&mut Scenario)| predicted(change).not_simulated;
+    let with = |options: ServiceOptions| {
+        missing(&|plan| {
+            plan.arms[1].services = BTreeMap::from([("photo".to_owned(), options.clone())]);
+        })
+    };
+    let declared = scenario("").load.feed.push_below;
+    for (seen, expected) in [
+        (
+            missing(&|plan| {
+                let half = Limits { cpu: Some(0.5), ..Limits::default() };
+                plan.arms[1].placement.limits = BTreeMap::from([("*".to_owned(), half)]);
+            }),
+            "mono: limits of processes",
+        ),
+        (
+            with(ServiceOptions { calls_in_transaction: Some(true), ..ServiceOptions::default() }),
+            "mono: calls inside a write transaction",
+        ),
+        (
+            with(ServiceOptions { outbox: Some(false), ..ServiceOptions::default() }),
+            "mono: events that are published after their transaction",
+        ),
+        (
+            with(ServiceOptions { push_below: Some(0), ..ServiceOptions::default() }),
+            "mono: its own threshold of fan-out on write",
+        ),
+        (
+            with(ServiceOptions { pool: Some(4), ..ServiceOptions::default() }),
+            "mono: how many connections read its databases",
+        ),
+        (missing(&|plan| plan.data = DataRetention::Kept), "data that grow from round to round"),
+        (missing(&|plan| plan.budget.cores = Some(1)), "the cores and the memory of its `budget`"),
+        (
+            missing(&|plan| plan.load.overload = Overload::Drop),
+            "slots of the load generator, and arrivals that find none",
+        ),
+    ] {
+        assert_eq!(seen, [expected]);
+    }
+    let none: Vec<String> = Vec::new();
+    let as_all =
+        ServiceOptions { push_below: Some(declared), outbox: Some(true), ..ServiceOptions::default() };
+    assert_eq!(with(as_all), none, "it is what the others have");
+
+    let on_server =
+        predicted(&|plan| plan.arms[1].placement.store = StoreChoice::All(StoreProduct::Postgres));
+    let missing = on_server.not_simulated;
+    assert!(
+        matches!(missing.as_slice(), [one] if one.starts_with("mono: data on a PostgreSQL")),
+        "{missing:?}"
+    );
+    let because = on_server.because;
+    assert!(
+        on_server.validity == Validity::Assumed && because[0].starts_with("mono: data on a PostgreSQL"),
+        "{because:?}"
+    );
+    // Memory is not known, and so stops nothing.
+    let stops = scenario("[stop]\nwhen = [\"host.mem_available < 10%\", \"errors(all) > 90% held 2s\"]\n");
+    let missing = Made::of(&stops, |_| {}).predicted.prediction.not_simulated;
+    assert!(matches!(missing.as_slice(), [one] if one.contains("errors(all) > 90%")), "{missing:?}");
+    let search = scenario("[expect]\ncheck = [\"capacity(all 50ms) >= 1/s\"]\n");
+    let missing = Made::of(&search, |_| {}).predicted.prediction.not_simulated;
+    assert!(matches!(missing.as_slice(), [one] if one.contains("search for capacity")), "{missing:?}");
+}
+
+#[test]
+fn what_a_simulation_does_not_know_has_no_value_and_decides_nothing() {
+    let claims = [
+        "procs.pss for micro >= 2 * procs.pss for mono",
+        "pss(feed) < 1GiB",
+        "connections < 10",
+        "wasted(feed) in steady < 1%",
+        "writer_wait < 5ms",
+        "host.mem_available > 1%",
+    ];
+    let Made { run, .. } = Made::of(&scenario(&format!("[expect]\ncheck = {claims:?}\n")), |_| {});
+    let checks = run.checks();
+    assert!(checks.len() >= claims.len(), "{checks:?}");
+    for check in checks {
+        assert_eq!((check.verdict, check.value), (Verdict::Inconclusive, None), "{check:?}");
+        assert!(check.reason.contains("is not simulated"), "{check:?}");
+    }
+    let scores = run.scores();
+    let rows: Vec<&str> = scores.iter().map(|score| score.id.as_str()).collect();
+    for id in ["memory", "rate_per_gib", "connections", "spans", "telemetry_cpu", "staleness_p50", "start_up"]
+    {
+        assert!(!rows.contains(&id), "{rows:?}");
+    }
+    for id in ["latency_p50", "cpu_per_journey", "hops", "idle_cpu", "processes"] {
+        assert!(rows.contains(&id), "{rows:?}");
+    }
+    assert_eq!(run.peak_pss_mib(), None);
+}
+
+#[test]
 fn a_claim_within_the_band_is_not_decided() {
     let check = |text: &str| {
         let Made { run, .. } = Made::of(&scenario(&format!("[expect]\ncheck = [\"{text}\"]\n")), |_| {});
@@ -127,6 +270,30 @@ fn an_assumption_decides_nothing() {
     };
     assert_eq!(verdict("a CPU"), (Verdict::Fail, Some(Verdict::Fail)));
     assert_eq!(verdict("another"), (Verdict::Inconclusive, Some(Verdict::Inconclusive)));
+}
+
+#[test]
+fn side_by_side_arms_are_not_compared_on_a_simulated_machine_that_is_full_either() {
+    let claim = "[expect]\ncheck = [\"p50(all) in steady for micro > p50(all) in steady for mono\"]\n";
+    let seen = |factor: f64, hosts: &str| {
+        let Made { run, .. } = Made::with(&calibration().with_cpu(factor), &scenario(claim), |predictor| {
+            (predictor.interleaved, predictor.rounds) = (false, 1);
+            predictor.hosts = hosts.parse().expect("hosts");
+        });
+        let stalls: Vec<f64> = run.all_hosts().filter_map(|host| host.cpu_stall).collect();
+        let mean = stalls.iter().sum::<f64>() / stalls.len() as f64;
+        let is_noisy = run.end.as_ref().is_some_and(|end| end.lints.iter().any(|lint| lint.name == "noisy"));
+        (stalls.is_empty(), mean, is_noisy, run.checks()[0].verdict)
+    };
+    // Both arms and the generator take about a tenth of two cores, and thirty times that is more than there is.
+    let (_, idle, is_noisy, _) = seen(1.0, "one");
+    assert!(idle < 20.0 && !is_noisy, "{idle} %");
+    let (_, full, is_noisy, verdict) = seen(30.0, "one");
+    assert!(full > 50.0 && is_noisy, "{full} %");
+    assert_eq!(verdict, Verdict::Inconclusive);
+    // On hosts of their own arms do not meet.
+    let (is_unknown, _, is_noisy, _) = seen(30.0, "per-component");
+    assert!(is_unknown && !is_noisy);
 }
 
 #[test]
