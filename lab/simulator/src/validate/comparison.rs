@@ -157,11 +157,10 @@ impl Validation {
             ENOUGH * 100.0
         )];
         for (name, theirs, ours) in self.against_null_models() {
-            let percent = |mean_log: f64| (mean_log.exp() - 1.0) * 100.0;
             lines.push(format!(
-                "{name}: off by a factor of {:.0} % on average, the simulator by {:.0} % of the same figures",
-                percent(theirs),
-                percent(ours)
+                "{name}: off by a factor of {:.2} on average, the simulator by {:.2} over the same figures (1 is exact)",
+                libm::exp(theirs),
+                libm::exp(ours)
             ));
         }
         lines.extend(self.excluded.iter().map(|run| format!("excluded: {run}")));
@@ -235,7 +234,7 @@ mod tests {
         assert!(validation.table().contains("+40 % **miss** | 20 % |"), "{}", validation.table());
         let lines = validation.summary();
         assert_eq!(lines[0], "4 of 5 held-out figures are within their bounds (80 % have to be)");
-        assert!(lines[1].starts_with("one station (M/M/c): off by a factor of 100 %"), "{lines:?}");
+        assert!(lines[1].starts_with("one station (M/M/c): off by a factor of 2.00 "), "{lines:?}");
         validation.rows.push(row("latency_p50", 2.0, &[1.0]));
         assert!(!validation.holds(), "four of six");
         validation.rows.truncate(4);
