@@ -95,7 +95,7 @@ impl RunPlan<'_> {
             otlp: self.otlp.clone(),
             seed: self.options.seed,
             shared: scenario.steps.iter().any(|step| step.action.changes_copies()),
-            cores: arm_cores(scenario, letter, &runtime::limits::allowed_cores()),
+            cores: arm_cores(self.options, letter, &runtime::limits::allowed_cores()),
             ..node_config(arm, &processes)
         };
         let plan = ArmPlan {
@@ -137,7 +137,7 @@ impl RunPlan<'_> {
             audit: true,
             sample: telemetry_level(scenario.telemetry).ratio(),
             workers: GENERATOR_WORKERS,
-            cores: generator_cores(scenario, &runtime::limits::allowed_cores()),
+            cores: generator_cores(self.options, &runtime::limits::allowed_cores()),
         }
     }
 }
@@ -206,21 +206,22 @@ pub(crate) fn node_config(arm: &scenario::Arm, processes: &[ProcessPlan]) -> Nod
 }
 
 /// Cores of an arm, of those the lab may use: the same number for each arm, other ones where there are enough.
-fn arm_cores(scenario: &Scenario, letter: char, allowed: &[usize]) -> Vec<usize> {
-    let Some(wanted) = scenario.budget.cores.filter(|_| !allowed.is_empty()) else { return Vec::new() };
+fn arm_cores(options: &RunOptions, letter: char, allowed: &[usize]) -> Vec<usize> {
+    let wanted = options.scenario.budget.cores.filter(|_| !allowed.is_empty());
+    let Some(wanted) = wanted else { return Vec::new() };
     let wanted = (wanted as usize).clamp(1, allowed.len());
     // Arms that take turns take the same cores, and leave the others to the generator.
-    let is_paired = scenario.way == scenario::RunMode::SideBySide;
+    let is_paired = !options.interleaved;
     let turn = (0..52).filter(|_| is_paired).find(|index| arm_letter(*index) == letter).unwrap_or(0) * wanted;
     (0..wanted).map(|i| allowed[(turn + i) % allowed.len()]).collect()
 }
 
 /// Cores left to the generator, where arms that take turns have a budget.
-fn generator_cores(scenario: &Scenario, allowed: &[usize]) -> Vec<usize> {
-    if scenario.way == scenario::RunMode::SideBySide || scenario.budget.cores.is_none() {
+fn generator_cores(options: &RunOptions, allowed: &[usize]) -> Vec<usize> {
+    if !options.interleaved || options.scenario.budget.cores.is_none() {
         return Vec::new();
     }
-    let taken = arm_cores(scenario, 'A', allowed);
+    let taken = arm_cores(options, 'A', allowed);
     allowed.iter().copied().filter(|core| !taken.contains(core)).collect()
 }
 
@@ -289,17 +290,18 @@ mod tests {
 
     #[test]
     fn arms_side_by_side_take_other_cores_and_arms_in_turns_the_same() {
-        let mut scenario = fixture::scenario(&fixture::two_arms(""));
-        assert_eq!(arm_cores(&scenario, 'A', &[0, 1, 2, 3]), [0; 0], "no budget");
-        scenario.budget.cores = Some(2);
-        let cores = |scenario: &Scenario, letter| arm_cores(scenario, letter, &[0, 1, 2, 3]);
-        assert_eq!((cores(&scenario, 'A'), cores(&scenario, 'B')), (vec![0, 1], vec![2, 3]));
-        assert_eq!(generator_cores(&scenario, &[0, 1, 2, 3]), [0; 0]);
-        assert_eq!(arm_cores(&scenario, 'B', &[0]), [0], "as many as there are");
-        assert_eq!(arm_cores(&scenario, 'B', &[]), [0; 0]);
-        scenario.way = scenario::RunMode::Interleaved;
-        assert_eq!((cores(&scenario, 'A'), cores(&scenario, 'B')), (vec![0, 1], vec![0, 1]));
-        assert_eq!(generator_cores(&scenario, &[0, 1, 2, 3]), [2, 3], "what arms leave");
+        // How the arms run is the run's: `--rounds` may ask for another way than the scenario's.
+        let mut options = fixture::options(&fixture::two_arms(""));
+        assert_eq!(arm_cores(&options, 'A', &[0, 1, 2, 3]), [0; 0], "no budget");
+        options.scenario.budget.cores = Some(2);
+        let cores = |options: &RunOptions, letter| arm_cores(options, letter, &[0, 1, 2, 3]);
+        assert_eq!((cores(&options, 'A'), cores(&options, 'B')), (vec![0, 1], vec![2, 3]));
+        assert_eq!(generator_cores(&options, &[0, 1, 2, 3]), [0; 0]);
+        assert_eq!(arm_cores(&options, 'B', &[0]), [0], "as many as there are");
+        assert_eq!(arm_cores(&options, 'B', &[]), [0; 0]);
+        options.interleaved = true;
+        assert_eq!((cores(&options, 'A'), cores(&options, 'B')), (vec![0, 1], vec![0, 1]));
+        assert_eq!(generator_cores(&options, &[0, 1, 2, 3]), [2, 3], "what arms leave");
     }
 
     #[test]
