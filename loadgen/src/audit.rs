@@ -92,7 +92,7 @@ pub async fn audit(arm: &ArmContext, round: u32) -> Audit {
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
     let mut lists = Lists { arm, photos: BTreeMap::new(), following: BTreeMap::new() };
-    (audit.unacknowledged, audit.orphaned) = lists.unexpected_photos(&writes).await;
+    lists.add_unexpected_photos(&mut audit, &writes, began + AUDIT_TIMEOUT).await;
     audit
 }
 
@@ -143,8 +143,14 @@ impl Lists<'_> {
         }
     }
 
-    /// Photos that were never acknowledged, and listed photos that do not exist.
-    async fn unexpected_photos(&mut self, writes: &[AcknowledgedWrite]) -> (u64, u64) {
+    /// Counts photos that were never acknowledged, and listed photos that do not exist. A list that cannot be read, or is not
+    /// read by `until`, may have either: it is not verified.
+    async fn add_unexpected_photos(
+        &mut self,
+        audit: &mut Audit,
+        writes: &[AcknowledgedWrite],
+        until: std::time::Instant,
+    ) {
         let users = self.arm.users.clone();
         let mut authors = BTreeSet::new();
         let mut known: BTreeSet<String> = BTreeSet::new();
@@ -154,18 +160,25 @@ impl Lists<'_> {
                 known.insert(id.to_string());
             }
         }
-        let (mut unacknowledged, mut orphaned) = (0, 0);
+        // One that hangs costs its timeout; the others would as well.
+        let mut is_readable = true;
         for author in authors {
             let seeded = users.seeded_photos(author);
-            for id in self.photos_of(author).await.unwrap_or_default().to_vec() {
+            is_readable &= runtime::clock::now() < until;
+            let listed = if is_readable { self.photos_of(author).await.map(<[_]>::to_vec) } else { None };
+            let Some(listed) = listed else {
+                is_readable = false;
+                audit.unverified += 1;
+                continue;
+            };
+            for id in listed {
                 if !known.contains(&id) && !seeded.contains(&id) {
-                    unacknowledged += 1;
+                    audit.unacknowledged += 1;
                     let photo = self.get(&format!("/v1/photos/{id}"), None).await;
-                    orphaned += u64::from(matches!(photo, Resource::Absent));
+                    audit.orphaned += u64::from(matches!(photo, Resource::Absent));
                 }
             }
         }
-        (unacknowledged, orphaned)
     }
 
     async fn photos_of(&mut self, author: u32) -> Option<&[String]> {

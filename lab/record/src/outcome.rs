@@ -132,7 +132,8 @@ pub struct Audit {
     pub found: u64,
     /// Not found: answers show that they are not there.
     pub lost: u64,
-    /// Acknowledged, and not readable after the load: neither lost nor found.
+    /// Acknowledged, and not readable after the load: neither lost nor found. Also lists of authors that could not be read
+    /// to look for what was never acknowledged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unverified: u64,
     /// Found more than once.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use loadgen::protocol::{END_COMMAND, FURTHER_COMMAND};
 use loadgen::{LoadPlan, Message, SECRET_VARIABLE};
+use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use crate::arm::children::{ChildProcess, ChildSpec, SpawnError, Spawner, describe_exit};
@@ -116,6 +117,10 @@ impl Generator {
                     return Ok(());
                 }
                 Some(Message::Failed { reason }) => return Err(reason),
+                // It gave up, and says why.
+                Some(Message::Summary(summary)) if !summary.problems.is_empty() => {
+                    return Err(summary.problems.join("; "));
+                }
                 Some(_) => {}
                 None => return Err(format!("it ended with {}", describe_exit(self.running.wait().await))),
             }
@@ -152,6 +157,12 @@ impl Generator {
     /// Ends the load early: what is in flight is finished, the rest abandoned.
     pub fn cancel(&mut self) {
         self.commands = None;
+    }
+
+    /// Ends it at once: it has had its time.
+    pub fn kill(&self) {
+        // One that has ended in this moment needs no signal.
+        let _ = self.running.signal(Signal::SIGKILL);
     }
 
     /// Its next message; `None` once it has ended.

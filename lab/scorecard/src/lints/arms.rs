@@ -125,7 +125,7 @@ fn mostly_errors(run: &Run, found: &mut Found) {
 fn audit_incomplete(run: &Run, found: &mut Found) {
     for audit in run.audits().into_iter().filter(|audit| audit.unverified > 0) {
         let text = format!(
-            "{}: {} of {} acknowledged writes could not be read after the load: neither lost nor found",
+            "{}: {} reads of the audit of {} acknowledged writes failed after the load: neither lost nor found",
             run.arm_name(audit.arm),
             audit.unverified,
             audit.acknowledged
