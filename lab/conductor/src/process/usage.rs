@@ -119,19 +119,20 @@ mod tests {
         let mut tracker = UsageTracker::default();
         let before = tracker.sample(pid).expect("this process");
         let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let (worked, has_worked) = std::sync::mpsc::channel::<()>();
         let worker = std::thread::spawn(move || {
             let mut sum = 0_u64;
             for i in 0..20_000_000_u64 {
                 sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
             }
+            worked.send(()).expect("the test waits");
             finished.recv().expect("the test sends");
             sum
         });
         // The tracker must see the thread once while it lives, after its work.
-        let mut seen = before;
-        while seen.cpu_ns < before.cpu_ns + 5_000_000 {
-            seen = tracker.sample(pid).expect("this process");
-        }
+        has_worked.recv().expect("it works");
+        let seen = tracker.sample(pid).expect("this process");
+        assert!(seen.cpu_ns > before.cpu_ns);
         finish.send(()).expect("it waits");
         worker.join().expect("it ends");
         assert!(tracker.sample(pid).expect("this process").cpu_ns >= seen.cpu_ns);

@@ -1,7 +1,6 @@
 //! Fake nodes: a shell script as the process, and a server in this test as its endpoints.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -147,7 +146,11 @@ async fn drain(State(endpoint): State<Endpoint>) -> StatusCode {
     StatusCode::OK
 }
 
+/// By another process: a file that this one had open could not be started while a child of another test has it, too
+/// (ETXTBSY of execve(2)).
 fn write_program(path: &Path, script: &str) {
-    std::fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("a folder of ours");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    let text = format!("#!/bin/sh\n{script}\n");
+    let write = ["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""];
+    let written = std::process::Command::new("sh").args(write).arg(path).arg(text).status();
+    assert!(written.expect("a shell is everywhere").success(), "a folder of ours");
 }
