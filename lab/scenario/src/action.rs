@@ -218,6 +218,11 @@ impl Action {
         !matches!(self, Self::Load(_) | Self::Rollback(_))
     }
 
+    /// Whether it acts on all copies of each process that it reaches.
+    pub const fn acts_on_whole_processes(&self) -> bool {
+        matches!(self, Self::Scale(_) | Self::Autoscale(_) | Self::Deploy(_))
+    }
+
     /// The fault, if it is one.
     pub const fn fault(&self) -> Option<&fault::Fault> {
         if let Self::Fault(fault) = self { Some(fault) } else { None }

@@ -94,7 +94,12 @@ pub fn explain(
             print(format_args!("      {}", store_line(&arm.placement)));
         }
         if !arm.network.is_loopback() {
-            print(format_args!("      network between processes: {}", arm.network));
+            let beyond = if arm.placement.has_server() {
+                "; not on connections to database servers, which stay local"
+            } else {
+                ""
+            };
+            print(format_args!("      network between processes: {}{beyond}", arm.network));
         }
         if arm.services.values().any(|service| service.calls_in_transaction == Some(true)) {
             print(format_args!(

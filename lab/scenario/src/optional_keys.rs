@@ -30,6 +30,7 @@ impl OptionalKeys {
             let reason = match *key {
                 "on" if !action.has_target() => "acts on no process of its own",
                 "pick" if !action.has_target() => "acts on no process of its own",
+                "pick" if action.acts_on_whole_processes() => "acts on all copies of a process",
                 "ramp" if !action.can_ramp() => "has its full size at once",
                 "until" if lasts_by_name(verb) != Some(true) => "is instantaneous",
                 "share" | "share_of" | "every" | "first" | "route" if !action.chooses_calls() => {

@@ -272,6 +272,10 @@ impl Reader<'_> {
         if verb != "partition" || PARTITION_KEYS.iter().all(|side| !table.contains_key(*side)) {
             return;
         }
+        if let Some((on, _)) = table.get_key_value("on") {
+            let place = Spanned::span(on);
+            self.report(place, "a partition has `on` or `from` and `to`; remove `on`, or both of these");
+        }
         let written = PARTITION_KEYS.map(|side| {
             let value = remove(table, side)?;
             Some((value.get_ref().as_str()?.to_owned(), value.span()))

@@ -81,6 +81,13 @@ impl Reader<'_> {
 pub(crate) fn accepts(action: &Action, target: Target) -> Result<(), String> {
     match action {
         Action::Fault(fault) => fault.accepts(&target),
+        _ if action.acts_on_whole_processes()
+            && matches!(target, Target::Node(Pattern::Instance(..) | Pattern::Zone(_))) =>
+        {
+            Err(format!(
+                "all copies of a process change, not only `{target}`; name a component such as `photo`"
+            ))
+        }
         _ if target.kind() == TargetKind::Node => Ok(()),
         _ => Err(format!("`{target}` has no instances; name a component such as `photo`")),
     }

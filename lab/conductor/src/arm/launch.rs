@@ -27,8 +27,8 @@ use crate::process::private;
 
 /// A process that has not announced its addresses by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time a process has to drain before it is killed.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time a process has to drain before it is killed, where no step says another.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for the request to drain.
 const DRAIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Niceness of every process of an arm: cores are shared 3 to 1 with a process of niceness 0 (sched(7)).
@@ -56,24 +56,29 @@ fn below_generator(limits: Limits) -> Limits {
     Limits { nice: Some(nice.min(MAX_NICENESS)), ..limits }
 }
 
-/// Writes an instance's configuration; nothing runs yet. `change` makes it differ
-/// from its peers: another build, another weight.
+/// Writes an instance's configuration; nothing runs yet. It is that of `like`, a copy whose build and policies steps may
+/// have changed, or the plan's. `change` makes it differ from its peers: another build, another weight.
 pub(super) fn prepare(
     plan: &ArmPlan,
-    process: &ProcessPlan,
-    copy: u32,
+    (process, copy): (&ProcessPlan, u32),
     registry: Option<SocketAddr>,
+    like: Option<&Instance>,
     change: &dyn Fn(&mut NodeConfig),
 ) -> Result<Instance, ArmError> {
     let name = format!("{}#{copy}", process.name);
-    let mut config = NodeConfig {
+    let mut config = plan.config.clone();
+    if let Some(like) = like {
+        let NodeConfig { build, defects, schema, policies, .. } = read_config(&like.config)?;
+        config = NodeConfig { build, defects, schema, policies, ..config };
+    }
+    config = NodeConfig {
         instance: name.clone(),
         process: process.clone(),
         processes: plan.processes.clone(),
         registry: registry.map(Into::into),
         limits: below_generator(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
-        ..plan.config.clone()
+        ..config
     };
     plan.allot(process, copy, &mut config);
     change(&mut config);
@@ -185,14 +190,18 @@ fn apply_topology_quota(environment: &RunEnvironment, plan: &ArmPlan, instance: 
 
 /// Changes what an instance will be when it is launched again; its ports stay.
 pub(super) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig)) -> Result<(), ArmError> {
-    let failed = |source| ArmError::Config { path: instance.config.clone(), source };
-    let text = std::fs::read(&instance.config).map_err(failed)?;
-    let mut config: NodeConfig =
-        serde_json::from_slice(&text).map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut config = read_config(&instance.config)?;
     change(&mut config);
     write_config(&instance.config, &config)?;
     instance.state().build.clone_from(&config.build);
     Ok(())
+}
+
+/// The configuration in a file, without the secrets of its run.
+pub(super) fn read_config(path: &Path) -> Result<NodeConfig, ArmError> {
+    let failed = |source| ArmError::Config { path: path.to_owned(), source };
+    let text = std::fs::read(path).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| failed(std::io::Error::other(error)))
 }
 
 /// The end of a log: the error and its cause.
@@ -220,8 +229,9 @@ async fn read_first_line(stdout: ChildStdout) -> std::io::Result<ServingAddresse
     serde_json::from_str(&line).map_err(std::io::Error::other)
 }
 
-/// Ends an instance: asks it to drain, and kills it if it does not.
-pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance) {
+/// Ends an instance: asks it to drain, and kills it if it has not ended `within` that time.
+pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance, within: Duration) {
+    let until = tokio::time::Instant::now() + within;
     let Some(running) = instance.running() else { return };
     if running.exit_status().is_some() {
         return;
@@ -236,10 +246,10 @@ pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance) {
         // A node that does not answer is killed below.
         let _ = environment
             .control
-            .request(listen, Method::POST, "/control/drain", "", DRAIN_REQUEST_TIMEOUT)
+            .request(listen, Method::POST, "/control/drain", "", DRAIN_REQUEST_TIMEOUT.min(within))
             .await;
     }
-    if tokio::time::timeout(DRAIN_TIMEOUT, running.wait()).await.is_err() {
+    if tokio::time::timeout_at(until, running.wait()).await.is_err() {
         let _ = running.signal(Signal::SIGKILL);
         running.wait().await;
     }

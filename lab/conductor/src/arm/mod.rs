@@ -34,7 +34,7 @@ use tokio::sync::broadcast;
 use self::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use self::environment::RunEnvironment;
 use self::instance::{Instance, Recovery};
-use self::launch::{change_config, launch, prepare, stop};
+use self::launch::{DRAIN_TIMEOUT, change_config, launch, prepare, stop};
 use self::layout::ArmLayout;
 use self::servers::DatabaseServers;
 use self::supervise::{Supervision, SupervisionReport};
@@ -94,7 +94,7 @@ impl Arm {
             let mut starts = Vec::new();
             for process in wave {
                 for copy in 0..process.replicas {
-                    let instance = Arc::new(prepare(&plan, process, copy, registry, &|_| {})?);
+                    let instance = Arc::new(prepare(&plan, (process, copy), registry, None, &|_| {})?);
                     instances.push(instance.clone());
                     starts.push((instance.clone(), launch(environment, &plan, instance)));
                 }
@@ -197,18 +197,22 @@ impl Arm {
         SampledArm { letter: self.plan.letter, instances }
     }
 
-    /// Starts one more copy of a process and waits until it serves and is known.
+    /// Starts one more copy of a process and waits until it serves and is known. It has the build and the policies of `like`,
+    /// else of the process's oldest copy: while a deploy goes on that is what is deployed everywhere else.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn add_copy(
         &self,
         process: &ProcessPlan,
+        like: Option<&Arc<Instance>>,
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<Arc<Instance>, ArmError> {
         let number = |instance: &Arc<Instance>| instance.name.rsplit('#').next()?.parse::<u32>().ok();
-        let copy = self.copies(&process.name).iter().filter_map(number).max().map_or(0, |last| last + 1);
-        let instance = Arc::new(prepare(&self.plan, process, copy, self.registry, change)?);
+        let copies = self.copies(&process.name);
+        let copy = copies.iter().filter_map(number).max().map_or(0, |last| last + 1);
+        let like = like.or(copies.first()).map(|copy| &**copy);
+        let instance = Arc::new(prepare(&self.plan, (process, copy), self.registry, like, change)?);
         self.instances.write().expect("no panic while held").push(instance.clone());
         if let Err(error) = launch(&self.environment, &self.plan, instance.clone()).await {
             self.forget(&instance);
@@ -221,7 +225,7 @@ impl Arm {
     /// Lets a copy finish what it has, and ends it for good.
     pub async fn remove_copy(&self, instance: &Arc<Instance>) {
         instance.set_stopping(true);
-        stop(&self.environment, instance).await;
+        stop(&self.environment, instance, DRAIN_TIMEOUT).await;
         self.forget(instance);
     }
 
@@ -235,7 +239,7 @@ impl Arm {
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<(), ArmError> {
         instance.set_stopping(true);
-        stop(&self.environment, instance).await;
+        stop(&self.environment, instance, DRAIN_TIMEOUT).await;
         change_config(instance, change)?;
         launch(&self.environment, &self.plan, instance.clone()).await?;
         instance.set_stopping(false);
@@ -246,17 +250,18 @@ impl Arm {
     /// Asks a copy to drain, and kills it when it has not ended in time. It stays in the arm, and is not restarted.
     pub async fn stop_copy(&self, instance: &Arc<Instance>, within: Duration) {
         instance.set_stopping(true);
-        if tokio::time::timeout(within, stop(&self.environment, instance)).await.is_err() {
-            // It had its time; a process that has just ended needs no signal.
-            let _ = instance.kill();
-        }
+        stop(&self.environment, instance, within).await;
     }
 
     /// Whether all its processes are in the arm's control group, whose weight then holds.
     pub fn is_weighted(&self) -> bool {
         let Some(group) = &self.plan.group else { return false };
         let members = cgroup::processes_in(group);
-        self.instances().iter().all(|instance| members.contains(&instance.status().pid))
+        let servers = self.servers.sampled();
+        let servers = servers.iter().map(|server| server.pid).filter(|pid| *pid != 0);
+        let mut pids = self.instances().iter().map(|instance| instance.status().pid).collect::<Vec<_>>();
+        pids.extend(servers);
+        pids.iter().all(|pid| members.contains(pid))
     }
 
     /// What happens to its processes from now on.
@@ -299,7 +304,7 @@ impl Arm {
         let instances = self.instances();
         for wave in 0..3 {
             let stopping = instances.iter().filter(|instance| rank(instance) == wave);
-            let stops = stopping.map(|instance| stop(&self.environment, instance));
+            let stops = stopping.map(|instance| stop(&self.environment, instance, DRAIN_TIMEOUT));
             futures_util::future::join_all(stops).await;
         }
         self.servers.shut_down(&self.environment).await;
@@ -329,7 +334,7 @@ impl Arm {
         let copies =
             plan.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
         let instances: Result<Vec<_>, ArmError> = copies
-            .map(|(process, copy)| Ok(Arc::new(prepare(&plan, process, copy, None, &|_| {})?)))
+            .map(|(process, copy)| Ok(Arc::new(prepare(&plan, (process, copy), None, None, &|_| {})?)))
             .collect();
         Ok(Self {
             public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),

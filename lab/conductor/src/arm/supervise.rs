@@ -122,6 +122,7 @@ impl Supervisor {
     async fn bring_back(&mut self, ended: &Arc<ChildProcess>, mut reason: String) -> bool {
         let since = clock::now();
         let mut served = since.saturating_duration_since(self.serving_since);
+        let mut last = ended.clone();
         loop {
             let delay = self.next_delay(std::mem::take(&mut served));
             self.instance.state().recovery = self.recovery(delay, &reason);
@@ -130,6 +131,11 @@ impl Supervisor {
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 _ = self.shutdown.wait_for(|shutdown| *shutdown) => return false,
+            }
+            // Meanwhile a step may have taken the copy out, or started it with another configuration and a supervisor.
+            let is_latest = self.instance.running().is_some_and(|latest| Arc::ptr_eq(&latest, &last));
+            if self.instance.is_stopping() || !is_latest {
+                return false;
             }
             self.instance.state().restarts += 1;
             let error = match launch(&self.environment, &self.plan, self.instance.clone()).await {
@@ -149,6 +155,7 @@ impl Supervisor {
                     let _ = latest.signal(Signal::SIGKILL);
                     latest.wait().await;
                     self.instance.state().health = Health::Down;
+                    last = latest;
                 }
                 // It runs and does not serve: its log shows why.
                 Some(latest) if latest.exit_status().is_none() => return false,

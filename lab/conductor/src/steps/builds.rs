@@ -56,6 +56,27 @@ pub(super) fn to_build(
     }
 }
 
+/// What a copy runs, as its configuration has it: to go back to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeployedBuild {
+    name: String,
+    defects: Vec<Lease>,
+    schema: u32,
+}
+
+impl DeployedBuild {
+    pub fn of(config: &NodeConfig) -> Self {
+        Self { name: config.build.clone(), defects: config.defects.clone(), schema: config.schema }
+    }
+
+    /// Makes a node run it.
+    pub fn apply(&self, config: &mut NodeConfig) {
+        config.build.clone_from(&self.name);
+        config.defects.clone_from(&self.defects);
+        config.schema = self.schema;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +99,16 @@ mod tests {
                 (defects, schema, build.name())
             );
         }
+    }
+
+    #[test]
+    fn what_ran_before_a_deploy_can_run_again() {
+        let (mut config, photo) = (NodeConfig::default(), Some(ComponentName::of("photo")));
+        to_build(Build::Changed, photo, 42)(&mut config);
+        let before = DeployedBuild::of(&config);
+        to_build(Build::BadSlow, photo, 42)(&mut config);
+        assert_ne!(DeployedBuild::of(&config), before);
+        before.apply(&mut config);
+        assert_eq!((config.build.as_str(), config.defects.len()), ("changed", 0));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use fault::{ConnectionFault, Fault};
+use fault::{ConnectionFault, Fault, Target};
 use runtime::Tasks;
 
 use crate::process::control::ControlClient;
@@ -63,11 +63,11 @@ impl Proxies {
 }
 
 /// Why a fault is not on a connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum ProxyError {
-    /// There is no port to listen on.
+    #[error("a proxy has no port to listen on: {0}")]
     Port(std::io::Error),
-    /// The kernel does not take the rule.
+    #[error("the kernel does not take the rule: {0}")]
     Rule(std::io::Error),
 }
 
@@ -99,25 +99,56 @@ pub(super) async fn apply(
         return active
             .mark_degraded("this machine gives `cleave` no network in which packets can be dropped");
     }
-    let callees = targets::callee_instances(target, &active.arm.layout());
-    let (mut detours, mut added) = (Vec::new(), Vec::new());
-    for addr in active.instances(&callees).iter().filter_map(|instance| instance.status().listen) {
-        let key = (active.letter(), target.to_string(), addr);
-        let rule = |port| packet_loss_rule(port, effect);
-        match proxies.add_fault(key, active.step.number, effect, rule).await {
-            Ok(fault) => {
-                detours.push((addr, fault.proxy.addr));
-                added.push(fault);
-            }
-            Err(ProxyError::Port(error)) => active.log(format!("no proxy before {addr}: {error}")),
-            // A fault on some of the copies would be another fault: those added before end here.
-            Err(ProxyError::Rule(error)) => return active.mark_degraded(&error.to_string()),
-        }
+    let mut detours = Detours { active, proxies, target, effect, taken: BTreeMap::new() };
+    // A fault on some of the copies would be another fault: those added before end here.
+    if let Err(error) = detours.update().await {
+        return active.mark_degraded(&error.to_string());
     }
-    let transfers = || added.iter().map(|fault| fault.proxy.transfers()).sum::<u64>();
-    let before = transfers();
-    hold_lease(active, control, fault, detours).await;
-    active.count_hits(transfers().saturating_sub(before));
+    let current = async || {
+        if let Err(error) = detours.update().await {
+            active.mark_degraded(&error.to_string());
+        }
+        detours.addresses()
+    };
+    hold_lease(active, control, fault, current).await;
+    active.count_hits(detours.transfers());
+}
+
+/// The proxies before the callees of a step.
+struct Detours<'a> {
+    active: &'a ActiveStep<'a>,
+    proxies: &'a Proxies,
+    target: Target,
+    effect: ConnectionFault,
+    /// By the callee's address, with what each had transferred before the step.
+    taken: BTreeMap<SocketAddr, (ProxyFault<'a>, u64)>,
+}
+
+impl Detours<'_> {
+    /// Opens those of callees that have none yet: copies come and go while the step lasts.
+    async fn update(&mut self) -> Result<(), ProxyError> {
+        let callees = targets::callee_instances(self.target, &self.active.arm.layout());
+        for addr in self.active.instances(&callees).iter().filter_map(|instance| instance.status().listen) {
+            if self.taken.contains_key(&addr) {
+                continue;
+            }
+            let key = (self.active.letter(), self.target.to_string(), addr);
+            let rule = |port| packet_loss_rule(port, self.effect);
+            let fault = self.proxies.add_fault(key, self.active.step.number, self.effect, rule).await?;
+            let before = fault.proxy.transfers();
+            self.taken.insert(addr, (fault, before));
+        }
+        Ok(())
+    }
+
+    fn addresses(&self) -> Vec<(SocketAddr, SocketAddr)> {
+        self.taken.iter().map(|(addr, (fault, _))| (*addr, fault.proxy.addr)).collect()
+    }
+
+    /// Bytes, or connections, that went through since the step began.
+    fn transfers(&self) -> u64 {
+        self.taken.values().map(|(fault, before)| fault.proxy.transfers().saturating_sub(*before)).sum()
+    }
 }
 
 /// The kernel's part of a fault, where it has one.

@@ -53,7 +53,7 @@ pub(super) async fn scale(active: &ActiveStep<'_>, to: u32, names: &[String]) {
 pub(super) async fn resize(arm: &Arm, process: &ProcessPlan, to: u32) -> Result<(), ArmError> {
     let copies = || arm.copies(&process.name);
     while copies().len() < to as usize {
-        arm.add_copy(process, &|_| {}).await?;
+        arm.add_copy(process, None, &|_| {}).await?;
     }
     while copies().len() > to as usize {
         let Some(last) = copies().pop() else { break };
@@ -75,13 +75,13 @@ pub(super) async fn drain(active: &ActiveStep<'_>, names: &[String]) {
 }
 
 /// A changed copy takes over from one that is removed afterwards; a gateway, whose port users know, is replaced in
-/// place.
-pub(super) async fn replace_copy(active: &ActiveStep<'_>, old: &Arc<Instance>, change: &Change<'_>) {
+/// place. Whether it does; what prevents it is recorded.
+pub(super) async fn replace_copy(active: &ActiveStep<'_>, old: &Arc<Instance>, change: &Change<'_>) -> bool {
     let arm = active.arm;
     let result = if old.process.gateway {
         arm.recreate_copy(old, change).await
     } else {
-        match arm.add_copy(&old.process, change).await {
+        match arm.add_copy(&old.process, Some(old), change).await {
             Ok(_) => {
                 arm.remove_copy(old).await;
                 Ok(())
@@ -89,12 +89,13 @@ pub(super) async fn replace_copy(active: &ActiveStep<'_>, old: &Arc<Instance>, c
             Err(error) => Err(error),
         }
     };
-    match result {
+    match &result {
         Ok(()) => active.count_hits(1),
         Err(error) => {
             active.context.record.event(EventKind::Deploy, active.step.number, error.to_string());
         }
     }
+    result.is_ok()
 }
 
 #[cfg(test)]

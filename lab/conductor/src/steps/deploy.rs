@@ -15,7 +15,7 @@ use scenario::{Action, Step};
 
 use crate::arm::arm_plan::ArmError;
 use crate::arm::instance::Instance;
-use crate::steps::builds::to_build;
+use crate::steps::builds::{DeployedBuild, to_build};
 use crate::steps::context::ActiveStep;
 use crate::steps::copies::{Change, has_one_port, processes, replace_copy};
 
@@ -29,8 +29,7 @@ pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Buil
     let (letter, on) = (active.letter(), &active.step.on);
     let component = active.step.target.and_then(Target::component);
     let new = to_build(build, component, active.context.seed);
-    let old = to_build(Build::Good, component, active.context.seed);
-    let deployment = Deployment { active, deploy, build, new: &new, old: &old };
+    let deployment = Deployment { active, deploy, build, new: &new };
     active.mark("began", format!("{letter} {on} deploy {}", build.name()));
     // A process that holds several components may have been replaced for another.
     let runs_it = |process: &ProcessPlan| {
@@ -41,6 +40,9 @@ pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Buil
             active.mark("unchanged", format!("{letter} {} runs it already", process.name));
             active.count_hits(1);
             continue;
+        }
+        if let Some(before) = active.arm.copies(&process.name).first().and_then(|copy| copy.read_config()) {
+            active.context.log.note_replaced(active.key(), &process.name, DeployedBuild::of(&before));
         }
         let result = if deploy.strategy.kind == RolloutKind::Canary && !has_one_port(&process) {
             deployment.canary(&process).await
@@ -60,14 +62,19 @@ pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Buil
 
 /// `rollback`: what a deploy replaced comes back, copy by copy. `deployed` is the step that deployed `build`.
 pub(super) async fn roll_back(active: &ActiveStep<'_>, deployed: &Step, build: Build) {
-    let component = deployed.target.and_then(Target::component);
-    let good = to_build(Build::Good, component, active.context.seed);
-    for instance in active.arm.instances().iter().filter(|instance| instance.build() == build.name()) {
-        replace_copy(active, instance, &good).await;
+    let mut results = Vec::new();
+    for (process, before) in active.context.log.replaced((deployed.number, active.letter())) {
+        let change = |config: &mut NodeConfig| before.apply(config);
+        for copy in active.arm.copies(&process).iter().filter(|copy| copy.build() == build.name()) {
+            results.push(replace_copy(active, copy, &change).await);
+        }
     }
-    // The mark belongs to the deploy: that is where its time to roll back is measured.
-    let text = format!("{} {} is taken back", active.letter(), build.name());
-    ActiveStep { step: deployed, ..*active }.mark("rolled-back", text);
+    // Not where something still serves, nor where the deploy itself took it back before.
+    if !results.is_empty() && !results.contains(&false) {
+        // The mark belongs to the deploy: that is where its time to roll back is measured.
+        let text = format!("{} {} is taken back", active.letter(), build.name());
+        ActiveStep { step: deployed, ..*active }.mark("rolled-back", text);
+    }
 }
 
 /// The step that a rollback takes back, with its deploy.
@@ -85,7 +92,6 @@ struct Deployment<'a> {
     deploy: &'a Deploy,
     build: Build,
     new: &'a Change<'a>,
-    old: &'a Change<'a>,
 }
 
 impl Deployment<'_> {
@@ -95,8 +101,12 @@ impl Deployment<'_> {
         self.take_over(process, self.new).await?;
         if strategy.promote_if.is_some() && !self.passes_watch().await && strategy.rolls_back_automatically()
         {
-            self.take_over(process, self.old).await?;
-            self.mark_taken_back();
+            let before = self.active.context.log.replaced(self.active.key());
+            let before = before.into_iter().find(|(replaced, _)| *replaced == process.name);
+            if let Some((_, before)) = before {
+                self.take_over(process, &|config: &mut NodeConfig| before.apply(config)).await?;
+                self.mark_taken_back();
+            }
         }
         Ok(())
     }
@@ -119,7 +129,7 @@ impl Deployment<'_> {
     ) -> Result<(), ArmError> {
         let is_kept = |copy: &Arc<Instance>| except.is_some_and(|kept| Arc::ptr_eq(copy, kept));
         for old in self.active.arm.copies(&process.name).into_iter().filter(|copy| !is_kept(copy)) {
-            self.active.arm.add_copy(process, change).await?;
+            self.active.arm.add_copy(process, Some(&old), change).await?;
             self.active.arm.remove_copy(&old).await;
         }
         Ok(())
@@ -129,8 +139,16 @@ impl Deployment<'_> {
     async fn blue_green(&self, process: &ProcessPlan, change: &Change<'_>) -> Result<(), ArmError> {
         let arm = self.active.arm;
         let old = arm.copies(&process.name);
-        for _ in &old {
-            arm.add_copy(process, change).await?;
+        let mut new = Vec::new();
+        for old in &old {
+            match arm.add_copy(process, Some(old), change).await {
+                Ok(copy) => new.push(copy),
+                // The old set goes on, and alone.
+                Err(error) => {
+                    futures_util::future::join_all(new.iter().map(|new| arm.remove_copy(new))).await;
+                    return Err(error);
+                }
+            }
         }
         futures_util::future::join_all(old.iter().map(|old| arm.remove_copy(old))).await;
         Ok(())
@@ -153,12 +171,13 @@ impl Deployment<'_> {
             (self.new)(config);
             config.weight = weight;
         };
-        let canary = arm.add_copy(process, &light).await?;
+        let canary = arm.add_copy(process, None, &light).await?;
         let text = format!("{letter} {} is the canary, with {:.0} %", canary.name, share * 100.0);
         active.mark("canary", text);
         if self.passes_watch().await {
-            self.rolling(process, self.new, Some(&canary)).await?;
+            let result = self.rolling(process, self.new, Some(&canary)).await;
             arm.remove_copy(&canary).await;
+            result?;
             active.mark("promoted", format!("{letter} {} takes over", self.build.name()));
         } else if self.deploy.strategy.rolls_back_automatically() {
             arm.remove_copy(&canary).await;

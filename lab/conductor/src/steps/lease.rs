@@ -46,12 +46,12 @@ impl DeathCounter {
 
 /// Puts the lease, renews it until the step's end, then ends it. A renewal sends it again, to the instances that are
 /// targets by then: a process that has restarted or was added meanwhile gets it so. `detours` are the addresses that
-/// callers connect to instead of a callee's.
+/// callers connect to instead of a callee's, asked for each time.
 pub(super) async fn hold_lease(
     active: &ActiveStep<'_>,
     control: &ControlClient,
     fault: &Fault,
-    detours: Vec<(SocketAddr, SocketAddr)>,
+    mut detours: impl AsyncFnMut() -> Vec<(SocketAddr, SocketAddr)>,
 ) {
     let Some(target) = active.step.target else { return };
     let end = active.end();
@@ -62,7 +62,7 @@ pub(super) async fn hold_lease(
         target,
         matching: active.step.matching.clone(),
         copies: Vec::new(),
-        detours,
+        detours: Vec::new(),
         ramp_ms: active.step.ramp_ns / 1_000_000,
         seed: active.context.seed,
     };
@@ -87,6 +87,7 @@ pub(super) async fn hold_lease(
             break;
         }
         lease.copies = targets::callee_copies(target, &active.arm.layout());
+        lease.detours = detours().await;
         // The lease does not outlast the step, even if the request that ends it gets lost.
         let age = clock::now().saturating_duration_since(active.start());
         let body = put_body(&lease, LEASE_TTL.min(left), age);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use runtime::clock;
 
+use crate::steps::builds::DeployedBuild;
 use crate::steps::held::HoldTimer;
 
 /// A step in an arm: its number and the arm's letter.
@@ -30,6 +31,8 @@ pub(crate) struct Steps {
     held: BTreeMap<StepKey, HoldTimer>,
     /// Instances on which faults are in force.
     active: Vec<(StepKey, String)>,
+    /// What processes ran before a deploy replaced it.
+    replaced: BTreeMap<(StepKey, String), DeployedBuild>,
 }
 
 impl StepLog {
@@ -84,6 +87,18 @@ impl StepLog {
             steps.active.extend(names.iter().map(|name| (key, name.clone())));
         }
         refused
+    }
+
+    /// Notes what a process ran before a deploy.
+    pub(crate) fn note_replaced(&self, key: StepKey, process: &str, build: DeployedBuild) {
+        self.steps().replaced.insert((key, process.to_owned()), build);
+    }
+
+    /// The processes that a deploy acted on, and what each ran before.
+    pub(crate) fn replaced(&self, key: StepKey) -> Vec<(String, DeployedBuild)> {
+        let steps = self.steps();
+        let of_step = steps.replaced.iter().filter(|((step, _), _)| *step == key);
+        of_step.map(|((_, process), build)| (process.clone(), build.clone())).collect()
     }
 
     /// Notes that a step has ended in an arm.

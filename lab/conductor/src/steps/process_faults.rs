@@ -22,7 +22,8 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
     match fault {
         ProcessFault::Kill(restart_after) => {
             faulted.apply_each(|instance| {
-                if let Some(delay) = restart_after {
+                // Of one that is down it would hold for another death.
+                if let Some(delay) = restart_after.filter(|_| instance.running_pid().is_some()) {
                     instance.restart_after(u64::try_from(delay.duration().as_millis()).unwrap_or(u64::MAX));
                 }
                 instance.kill()
@@ -40,7 +41,7 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
         ProcessFault::Crashloop(every) => {
             while clock::now() < active.end() && !active.has_ended_early() {
                 faulted.apply_each(|instance| {
-                    if active.arm.plan.placement.restart.is_none() {
+                    if active.arm.plan.placement.restart.is_none() && instance.running_pid().is_some() {
                         instance.restart_after(CRASHLOOP_RESTART_MS);
                     }
                     instance.kill()

@@ -8,15 +8,18 @@ use scenario::action::Reconfigure;
 use crate::steps::context::ActiveStep;
 use crate::steps::copies::replace_copy;
 
-/// Replaces every copy but the registry by one with the changed policies.
-pub(super) async fn reconfigure(active: &ActiveStep<'_>, change: &Reconfigure) {
+/// Replaces the copies reached, but the registry, by ones with the changed policies.
+pub(super) async fn reconfigure(active: &ActiveStep<'_>, change: &Reconfigure, names: &[String]) {
     let letter = active.letter();
     active.mark("began", format!("{letter} {}", active.step.action));
     let changed = |config: &mut NodeConfig| merge_policies(&mut config.policies, &change.policy);
-    for instance in active.arm.instances().iter().filter(|instance| !instance.process.registry) {
-        replace_copy(active, instance, &changed).await;
+    let mut have_all_changed = true;
+    for instance in active.instances(names).iter().filter(|instance| !instance.process.registry) {
+        have_all_changed &= replace_copy(active, instance, &changed).await;
     }
-    active.mark("done", format!("{letter} policies have changed"));
+    if have_all_changed {
+        active.mark("done", format!("{letter} policies have changed"));
+    }
 }
 
 fn merge_policies(

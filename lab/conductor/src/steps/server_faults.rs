@@ -24,11 +24,9 @@ pub(super) async fn apply(
     match fault {
         ProcessFault::Kill(restart_after) => {
             for server in &servers {
-                count(active, server, server.kill());
                 // Else it comes back where its arm's processes do.
-                if let Some(delay) = restart_after {
-                    server.start_after(environment, delay.duration());
-                }
+                let restart = restart_after.map(|delay| delay.duration());
+                count(active, server, server.kill(restart));
             }
         }
         ProcessFault::Stop(within) => {
@@ -46,16 +44,11 @@ pub(super) async fn apply(
             }
         }
         ProcessFault::Pause => {
-            let paused: Vec<_> = servers
-                .iter()
-                .filter_map(|server| {
-                    let paused = server.pause(&environment.guardian);
-                    count(active, server, paused.is_some());
-                    paused
-                })
-                .collect();
+            for server in &servers {
+                count(active, server, server.pause(&environment.guardian));
+            }
             active.wait().await;
-            for server in paused {
+            for server in &servers {
                 server.resume(&environment.guardian);
             }
         }

@@ -64,14 +64,15 @@ impl<'a> Timeline<'a> {
                 return self.event(&active, Some(true), format!("n/a ({reason})"));
             }
         };
-        let lasts = step.length_ns > 0;
-        let target = if names.is_empty() { step.on.clone() } else { names.join(", ") };
-        self.event(&active, lasts.then_some(true), target);
+        // What is refused never begins: an event that it does would have no end.
         if let Some(reason) = self.refusal(&active, &names) {
             active.log(reason.clone());
             self.context.log.withhold(&reason);
             return;
         }
+        let lasts = step.length_ns > 0;
+        let target = if names.is_empty() { step.on.clone() } else { names.join(", ") };
+        self.event(&active, lasts.then_some(true), target);
         self.act(&active, &names).await;
         self.context.log.deactivate(active.key());
         if lasts {
@@ -101,7 +102,7 @@ impl<'a> Timeline<'a> {
                 let Some((step, change)) = deploy::deployed(&self.scenario.steps, &back.of) else { return };
                 deploy::roll_back(active, step, self.build(change, active.arm)).await;
             }
-            Action::Reconfigure(change) => reconfigure::reconfigure(active, change).await,
+            Action::Reconfigure(change) => reconfigure::reconfigure(active, change, names).await,
             // The schedule was drawn with it.
             Action::Load(_) => {
                 tokio::time::sleep_until(active.end().into()).await;
@@ -119,7 +120,7 @@ impl<'a> Timeline<'a> {
         }
         match target.map_or(fault.actuator(), |target| fault.actuator_on(target.kind())) {
             Actuator::CallPath | Actuator::Process => {
-                lease::hold_lease(active, control, fault, Vec::new()).await;
+                lease::hold_lease(active, control, fault, async || Vec::new()).await;
             }
             Actuator::Proxy => {
                 connection_faults::apply(active, control, &self.proxies, fault).await;

@@ -8,6 +8,7 @@ use conductor::arm::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use conductor::arm::instance::Health;
 use conductor::arm::servers::DatabaseServers;
 use conductor::arm::supervise::SupervisionReport;
+use node::NodeConfig;
 
 use crate::node::FakeNodes;
 
@@ -63,7 +64,7 @@ async fn copies_are_added_recreated_and_removed() {
     let environment = nodes.environment();
     let arm = Arm::start(&environment, nodes.plan(""), DatabaseServers::default()).await.expect("it starts");
     let process = arm.plan.processes[0].clone();
-    let added = arm.add_copy(&process, &|config| config.weight = 7).await.expect("it starts");
+    let added = arm.add_copy(&process, None, &|config| config.weight = 7).await.expect("it starts");
     assert_eq!(added.name, "app#1");
     assert_eq!(arm.copies("app").len(), 2);
     let config = std::fs::read_to_string(nodes.folder.path().join("app#1.json")).expect("written");
@@ -75,6 +76,41 @@ async fn copies_are_added_recreated_and_removed() {
     arm.remove_copy(&added).await;
     assert_eq!(arm.copies("app").len(), 1);
     assert!(!is_running(added.status().pid), "it was drained, and is not restarted");
+
+    // What a step changed holds for the copies that come after it.
+    let first = arm.instances().remove(0);
+    let change = |config: &mut NodeConfig| {
+        (config.build, config.schema, config.weight) = ("bad-slow".into(), 2, 7);
+        config.policies.insert("feed->photo".into(), policy::Policy::default());
+    };
+    arm.recreate_copy(&first, &change).await.expect("it comes back");
+    let added = arm.add_copy(&process, None, &|_| {}).await.expect("it starts");
+    assert_eq!(added.build(), "bad-slow");
+    let config = std::fs::read(nodes.folder.path().join("app#1.json")).expect("written");
+    let config: NodeConfig = serde_json::from_slice(&config).expect("a configuration");
+    assert_eq!((config.schema, config.policies.len()), (2, 1));
+    assert_eq!(config.weight, arm.plan.config.weight, "a weight is that of a canary");
+    arm.shut_down().await;
+    nodes.tasks.finish(GRACE).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_a_step_started_again_is_not_restarted_once_more() {
+    let nodes = FakeNodes::start().await;
+    let environment = nodes.environment();
+    let plan = nodes.plan("restart = { after = \"100ms\" }");
+    let arm = Arm::start(&environment, plan, DatabaseServers::default()).await.expect("it starts");
+    let instance = arm.instances().remove(0);
+    instance.kill().expect("a process of this test");
+    while instance.status().health != Health::Down && instance.status().restarts == 0 {
+        tokio::task::yield_now().await;
+    }
+    arm.recreate_copy(&instance, &|_| {}).await.expect("it comes back");
+    let again = instance.status();
+    // Twice the time after which the topology would have had it back.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!((instance.status().pid, instance.status().restarts), (again.pid, again.restarts));
+    assert!(is_running(again.pid));
     arm.shut_down().await;
     nodes.tasks.finish(GRACE).await;
 }

@@ -115,17 +115,20 @@ async fn a_server_is_paused_and_killed_as_a_whole_and_comes_back_with_what_it_ke
     let server = servers.named(&["postgres#0".to_owned()]).pop().expect("by its name");
 
     let pid = servers.sampled()[0].pid;
-    let paused = server.pause(&environment.guardian).expect("it runs");
     let stands_still = || tree::members(pid).iter().all(|pid| usage::state(*pid) == Some('T'));
+    assert!(server.pause(&environment.guardian) && server.pause(&environment.guardian), "it runs");
     while !stands_still() {
         tokio::task::yield_now().await;
     }
-    paused.resume(&environment.guardian);
+    server.resume(&environment.guardian);
+    assert!(stands_still(), "as long as one of two steps pauses it");
+    assert_eq!(servers.sampled()[0].state, "paused");
+    server.resume(&environment.guardian);
     assert_eq!(kept(&db).await, 1, "it goes on where it was");
     db.close().await;
 
     let processes = tree::members(pid);
-    assert!(server.kill(), "it runs");
+    assert!(server.kill(None), "it runs");
     server.start(&environment).await.expect("it starts again");
     let again = servers.sampled().pop().expect("one");
     assert!(again.is_up && again.pid != pid && again.restarts == 1, "{again:?}");
@@ -136,5 +139,5 @@ async fn a_server_is_paused_and_killed_as_a_whole_and_comes_back_with_what_it_ke
 
     servers.shut_down(&environment).await;
     server.start(&environment).await.expect("nothing is done");
-    assert!(!server.kill(), "it has ended for good");
+    assert!(!server.kill(None), "it has ended for good");
 }

@@ -112,7 +112,10 @@ impl Instance {
     pub fn pause(&self) -> std::io::Result<()> {
         let mut state = self.state();
         state.paused += 1;
-        state.health = Health::Paused;
+        // One that has ended is down; its successor will stand still.
+        if state.is_alive() {
+            state.health = Health::Paused;
+        }
         state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGSTOP))
     }
 
@@ -127,7 +130,7 @@ impl Instance {
             return Ok(());
         }
         if state.health == Health::Paused {
-            state.health = Health::Up;
+            state.health = if state.is_alive() { Health::Up } else { Health::Down };
         }
         state.running.as_ref().map_or(Ok(()), |running| running.signal(Signal::SIGCONT))
     }

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use contract::placement::Restart;
 use nix::sys::signal::Signal;
 use postgres_server::Cluster;
 use record::EventKind;
@@ -39,9 +40,10 @@ pub struct Server {
     components: Vec<String>,
     spec: ChildSpec,
     group: Option<PathBuf>,
-    /// When it is started again after it has ended by itself or was killed: as the processes of its arm are.
-    restart_after: Option<Duration>,
+    /// Whether, and when, it is started again after it has ended by itself or was killed: as the processes of its arm are.
+    restart: Option<Restart>,
     current: Mutex<Current>,
+    pauses: Mutex<Pauses>,
     starts: AtomicU32,
     /// Held while it is started or ended. Whether it has ended for good.
     has_ended: tokio::sync::Mutex<bool>,
@@ -54,11 +56,16 @@ struct Current {
     undo: Option<u64>,
     /// Those that were killed: a successor starts when they are gone.
     killed: Vec<ProcessIdentity>,
+    /// How long after its death it is started again, whatever the topology says: once.
+    restart_delay: Option<Duration>,
 }
 
-/// A server that stands still.
-pub struct PausedServer {
-    processes: Vec<ProcessIdentity>,
+/// What keeps it standing still.
+#[derive(Default)]
+struct Pauses {
+    /// Steps: it goes on when the last of them has ended. They hold for a successor as well.
+    steps: u32,
+    /// What the journal has of the processes stopped.
     entries: Vec<u64>,
 }
 
@@ -68,7 +75,13 @@ impl Server {
         let given = &plan.resources;
         let serve = cluster.command(given.readers + given.writers + SPARE_CONNECTIONS);
         // The folder that the lab was started in may be closed to the server's account.
-        let mut arguments: Vec<_> = ["-C", "/", "nice", "-n", NICENESS].map(Into::into).to_vec();
+        let mut arguments: Vec<_> = ["-C", "/"].map(Into::into).to_vec();
+        if !plan.config.cores.is_empty() {
+            // The budget of an arm is that of its databases, too.
+            let cores: Vec<String> = plan.config.cores.iter().map(ToString::to_string).collect();
+            arguments.extend(["taskset".into(), "-c".into(), cores.join(",").into()]);
+        }
+        arguments.extend(["nice", "-n", NICENESS].map(Into::into));
         arguments.push(serve.get_program().to_owned());
         arguments.extend(serve.get_args().map(ToOwned::to_owned));
         let spec = ChildSpec {
@@ -85,8 +98,9 @@ impl Server {
             components,
             spec,
             group: plan.group.clone(),
-            restart_after: plan.placement.restart.map(|restart| Duration::from_millis(restart.after)),
+            restart: plan.placement.restart,
             current: Mutex::default(),
+            pauses: Mutex::default(),
             starts: AtomicU32::new(0),
             has_ended: tokio::sync::Mutex::new(false),
         }
@@ -110,7 +124,7 @@ impl Server {
             // is recorded.
             let _ = cgroup::join(&cgroup::members_of(group), process.pid);
         }
-        *self.current() = Current { process: Some(process.clone()), undo, killed: Vec::new() };
+        *self.current() = Current { process: Some(process.clone()), undo, ..Current::default() };
         self.starts.fetch_add(1, Ordering::Relaxed);
         let until = clock::now() + START_TIMEOUT;
         // `env`, `nice` and `setpriv` each execute the next program: the process id is the server's.
@@ -127,33 +141,33 @@ impl Server {
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        if let Some(delay) = self.restart_after {
-            self.restart_when_ended(environment, process, delay);
+        {
+            let mut pauses = self.pauses();
+            if pauses.steps > 0 {
+                self.stop_processes(&environment.guardian, &mut pauses);
+            }
         }
+        self.restart_when_ended(environment, process);
         Ok(())
     }
 
-    fn restart_when_ended(
-        self: &Arc<Self>,
-        environment: &RunEnvironment,
-        process: Arc<ChildProcess>,
-        delay: Duration,
-    ) {
+    /// Starts it again, once, if its topology or a step says so. What prevents it is recorded.
+    fn restart_when_ended(self: &Arc<Self>, environment: &RunEnvironment, process: Arc<ChildProcess>) {
         let (server, environment) = (self.clone(), environment.clone());
         environment.tasks.clone().spawn("server.supervise", ShutdownPolicy::Cancel, async move {
             process.wait().await;
             let is_its_own = |current: &Arc<ChildProcess>| Arc::ptr_eq(current, &process);
-            // One that was stopped is no longer there.
-            if server.current().process.as_ref().is_some_and(is_its_own) {
-                server.start_after(&environment, delay);
-            }
-        });
-    }
-
-    /// Starts it after a time. What prevents it is recorded.
-    pub fn start_after(self: &Arc<Self>, environment: &RunEnvironment, delay: Duration) {
-        let (server, environment) = (self.clone(), environment.clone());
-        environment.tasks.clone().spawn("server.restart", ShutdownPolicy::Cancel, async move {
+            let by_step = {
+                let mut current = server.current();
+                // One that was stopped is no longer there.
+                if !current.process.as_ref().is_some_and(is_its_own) {
+                    return;
+                }
+                current.restart_delay.take()
+            };
+            let by_topology = server.restart.filter(|restart| server.restarts() < restart.max);
+            let by_topology = by_topology.map(|restart| Duration::from_millis(restart.after));
+            let Some(delay) = by_step.or(by_topology) else { return };
             tokio::time::sleep(delay).await;
             if let Err(error) = server.start(&environment).await {
                 environment.record.event(EventKind::Log, 0, error.to_string());
@@ -161,9 +175,11 @@ impl Server {
         });
     }
 
-    /// Kills all its processes at once; `false` where it does not run.
-    pub fn kill(&self) -> bool {
+    /// Kills all its processes at once; `false` where it does not run. It is started again after `restart`, or as its topology
+    /// says.
+    pub fn kill(&self, restart: Option<Duration>) -> bool {
         let Some(process) = self.running() else { return false };
+        self.current().restart_delay = restart;
         let processes = identities(process.pid);
         // First the one that would note that others have ended, and go on without them.
         let is_killed = process.signal(Signal::SIGKILL).is_ok();
@@ -172,21 +188,41 @@ impl Server {
         is_killed
     }
 
-    /// Stops all its processes, each noted in the journal before; `None` where it does not run.
-    pub fn pause(&self, guardian: &Guardian) -> Option<PausedServer> {
-        let root = self.running()?.pid;
-        let mut paused = PausedServer { processes: Vec::new(), entries: Vec::new() };
+    /// Stops all its processes until [`Server::resume`] was called as often; `false` where it does not run now.
+    pub fn pause(&self, guardian: &Guardian) -> bool {
+        let mut pauses = self.pauses();
+        pauses.steps += 1;
+        // The processes of another step's pause stand still already.
+        if pauses.steps == 1 { self.stop_processes(guardian, &mut pauses) } else { self.running().is_some() }
+    }
+
+    /// Ends a pause: with the last of them its processes go on.
+    pub fn resume(&self, guardian: &Guardian) {
+        let mut pauses = self.pauses();
+        pauses.steps = pauses.steps.saturating_sub(1);
+        if pauses.steps == 0 {
+            if let Some(process) = self.running() {
+                tree::signal(&identities(process.pid), Signal::SIGCONT);
+            }
+            guardian.mark_undone(std::mem::take(&mut pauses.entries));
+        }
+    }
+
+    /// Stops all processes, each noted in the journal before; `false` where none runs.
+    fn stop_processes(&self, guardian: &Guardian, pauses: &mut Pauses) -> bool {
+        let Some(process) = self.running() else { return false };
+        let mut stopped: Vec<ProcessIdentity> = Vec::new();
         loop {
             // The first stops first: then none is added but by one that is not stopped yet.
             let new: Vec<ProcessIdentity> =
-                identities(root).into_iter().filter(|process| !paused.processes.contains(process)).collect();
+                identities(process.pid).into_iter().filter(|new| !stopped.contains(new)).collect();
             if new.is_empty() {
-                return Some(paused);
+                return true;
             }
             for process in new {
-                paused.entries.extend(guardian.record_undo(&UndoAction::Continue(process)));
+                pauses.entries.extend(guardian.record_undo(&UndoAction::Continue(process)));
                 tree::signal(&[process], Signal::SIGSTOP);
-                paused.processes.push(process);
+                stopped.push(process);
             }
         }
     }
@@ -225,7 +261,7 @@ impl Server {
 
     /// A server does not start on data that another's processes are still attached to.
     async fn wait_for_the_killed(&self, environment: &RunEnvironment) {
-        let Current { process, undo, killed } = std::mem::take(&mut *self.current());
+        let Current { process, undo, killed, .. } = std::mem::take(&mut *self.current());
         if let Some(process) = process {
             process.wait().await;
         }
@@ -245,32 +281,37 @@ impl Server {
         process.filter(|_| current.killed.is_empty())
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
+    fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().expect("no panic while held")
+    }
+
+    fn pauses(&self) -> MutexGuard<'_, Pauses> {
+        self.pauses.lock().expect("no panic while held")
+    }
+
+    fn restarts(&self) -> u32 {
+        self.starts.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// As the sampler sees it.
     pub(super) fn sampled(&self) -> SampledInstance {
-        let is_up = self.running().is_some();
+        let is_paused = self.pauses().steps > 0;
+        let state = match self.running() {
+            Some(_) if is_paused => "paused",
+            Some(_) => "up",
+            None => "down",
+        };
         SampledInstance {
             name: self.name.clone(),
             pid: self.current().process.as_ref().map_or(0, |process| process.pid),
             listen: None,
             components: self.components.clone(),
-            state: if is_up { "up" } else { "down" },
-            is_up,
-            restarts: self.starts.load(Ordering::Relaxed).saturating_sub(1),
+            state,
+            is_up: state == "up",
+            restarts: self.restarts(),
             databases: vec![self.cluster.data().to_owned()],
             is_server: true,
         }
-    }
-}
-
-impl PausedServer {
-    /// Lets it go on.
-    pub fn resume(self, guardian: &Guardian) {
-        tree::signal(&self.processes, Signal::SIGCONT);
-        guardian.mark_undone(self.entries);
     }
 }
 
