@@ -138,6 +138,9 @@ pub fn unknown<'a>(what: &str, written: &str, choices: impl IntoIterator<Item = 
     let hint = did_you_mean(written, choices.clone())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let list: Vec<&str> = choices.into_iter().collect();
+    if list.is_empty() {
+        return format!("unknown {what} `{written}`; there are no {} here", plural(what));
+    }
     let stop = if hint.is_empty() { ";" } else { "" };
     format!("unknown {what} `{written}`{hint}{stop} {}: {}", plural(what), list.join(", "))
 }
