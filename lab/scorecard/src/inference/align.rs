@@ -1,13 +1,16 @@
-//! What is missing in one arm leaves the row in all of them: arms are compared over the same units.
+//! What is missing in one arm leaves the row in all of them: arms are compared over the same units. An arm that has nothing of
+//! a row is not compared in it, and takes nothing from the others.
 
 use super::statistic::{Body, Statistic};
 
-/// Takes out of each statistic the units that another one lacks. All are the same figure of different arms.
+/// Takes out of each statistic the units that another one lacks, but for those of arms that have none. All are the same
+/// figure of different arms.
 pub fn align(arms: &mut [Statistic]) {
-    let units = arms.iter().map(|arm| units_of(arm).len()).max().unwrap_or(0);
-    let is_kept: Vec<bool> = (0..units)
-        .map(|unit| arms.iter().all(|arm| units_of(arm).get(unit).copied().unwrap_or(true)))
-        .collect();
+    let present: Vec<Vec<bool>> =
+        arms.iter().map(units_of).filter(|units| units.iter().any(|is_there| *is_there)).collect();
+    let units = present.iter().map(Vec::len).max().unwrap_or(0);
+    let is_kept: Vec<bool> =
+        (0..units).map(|unit| present.iter().all(|arm| arm.get(unit).copied().unwrap_or(true))).collect();
     for arm in arms {
         keep(arm, &is_kept);
     }
@@ -49,7 +52,7 @@ fn keep(statistic: &mut Statistic, is_kept: &[bool]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::statistic::Terms;
+    use super::super::statistic::{Once, Terms};
     use super::*;
 
     #[test]
@@ -59,5 +62,16 @@ mod tests {
         let mut arms = [of(vec![unit(1.0), None, unit(3.0)]), of(vec![None, unit(5.0), unit(6.0)])];
         align(&mut arms);
         assert_eq!(arms, [of(vec![None, None, unit(3.0)]), of(vec![None, None, unit(6.0)])]);
+    }
+
+    #[test]
+    fn an_arm_that_has_nothing_takes_nothing_from_the_others() {
+        let once = |value: f64| Some(Once::of(value));
+        let of = |values| Statistic::once(values);
+        let mut arms = [of(vec![None; 3]), of(vec![once(1.0), None, once(3.0)]), of(vec![once(4.0); 3])];
+        align(&mut arms);
+        let values = |arm: &Statistic| units_of(arm);
+        assert_eq!(values(&arms[0]), [false; 3]);
+        assert_eq!([&arms[1], &arms[2]].map(values), [[true, false, true], [true, false, true]]);
     }
 }

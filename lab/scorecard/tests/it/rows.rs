@@ -131,6 +131,32 @@ fn notes_list_relapses_and_what_bursts_allow() {
 }
 
 #[test]
+fn an_arm_without_database_servers_leaves_those_of_the_other_their_figures() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    run.header().arms[1].servers = 1;
+    for second in 0..=36_u64 {
+        let server = Proc {
+            arm: 'B',
+            pid: 9,
+            instance: "server-feed".into(),
+            is_server: true,
+            cpu_ns: second * SECOND / 100,
+            pss_kib: 2_048,
+            ..Proc::default()
+        };
+        run.add(second * SECOND, record::Entry::from(server));
+    }
+    let rows = scorecard::scorecard(run.tally());
+    // 10 ms a second over 40 journeys.
+    for (id, expected) in [("server_memory", 2_048.0 * 1_024.0), ("server_cpu", 0.000_25)] {
+        let row = row(&rows, id);
+        assert!((value(row, 'B') / expected - 1.0).abs() < 0.01, "{row:?}");
+        assert_eq!((row.arms[&'A'].value, row.contrasts[&'B'].note), (None, Some(Note::NotMeasured)), "{id}");
+    }
+    assert!(row(&rows, "server_cpu").arms[&'B'].interval.is_some());
+}
+
+#[test]
 fn a_margin_of_a_count_is_in_writes() {
     // Half a point of 100 acknowledged writes.
     assert_eq!(row(&scorecard(), "lost_writes").margin, Some(0.5));
