@@ -58,8 +58,9 @@ pub(crate) fn decode(text: &[u8]) -> Result<Vec<(u32, u32)>, DecodeError> {
         if u32_at(deflated, 0)? != DEFLATED_COOKIE {
             return Err(DecodeError::Format);
         }
+        let body = deflated.get(DEFLATED_HEADER_BYTES..).ok_or(DecodeError::Format)?;
         inflate.reset(true);
-        let inflated = inflate.decompress(&deflated[DEFLATED_HEADER_BYTES..], plain, FlushDecompress::Finish);
+        let inflated = inflate.decompress(body, plain, FlushDecompress::Finish);
         if !matches!(inflated, Ok(Status::StreamEnd)) {
             return Err(DecodeError::Format);
         }
@@ -78,12 +79,12 @@ fn counts(plain: &[u8]) -> Result<Vec<(u32, u32)>, DecodeError> {
     let mut index = 0_u64;
     while !rest.is_empty() {
         match zigzag(take_varint(&mut rest)?) {
-            0 => index += 1,
+            0 => index = index.saturating_add(1),
             zeros @ ..0 => index = index.saturating_add(zeros.unsigned_abs()),
             count => {
                 let value = buckets.highest(index).ok_or(DecodeError::Value)?;
                 counts.push((value, u32::try_from(count).unwrap_or(u32::MAX)));
-                index += 1;
+                index = index.saturating_add(1);
             }
         }
     }
@@ -191,6 +192,38 @@ mod tests {
             let _ = decode(STANDARD.encode(&bytes).as_bytes());
             let _ = counts(&bytes);
         }
+
+        // By chance alone no bytes begin with a cookie.
+        #[test]
+        fn no_bytes_behind_a_cookie_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let deflated = [&DEFLATED_COOKIE.to_be_bytes()[..], &bytes].concat();
+            let _ = decode(STANDARD.encode(deflated).as_bytes());
+            let _ = counts(&[&V2_COOKIE.to_be_bytes()[..], &bytes].concat());
+        }
+
+        #[test]
+        fn no_counts_make_it_panic(
+            digits in 0_u32..7, lowest in any::<u64>(), bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let _ = counts(&plain(digits, lowest, &bytes));
+        }
+    }
+
+    /// An inflated histogram with such counts.
+    fn plain(digits: u32, lowest: u64, counts: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(counts.len()).expect("short");
+        let heads = [V2_COOKIE, length, 0, digits].map(u32::to_be_bytes).concat();
+        let bounds = [lowest, 60_000_000, 1_f64.to_bits()].map(u64::to_be_bytes).concat();
+        [heads, bounds, counts.to_vec()].concat()
+    }
+
+    #[test]
+    fn zeros_beyond_every_index_are_no_histogram() {
+        // Twice 2^63 zeros, then one count of 0, then one of 1.
+        let most = [0xff; MAX_VARINT_BYTES];
+        let counts_of = |bytes: &[u8]| counts(&plain(3, 1, bytes));
+        assert!(counts_of(&[&most[..], &most, &[0]].concat()).expect("nothing occurred").is_empty());
+        assert!(counts_of(&[&most[..], &most, &[0, 2]].concat()).is_err());
     }
 
     #[test]
@@ -198,7 +231,8 @@ mod tests {
         let mut histogram = crate::histogram::recorder();
         histogram.record(1_234).expect("in range");
         let whole = text(&histogram);
-        for wrong in ["!", "", "AAAA", &whole[..whole.len() - 8], &STANDARD.encode([0; 64])] {
+        let cookie = STANDARD.encode(DEFLATED_COOKIE.to_be_bytes());
+        for wrong in ["!", "", "AAAA", &cookie, &whole[..whole.len() - 8], &STANDARD.encode([0; 64])] {
             assert!(decode(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert_eq!(decode(whole.as_bytes()).expect("reads"), [(1_234, 1)]);
