@@ -9,6 +9,7 @@ use super::statistic::Body;
 use super::student;
 use super::units::{MIN_ROUNDS, MIN_SECONDS};
 use crate::expect::Query;
+use crate::measure::Unit;
 
 /// What a figure is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,9 +27,7 @@ pub enum Sampled {
 impl Sampled {
     /// What the figure of a query is made of.
     pub fn of(query: &Query) -> Self {
-        // The kind of a statistic does not depend on what was measured.
-        let nothing = Run::default();
-        match (query.measure.statistic)(&query.of(&nothing, 'A')).body {
+        match body_of(query) {
             Body::Quantile { q, .. } => Self::Quantile(q),
             Body::Share { .. } => Self::Share,
             Body::Quotient(_) => Self::Quotient,
@@ -55,6 +54,24 @@ impl Sampled {
             _ => None,
         }
     }
+}
+
+/// Whether arms that took turns are compared in a figure however few rounds there were: the plan has it, a bracket holds it,
+/// or it is what processes hold, memory and sockets, which is judged on what was seen. What else differs may be the turn's
+/// doing.
+pub fn is_free_of_turns(query: &Query) -> bool {
+    match body_of(query) {
+        Body::Exact(_) | Body::Bracket { .. } => true,
+        Body::PerRound { is_event, .. } => {
+            !is_event && matches!(query.measure.unit, Unit::Bytes | Unit::Count)
+        }
+        Body::Quotient(_) | Body::Quantile { .. } | Body::Share { .. } | Body::Count(_) => false,
+    }
+}
+
+/// What the figure of a query is made of, where nothing was measured: its kind does not depend on that.
+fn body_of(query: &Query) -> Body {
+    (query.measure.statistic)(&query.of(&Run::default(), 'A')).body
 }
 
 /// The most events among `n` independent trials by which the share is still below a limit, at 95 %; `None` where `n` is too

@@ -295,7 +295,7 @@ pub const CATALOGUE: &[Described] = &[
     ),
     claims(
         "one_round",
-        "the claim compares arms that took turns fewer than three times",
+        "the claim compares arms that took turns fewer than three times; what is exact, in a bracket, or held (memory, sockets) is compared all the same",
         "at least three rounds",
         "run it with --rounds 6",
     ),

@@ -9,6 +9,7 @@ use super::claim::{Doubt, claims, compared, compares};
 use super::{Found, copies, delays, lateness, machine, populations, resources};
 use crate::breakdowns;
 use crate::expect::{Expectation, Side};
+use crate::inference::needs::is_free_of_turns;
 use crate::measure::Property;
 
 /// Rounds from which arms that took turns can be compared.
@@ -68,7 +69,9 @@ fn closed_loop(run: &Run, claim: &Expectation) -> Option<Doubt> {
 fn one_round(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let header = &run.header;
     let is_one = header.way == "interleaved" && header.rounds < MIN_ROUNDS;
-    (is_one && compares(claim, Property::NeedsContext)).then(|| Doubt {
+    let (left, right) = compared(claim).filter(|_| is_one)?;
+    let is_of_two = left.arms(run) != right.arms(run);
+    (is_of_two && !(is_free_of_turns(left) && is_free_of_turns(right))).then(|| Doubt {
         lint: "one_round",
         reason: format!("the arms took turns {} times; write repeats = 6", header.rounds),
     })

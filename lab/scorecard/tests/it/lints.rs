@@ -289,6 +289,40 @@ fn a_claim_that_is_touched_is_inconclusive_with_the_reason() {
 }
 
 #[test]
+fn arms_that_took_turns_once_decide_no_claim_about_what_a_turn_may_change() {
+    let is_doubted = |rounds: u32, text: &str| {
+        let claim: Expectation = text.parse().unwrap_or_else(|_| panic!("`{text}` is none"));
+        let found = doubts(in_turns(rounds, text).tally(), &claim);
+        found.iter().any(|doubt| doubt.lint == "one_round")
+    };
+    for text in [
+        NOT_TWICE,
+        "goodput(all) in steady for micro >= goodput(all) in steady for mono",
+        "errors(all) in steady for micro <= errors(all) in steady for mono",
+        "rate(all) in steady for micro >= 0.9 * rate(all) in steady for mono",
+        "goodput(all) in crash for micro >= goodput(all) in crash for mono",
+        "recovery(all) for micro <= recovery(all) for mono",
+        "lost_writes() for micro <= lost_writes() for mono",
+        "longest_wait for micro <= longest_wait for mono",
+    ] {
+        assert_eq!([1, 2, 3].map(|rounds| is_doubted(rounds, text)), [true, true, false], "{text}");
+    }
+    for text in [
+        "processes for micro >= 2 * processes for mono",
+        "capacity(all 50ms) for micro <= capacity(all 50ms) for mono",
+        "procs.pss for micro >= 2 * procs.pss for mono",
+        "goodput(all) in steady for micro >= 90%",
+        "goodput(all) in steady for micro >= goodput(all) in crash for micro",
+    ] {
+        assert!(!is_doubted(1, text), "{text}");
+    }
+    // What both rounds show of goodput is not judged, whichever way it went.
+    let much_worse = "goodput(all) in steady for micro >= 0.5 * goodput(all) in steady for mono";
+    let verdicts = [2, 3].map(|rounds| limited(&in_turns(rounds, much_worse), much_worse)[0].verdict);
+    assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Pass]);
+}
+
+#[test]
 fn what_touches_no_claim_is_a_note() {
     let busy = with_hosts(quiet(), 5..35, |host| (host.cpu_stall, host.steal) = (Some(80.0), 10.0));
     let found = scorecard::lints(busy.tally(), &Circumstances::default());
