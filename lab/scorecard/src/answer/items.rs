@@ -75,9 +75,14 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
     let contrast = score.contrasts.get(&pair.other.letter).copied().unwrap_or_default();
     let name = short_name(score);
     let is_asked = is_of("capacity", &score.id);
-    if !is_decided(&contrast, base, other) {
+    let is_never = |of: &Measured| score.id == "recovery" && never(run, of).is_some();
+    let is_never_in_both = is_never(base) && is_never(other);
+    let is_unordered = is_unordered(base, other) && !is_never_in_both;
+    if is_unordered || !is_decided(&contrast, base, other) {
+        let why =
+            if is_unordered { Note::Censored.sentence().to_owned() } else { reason(&contrast, &score.unit) };
         return Some(Item {
-            full: format!("{name} ({})", reason(&contrast, &score.unit)),
+            full: format!("{name} ({why})"),
             short: name,
             finding: String::new(),
             standing: Standing::Open,
@@ -91,10 +96,8 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
     }
     let [figure_of_base, figure_of_other] =
         [pair.base.letter, pair.other.letter].map(|arm| figure(run, score, arm));
-    let is_never = |of: &Measured| score.id == "recovery" && never(run, of).is_some();
-    let is_same = base.value == other.value
-        && base.value.is_some()
-        && (!base.is_censored || is_never(base) && is_never(other));
+    let is_same =
+        base.value == other.value && base.value.is_some() && (!base.is_censored || is_never_in_both);
     let figures = if is_same {
         format!("{figure_of_base} in both")
     } else {
@@ -146,13 +149,24 @@ fn in_short(contrast: &Contrast, figures: &str, unit: &str) -> String {
     }
 }
 
-/// What was seen once is what it is; the rest needs a finding.
+/// What was seen once is what it is, unless the arms took turns; the rest needs a finding.
 fn is_decided(contrast: &Contrast, base: &Measured, other: &Measured) -> bool {
     let is_seen = |of: &Measured| matches!(of.note, Some(Note::Exact | Note::ThisEvent | Note::OncePerRun));
     match contrast.finding {
         Some(Finding::Differs | Finding::Equivalent) => true,
         Some(Finding::Undecided) => false,
-        None => is_seen(base) && is_seen(other),
+        None => contrast.note != Some(Note::OneTurn) && is_seen(base) && is_seen(other),
+    }
+}
+
+/// Whether it is not known which of two values is larger, since one lies beyond what was looked at, and that is not beyond
+/// the other one.
+fn is_unordered(base: &Measured, other: &Measured) -> bool {
+    match (base.is_censored, other.is_censored) {
+        (false, false) => false,
+        (true, true) => true,
+        (true, false) => base.value <= other.value,
+        (false, true) => other.value <= base.value,
     }
 }
 

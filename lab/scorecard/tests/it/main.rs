@@ -1,5 +1,6 @@
 //! From lines of a record to verdict and scorecard.
 
+mod answers;
 mod arms;
 mod bystanders;
 mod capacities;
