@@ -8,7 +8,7 @@ use crate::expect::{Expectation, Op, Query, Side};
 use crate::inference::noise::StoredStart;
 use crate::inference::{self, Decided, Engine, Figure, Judgement, estimate};
 use crate::lints::{self, Doubt};
-use crate::measure::Property;
+use crate::measure::{Property, Row};
 use crate::onset::onset;
 use crate::selection::name_of;
 
@@ -189,7 +189,8 @@ impl Judge<'_> {
             return None;
         }
         let (starts, window) = (self.engine.starts(), name_of(&left.window));
-        left.measure.rows.iter().find_map(|row| starts.of(row.id, &window))
+        let known_as = |row: &Row| row.comparison.guise_of().unwrap_or(row.id);
+        left.measure.rows.iter().find_map(|row| starts.of(known_as(row), &window))
     }
 
     /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.

@@ -137,7 +137,8 @@ impl RowWindow {
 pub enum Comparison {
     /// An arm over the base arm, equivalent within this ratio.
     Ratio(f64),
-    /// The same row in another guise: it takes the finding of the row of that id, and counts in no family.
+    /// The same row in another guise: it takes the finding of the row of that id where its own figures bear it out, and counts
+    /// in no family.
     SameAs(&'static str),
     /// An arm less the base arm, equivalent within this difference, in the row's unit.
     Difference(f64),
@@ -145,6 +146,16 @@ pub enum Comparison {
     Part(f64),
     /// Arms are not compared: the row explains others.
     Unjudged,
+}
+
+impl Comparison {
+    /// Id of the row that a row of this comparison is in another guise.
+    pub const fn guise_of(self) -> Option<&'static str> {
+        match self {
+            Self::SameAs(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// The claims the scorecard tests, in the order it shows them.

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use model::outcome::is_better;
 use model::{Run, format};
-use record::{Contrast, Measured, Note, Score};
+use record::{Contrast, Finding, Measured, Note, Score};
 
 use super::failures::Failures;
 use super::steadiness::Steadiness;
 use crate::draft::Draft;
 use crate::inference::{
-    Body, Candidate, Conditions, Engine, Figure, Margin, Statistic, align, contrast, decide, estimate,
+    Body, Candidate, Conditions, Engine, Evidence, Figure, LEVEL, Margin, Statistic, align, contrast, decide,
+    estimate,
 };
 use crate::lints;
 use crate::measure::{Comparison, Unit};
@@ -74,12 +76,10 @@ fn in_points(contrast: Contrast, base: &Figure, other: &Figure) -> Contrast {
     Contrast { ratio: None, difference: Some(difference), ..contrast }
 }
 
-/// Findings over the rows that count; a row in another guise takes the finding of the row it is.
+/// Findings over the rows that count; a row in another guise takes the finding of the row it is, if its own figures bear it
+/// out.
 fn decide_family(rows: &[Row], places: &[(usize, char)], candidates: &mut [Candidate]) {
-    let guise_of = |index: usize| match rows[index].draft.comparison {
-        Comparison::SameAs(id) => Some(id),
-        _ => None,
-    };
+    let guise_of = |index: usize| rows[index].draft.comparison.guise_of();
     let (mut counted, mut at): (Vec<Candidate>, Vec<usize>) = (Vec::new(), Vec::new());
     for (place, candidate) in candidates.iter().enumerate() {
         if guise_of(places[place].0).is_none() {
@@ -100,13 +100,45 @@ fn decide_family(rows: &[Row], places: &[(usize, char)], candidates: &mut [Candi
         };
         let Some(original) = places.iter().position(is_it) else { continue };
         let of = candidates[original].contrast;
-        let contrast = &mut candidates[place].contrast;
-        (contrast.finding, contrast.note) = (of.finding, of.note.or(contrast.note));
-        (contrast.differs_alone, contrast.could_see) = (of.differs_alone, of.could_see);
+        let is_borne_out = is_borne_out(
+            of.finding,
+            candidates[place].evidence.as_ref(),
+            [(index, letter), places[original]].map(|(row, letter)| rows[row].is_better(letter)),
+        );
+        let own = &mut candidates[place];
+        let contrast = &mut own.contrast;
+        contrast.note = of.note.or(contrast.note);
+        if is_borne_out {
+            (contrast.finding, contrast.differs_alone) = (of.finding, of.differs_alone);
+            contrast.could_see = of.could_see;
+        } else {
+            contrast.finding = own.evidence.map(|_| Finding::Undecided);
+            contrast.differs_alone = own.evidence.is_some_and(|evidence| evidence.p <= LEVEL);
+        }
+    }
+}
+
+/// Whether a row in another guise may have the finding of the row it is: they are one only where what sets them apart, as
+/// failures set good journeys apart from finished ones, is the same in both arms. Its own figures have to allow the finding,
+/// and to lie on the same side. `are_better`: whether the arm is better in either row, where they say.
+fn is_borne_out(finding: Option<Finding>, own: Option<&Evidence>, are_better: [Option<bool>; 2]) -> bool {
+    match (finding, own) {
+        (None | Some(Finding::Undecided), _) => true,
+        (_, None) => false,
+        (Some(Finding::Differs), Some(own)) => own.p <= LEVEL && are_better[0] == are_better[1],
+        (Some(Finding::Equivalent), Some(own)) => own.is_within,
     }
 }
 
 impl Row {
+    /// Whether an arm is better than the base arm by what was seen; `None` where neither is.
+    fn is_better(&self, letter: char) -> Option<bool> {
+        let (_, base) = self.figures.first()?;
+        let (_, other) = self.figures.iter().find(|(arm, _)| *arm == letter)?;
+        let [base, other] = [base, other].map(|figure| figure.statistic().seen().value);
+        is_better(self.draft.better, base?, other?)
+    }
+
     fn new(mut draft: Draft, base: Option<char>, engine: &Engine) -> Self {
         let resampling = engine.resampling(&draft.frame);
         let (letters, mut statistics): (Vec<char>, Vec<Statistic>) =
@@ -151,7 +183,9 @@ impl Row {
             let conditions = Conditions {
                 margin,
                 depends_on_start: draft.depends_on_start,
-                start: engine.starts().of(&draft.id, &draft.frame.window),
+                start: engine
+                    .starts()
+                    .of(draft.comparison.guise_of().unwrap_or(&draft.id), &draft.frame.window),
                 is_taking_turns: run.header.way == "interleaved",
                 is_part: draft.part_of.is_some(),
                 withheld,

@@ -54,5 +54,6 @@ pub use pair_claim::against_other;
 pub use resampling::Resampling;
 pub(crate) use seen::quantile;
 pub use share_contrast::fail_differently;
+pub(crate) use shares::LEVEL;
 pub use statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};
 pub use stored_starts::StoredStarts;

@@ -5,7 +5,7 @@
 use super::student;
 
 /// Two-sided 95 %.
-pub(super) const LEVEL: f64 = 0.05;
+pub(crate) const LEVEL: f64 = 0.05;
 /// Least level that is distinguished from none.
 const MIN_LEVEL: f64 = 1e-6;
 

@@ -12,7 +12,7 @@ pub const RATE_PER_CORE: Measure = Measure {
     meaning: "good journeys over seconds of CPU used",
     unit: Unit::Rate,
     better: Better::Higher,
-    properties: &[Property::NeedsContext],
+    properties: &[Property::NeedsContext, Property::DependsOnStart],
     statistic: per_core,
     rows: &[Row {
         id: "rate_per_core",

@@ -1,10 +1,11 @@
-//! `rate_per_gib`: good journeys per second and GiB held. Memory has one highest value a run, so there is no interval.
+//! `rate_per_gib`: good journeys per second and GiB held. Memory has one highest value a round, so its interval comes from
+//! rounds.
 
 use record::Better;
 
 use super::memory;
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, Unit};
+use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
 /// Bytes of a GiB.
@@ -24,7 +25,7 @@ pub const RATE_PER_GIB: Measure = Measure {
         claim: Claim::Scalability,
         text: "good journeys per second and GiB held",
         window: RowWindow::Steady,
-        comparison: Comparison::SameAs("memory"),
+        comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],
     ..Measure::DEFAULT
 };

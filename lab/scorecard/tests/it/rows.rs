@@ -206,6 +206,60 @@ fn what_was_seen_once_is_not_called_different() {
     assert_eq!(row(&rows, "rate_per_core").arms[&'A'].value.map(f64::round), Some(500.0));
 }
 
+/// Six rounds in which B answers so many of twenty in time, and spends so much CPU a second; A 20, and 80 ms.
+fn with_good_of_twenty(good: u64, cpu_ms: u64) -> Vec<Score> {
+    let mut run = Run::of_rounds(6).quiet(|_, _| 5 * MS);
+    for round in 1..=6 {
+        for second in 5..25 {
+            for journey in ["home-feed", "view-profile"] {
+                run.window('B', round, second, journey, 20, good, 5 * MS);
+            }
+        }
+    }
+    let run = run.cpu('A', 80 * SECOND / 1_000).cpu('B', cpu_ms * SECOND / 1_000);
+    scorecard::scorecard(run.tally())
+}
+
+#[test]
+fn a_row_in_another_guise_has_its_finding_only_where_its_own_figures_bear_it_out() {
+    let found = |rows: &[Score], id: &str| {
+        let contrast = row(rows, id).contrasts[&'B'];
+        (contrast.finding, contrast.ratio.and_then(|ratio| ratio.value).map(|ratio| (ratio * 10.0).round()))
+    };
+    let (same, apart) = (Some(Finding::Equivalent), Some(Finding::Differs));
+    let open = Some(Finding::Undecided);
+    // The CPU of each journey that ended is the same, and of five only three were good.
+    let failing = with_good_of_twenty(12, 80);
+    assert_eq!(found(&failing, "cpu_per_journey"), (same, Some(10.0)));
+    assert_eq!(found(&failing, "rate_per_core"), (open, Some(6.0)));
+    assert!(row(&failing, "rate_per_core").contrasts[&'B'].differs_alone);
+    // Three fifths of the CPU, for three fifths of the good journeys.
+    let cheaper = with_good_of_twenty(12, 48);
+    assert_eq!(found(&cheaper, "cpu_per_journey"), (apart, Some(6.0)));
+    assert_eq!(found(&cheaper, "rate_per_core"), (open, Some(10.0)));
+    // Four fifths of the CPU, for three fifths of them: better in one, worse in the other.
+    let worse = with_good_of_twenty(12, 64);
+    assert_eq!((found(&worse, "cpu_per_journey").0, found(&worse, "rate_per_core").0), (apart, open));
+    // All are good.
+    let sound = with_good_of_twenty(20, 64);
+    assert_eq!((found(&sound, "cpu_per_journey").0, found(&sound, "rate_per_core").0), (apart, apart));
+    assert_eq!((found(&failing, "goodput").0, found(&failing, "rate").0), (apart, apart));
+}
+
+#[test]
+fn good_journeys_per_gib_are_compared_over_rounds() {
+    let mut run = Run::of_rounds(6).quiet(|_, _| 5 * MS);
+    for round in 0..6 {
+        run.memory('A', "app#0", round * 100_000 + 10_000, 30_000 + round * 10);
+        run.memory('B', "app#0", round * 100_000 + 10_000, 60_000);
+    }
+    let rows = scorecard::scorecard(run.tally());
+    let contrast = row(&rows, "rate_per_gib").contrasts[&'B'];
+    assert_eq!(contrast.finding, Some(Finding::Differs), "half as many a GiB: {contrast:?}");
+    let interval = contrast.ratio.and_then(|ratio| ratio.interval).expect("six rounds");
+    assert!(0.49 < interval.low && interval.upper() < 0.51, "{interval:?}");
+}
+
 #[test]
 fn arms_that_fail_differently_have_no_ratio_of_latencies() {
     let mut run = run();
