@@ -205,10 +205,15 @@ impl Figure {
         let is_over_rounds =
             self.resampling.units.have_intervals(counts.len()) && self.resampling.is_by_rounds();
         let sum: f64 = counts.iter().sum();
+        // Where nothing was looked at, nothing was found: that is no 0.
+        let is_known = sum > 0.0 || rounds.iter().flatten().any(|round| round.trials > 0);
+        if !is_known {
+            return Measured::default();
+        }
         let (low, high) = if is_over_rounds { counts::over_rounds(&counts) } else { counts::garwood(sum) };
         let is_one_event = self.is_of_event() && !is_over_rounds;
         Measured {
-            value: (!counts.is_empty()).then_some(sum),
+            value: Some(sum),
             interval: (!is_one_event).then_some(Interval::new(low, high)),
             note: is_one_event.then_some(Note::ThisEvent),
             ..Measured::default()

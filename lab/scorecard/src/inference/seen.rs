@@ -97,7 +97,7 @@ fn share<'a>(units: impl Iterator<Item = &'a Trials>) -> Option<f64> {
 }
 
 fn count<'a>(rounds: impl Iterator<Item = &'a Trials> + Clone) -> Option<f64> {
-    let is_known = rounds.clone().any(|round| round.trials > 0);
+    let is_known = rounds.clone().any(|round| round.trials > 0 || round.events > 0);
     is_known.then(|| rounds.map(|round| round.events).sum::<u64>() as f64)
 }
 

@@ -193,6 +193,26 @@ fn a_claim_without_an_arm_is_listed_as_not_judged() {
 }
 
 #[test]
+fn a_run_that_wrote_nothing_does_not_pass_for_one_that_lost_nothing() {
+    let audited = |acknowledged, unverified| {
+        let mut run = quiet();
+        for arm in ['A', 'B'] {
+            let found = acknowledged - unverified;
+            let audit =
+                record::Audit { arm, round: 1, acknowledged, found, unverified, ..record::Audit::default() };
+            run.add(40 * crate::fixture::SECOND, Entry::Audit(audit));
+        }
+        run
+    };
+    let verdicts =
+        |run: Run| ["lost_writes() == 0", "duplicated_writes() == 0"].map(|text| run.checks(text)[0].verdict);
+    assert_eq!(verdicts(audited(100, 0)), [Verdict::Pass; 2]);
+    for (acknowledged, unverified) in [(0, 0), (100, 100)] {
+        assert_eq!(verdicts(audited(acknowledged, unverified)), [Verdict::Inconclusive; 2]);
+    }
+}
+
+#[test]
 fn a_verdict_is_the_worst_that_is_known() {
     let run = quiet();
     let pass = run.checks("errors(all) in steady < 1%");

@@ -281,6 +281,19 @@ fn a_never_ended_wait_for_an_event_fails_limits_within_what_was_looked_at() {
 }
 
 #[test]
+fn a_count_among_nothing_is_not_measured() {
+    let of = |events, trials| figure(Statistic::count(vec![Some(Trials { events, trials })]), 1, 10);
+    let none = of(0, 0);
+    let measured = estimate(&none);
+    assert_eq!((measured.value, measured.interval, measured.note), (None, None, Some(Note::NotMeasured)));
+    let judged = against_limit(&none, Op::Equal, 0.0);
+    assert_eq!((judged.verdict, judged.note), (Verdict::Inconclusive, Some(Note::NotMeasured)));
+    assert_eq!(against_limit(&of(0, 1), Op::Equal, 0.0).verdict, Verdict::Pass);
+    assert_eq!(against_limit(&of(2, 0), Op::Equal, 0.0).verdict, Verdict::Fail, "found all the same");
+    assert_eq!(contrast(&of(0, 100), &none, &PLAIN).contrast.note, Some(Note::NotMeasured));
+}
+
+#[test]
 fn exact_figures_are_facts() {
     let of = |value: f64| figure(Statistic::exact(Some(value)), 1, 10);
     let measured = estimate(&of(3.0));
