@@ -6,7 +6,7 @@ use record::{Check, Interval, Lint, Measured, Note, Verdict};
 use crate::argument::Argument;
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::inference::noise::StoredStart;
-use crate::inference::{self, Decided, Engine, Figure, Judgement, estimate};
+use crate::inference::{self, Decided, Engine, Figure, Frame, Judgement, Statistic, align, estimate};
 use crate::lints::{self, Doubt};
 use crate::measure::{Property, Row};
 use crate::onset::onset;
@@ -126,8 +126,8 @@ impl Judge<'_> {
         let (measure, op) = (self.left.measure, self.expectation.op);
         // A measure of the host is the same in every arm.
         let of_arm = if arm == NO_ARM { self.run.letters().first().copied().unwrap_or('A') } else { arm };
-        let figure = match self.figure(self.left, of_arm, self.factor) {
-            Ok(figure) => figure,
+        let figure = match self.framed(self.left, of_arm, self.factor) {
+            Ok(framed) => self.figure(framed),
             Err((seen, reason)) => return self.check(arm, seen, Some(limit), open(reason)),
         };
         let judgement = inference::against_limit(&figure, op, limit);
@@ -154,17 +154,22 @@ impl Judge<'_> {
         vec![check]
     }
 
-    /// The left side in arm `a` against the right side in arm `b`; the check is of `arm`.
+    /// The left side in arm `a` against the right side in arm `b`; the check is of `arm`. Two arms are compared over the
+    /// seconds that both have, as in the row.
     fn between(&self, arm: char, [a, b]: [char; 2], right_factor: f64, right: &Query) -> Check {
         let left = self.left;
-        let sides = (self.figure(left, a, self.factor), self.figure(right, b, right_factor));
+        let sides = (self.framed(left, a, self.factor), self.framed(right, b, right_factor));
         let (one, other) = match sides {
+            (Ok(one), Ok(other)) if a != b && self.is_one_figure(right) => {
+                FramedStatistic::aligned(one, other)
+            }
             (Ok(one), Ok(other)) => (one, other),
             (Err((seen, reason)), _) => return self.check(arm, seen, None, open(reason)),
             (Ok(one), Err((_, reason))) => {
-                return self.check(arm, estimate(&one), None, open(reason));
+                return self.check(arm, estimate(&self.figure(one)), None, open(reason));
             }
         };
+        let (one, other) = (self.figure(one), self.figure(other));
         let start = self.start(right).filter(|_| a != b);
         let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other, start);
         let (seen, limit) = (estimate(&one), estimate(&other));
@@ -182,10 +187,8 @@ impl Judge<'_> {
     /// of the scorecard.
     fn start(&self, right: &Query) -> Option<&StoredStart> {
         let left = self.left;
-        let is_one_figure =
-            (left.measure, &left.argument, &left.window) == (right.measure, &right.argument, &right.window);
         let is_of_row = left.argument == Argument::of_row(left.measure.parameter, None);
-        if !(is_one_figure && is_of_row && left.measure.has(Property::DependsOnStart)) {
+        if !(self.is_one_figure(right) && is_of_row && left.measure.has(Property::DependsOnStart)) {
             return None;
         }
         let (starts, window) = (self.engine.starts(), name_of(&left.window));
@@ -193,8 +196,15 @@ impl Judge<'_> {
         left.measure.rows.iter().find_map(|row| starts.of(known_as(row), &window))
     }
 
-    /// A side's figure. What happens under a fault is one event; where that has too few samples, or none, the reason.
-    fn figure(&self, query: &Query, arm: char, factor: f64) -> Result<Figure, (Measured, String)> {
+    /// Whether both sides are one figure, of two arms.
+    fn is_one_figure(&self, right: &Query) -> bool {
+        let left = self.left;
+        (left.measure, &left.argument, &left.window) == (right.measure, &right.argument, &right.window)
+    }
+
+    /// What a side's figure is made of. What happens under a fault is one event; where that has too few samples, or none, the
+    /// reason.
+    fn framed(&self, query: &Query, arm: char, factor: f64) -> Result<FramedStatistic, (Measured, String)> {
         if !query.measure.is_known_in(self.run) {
             return Err((Measured::default(), format!("{} is not simulated", query.measure.form())));
         }
@@ -202,16 +212,20 @@ impl Judge<'_> {
         let frame = selection.frame();
         let statistic = query.measure.of(&selection).scaled(factor);
         let is_event = self.basis == Basis::Seen || query.window != Window::Whole && selection.has_fault();
-        let resampling = self.engine.resampling(&frame);
         if !is_event {
-            return Ok(Figure::new(statistic, &resampling));
+            return Ok(FramedStatistic { statistic, frame, is_event });
         }
         let needed = statistic.needed_samples();
         if statistic.n > 0 && statistic.n < needed {
             let reason = format!("{} samples; it takes {needed}", statistic.n);
             return Err((statistic.seen(), reason));
         }
-        Ok(Figure::new(statistic.as_event(&frame), &resampling).of_event())
+        Ok(FramedStatistic { statistic: statistic.as_event(&frame), frame, is_event })
+    }
+
+    fn figure(&self, of: FramedStatistic) -> Figure {
+        let figure = Figure::new(of.statistic, &self.engine.resampling(&of.frame));
+        if of.is_event { figure.of_event() } else { figure }
     }
 
     /// A judgement with its reason in words, where it needs one.
@@ -248,6 +262,23 @@ impl Judge<'_> {
             note,
             since_ns: None,
         }
+    }
+}
+
+/// What a side of a claim is made of, in the frame of its window.
+struct FramedStatistic {
+    statistic: Statistic,
+    frame: Frame,
+    is_event: bool,
+}
+
+impl FramedStatistic {
+    /// Two arms' without the seconds that either lacks.
+    fn aligned(one: Self, other: Self) -> (Self, Self) {
+        let mut both = [one.statistic, other.statistic];
+        align(&mut both);
+        let [a, b] = both;
+        (Self { statistic: a, ..one }, Self { statistic: b, ..other })
     }
 }
 

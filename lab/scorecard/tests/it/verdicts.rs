@@ -77,6 +77,37 @@ fn arms_are_compared_second_by_second() {
 }
 
 #[test]
+fn arms_are_compared_over_the_seconds_that_both_have() {
+    // Both spend 80 ms a second, but from 10 s to 15 s: then A spends three times as much, and B's process is replaced every
+    // second, so that what it spends is not known.
+    let mut run = quiet();
+    for arm in ['A', 'B'] {
+        let mut spent = 0;
+        for second in 0..=36_u64 {
+            let is_busy = (10..15).contains(&second);
+            let proc = record::Proc {
+                arm,
+                pid: if arm == 'B' && (11..15).contains(&second) { second as u32 } else { 7 },
+                instance: format!("{arm}#0"),
+                cpu_ns: spent,
+                scraped: true,
+                ..record::Proc::default()
+            };
+            run.add(second * crate::fixture::SECOND, Entry::from(proc));
+            spent += if is_busy && arm == 'A' { 240_000_000 } else { 80_000_000 };
+        }
+    }
+    let same = "cpu_per_journey in steady for micro >= 0.99 * cpu_per_journey in steady for mono";
+    let check = &run.checks(same)[0];
+    assert_eq!(check.verdict, Verdict::Pass, "{check:?}");
+    let (value, limit) = (check.value.expect("fifteen seconds"), check.limit.expect("of them"));
+    assert!((value - 0.002).abs() < 1e-9 && (limit - 0.99 * 0.002).abs() < 1e-9, "{value} {limit}");
+    // By itself A has all twenty.
+    let mono = run.checks("cpu_per_journey in steady for mono <= 1s")[0].value;
+    assert!(mono.is_some_and(|seconds| (seconds - 0.003).abs() < 1e-9), "{mono:?}");
+}
+
+#[test]
 fn a_claim_between_arms_allows_for_what_starts_are_known_to_differ_by() {
     let swing = |second: u32| if second.is_multiple_of(2) { 4 * MS } else { 6 * MS };
     let run = Run::new().quiet(|arm, second| swing(second) * if arm == 'A' { 10 } else { 12 } / 10);
