@@ -118,6 +118,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             part_of: (*part != INJECTED).then_some(TOTAL),
             comparison: Comparison::Part(PART_MARGIN),
             depends_on_start: true,
+            steady_in: Some(card.steady.clone()),
             ..Draft::new(format!("cpu_{part}"), words_of(part).to_owned(), frame.clone(), statistics)
         }
     };

@@ -55,6 +55,7 @@ fn drafts(card: &Card<'_>) -> Vec<Draft> {
             unit: Unit::Time,
             better: Better::Lower,
             depends_on_start: true,
+            steady_in: Some(card.steady.clone()),
             withheld: is_incomplete.then_some(Note::SpansLost),
             idle_in: Some(card.steady.clone()),
             arrivals: arrivals.clone(),

@@ -276,9 +276,19 @@ fn arms_that_fail_differently_have_no_ratio_of_latencies() {
 fn a_window_that_drifts_has_no_finding() {
     let drifting =
         |arm: char, second: u32| (100 + u64::from(second)) * MS / 20 * if arm == 'A' { 1 } else { 2 };
-    let run = Run::new().quiet(drifting).cpu('A', 80_000_000).cpu('B', 80_000_000);
+    let ms = |ms: u64| ms * SECOND / 1_000;
+    let run = Run::new()
+        .quiet(drifting)
+        .parts('A', 1, &[("business", ms(40)), ("transport", ms(40))])
+        .parts('B', 1, &[("business", ms(40)), ("transport", ms(80))])
+        .trace_seconds('A', 1.0)
+        .trace_seconds('B', 3.0);
     let rows = scorecard::scorecard(run.tally());
-    assert_eq!(row(&rows, "latency_p50").contrasts[&'B'].note, Some(Note::NotSteady));
+    // Neither a total nor its parts, which are made of the same seconds.
+    for id in ["latency_p50", "cpu_per_journey", "cpu_transport", "trace_total", "trace_network"] {
+        let contrast = row(&rows, id).contrasts[&'B'];
+        assert_eq!((contrast.finding, contrast.note), (None, Some(Note::NotSteady)), "{id}");
+    }
 }
 
 /// B crosses sockets for 3 ms where A crosses them for 1; in the crash B waits for a photo that does not answer.
