@@ -46,8 +46,10 @@ impl Section {
     }
 
     fn in_full(&self) -> String {
-        let texts: Vec<&str> = self.items.iter().take(MAX_ITEMS).map(|item| item.full.as_str()).collect();
-        format!("{}: {}", self.full, texts.join("; "))
+        let texts = self.items.iter().take(MAX_ITEMS).map(|item| item.full.clone());
+        let more = self.items.len().saturating_sub(MAX_ITEMS);
+        let more = (more > 0).then(|| format!("{more} more in the scorecard"));
+        format!("{}: {}", self.full, texts.chain(more).collect::<Vec<_>>().join("; "))
     }
 
     /// Items of one finding stand together, and it stands behind them once; of what is open the arms stand together.
@@ -249,6 +251,16 @@ mod tests {
                 "undecided: recovery; try cleave run x --rounds 6",
             ]
         );
+    }
+
+    #[test]
+    fn a_full_line_ends_with_how_many_items_have_no_room() {
+        let line = |items: usize| {
+            let items = (1..=items).map(|n| item(&format!("row {n}"), "differs")).collect();
+            Line::of("", vec![Section::new("it costs", "costs", items)]).in_full()
+        };
+        assert!(line(6).ends_with("; row 6 (differs)"), "{}", line(6));
+        assert!(line(8).ends_with("; row 6 (differs); 2 more in the scorecard"), "{}", line(8));
     }
 
     #[test]
