@@ -87,7 +87,7 @@ pub fn in_short(run: &Run, most: usize, rows: &dyn Fn(&str) -> usize) -> Vec<Str
 
 /// All there is to say, and whether something of it is open.
 fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
-    let Some(base) = run.base() else { return (Vec::new(), false) };
+    let Some(base) = run.base().filter(|_| !scores.is_empty()) else { return (Vec::new(), false) };
     let others: Vec<&Arm> = if run.is_sweep() { most_split(run).into_iter().collect() } else { run.others() };
     let of = |other: &Arm| -> Vec<Item> {
         let pair = Pair { base, other };

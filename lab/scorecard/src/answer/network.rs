@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use model::Run;
 use model::delays::OF_NETWORK;
 use model::format::value;
-use record::Arm;
+use record::{Arm, Measured};
 
 use super::lines::Line;
 use super::listed;
+use crate::argument::Argument;
+use crate::inference::{self, Engine, Figure};
 use crate::measure::Unit;
-use crate::selection::steady;
+use crate::measures::P50;
+use crate::selection::{Selection, steady};
 
 /// The step of a round trip that a slope is given for, seconds.
 const STEP_S: f64 = 100e-6;
@@ -38,12 +41,14 @@ pub(super) fn between(arms: &[&Arm]) -> String {
     format!("on {}", both.join(" and "))
 }
 
-/// `each 100µs of round trip adds here, in micro: 310µs to the p50 of home-feed (3 round trips in sequence)`, and `each 100µs
-/// of round trip adds to p50: home-feed 310µs`, where arms of one topology ran at several round trips.
+/// `each 100µs of round trip adds here, in micro: 310µs [290µs, 330µs] to the p50 of home-feed (3 round trips in sequence)`,
+/// and `each 100µs of round trip adds to p50: home-feed 310µs [290µs, 330µs]`, where arms of one topology ran at several round
+/// trips.
 pub(super) fn slope(run: &Run) -> Option<Line> {
     let (topology, arms) = at_several_distances(run)?;
+    let engine = Engine::default();
     let slopes = run.header.journeys.iter().filter_map(|journey| {
-        Some((journey.name.as_str(), time(slope_of(run, &arms, &journey.name)? * STEP_S)))
+        Some((journey.name.as_str(), added(&slope_of(run, &arms, &journey.name, &engine)?)))
     });
     let slopes: Vec<(&str, String)> = slopes.take(MAX_JOURNEYS).collect();
     let in_full = |(journey, added): &(&str, String)| {
@@ -115,19 +120,28 @@ fn round_trip_s(run: &Run, arm: &Arm) -> f64 {
     run.delivered_delay(arm.letter, OF_NETWORK).map_or(declared, |one_way| 2.0 * one_way.delivered_s())
 }
 
-/// Least squares of the journey's p50 over the round trip, both in seconds; `None` where an arm has no such journey.
-fn slope_of(run: &Run, arms: &[&Arm], journey: &str) -> Option<f64> {
-    let window = run.whole(&steady(run));
+/// Least squares of the journey's p50 of all arrivals over the round trip, both in seconds; `None` where an arm has none, or
+/// its p50 did not end. Arms that took turns fewer than three times share no seconds.
+fn slope_of(run: &Run, arms: &[&Arm], journey: &str, engine: &Engine) -> Option<Measured> {
+    let (window, argument) = (steady(run), Argument::Journey(journey.to_owned()));
     let point = |arm: &&Arm| {
-        let p50_us = run.merged(arm.letter, &window, journey, |w| &w.intended).quantile(0.5)?;
-        Some((round_trip_s(run, arm), p50_us as f64 / 1e6))
+        let selection = Selection::new(run, arm.letter, &window, &argument);
+        let figure = Figure::new(P50.of(&selection), &engine.resampling(&selection.frame()));
+        (round_trip_s(run, arm), figure)
     };
-    let points: Vec<(f64, f64)> = arms.iter().map(point).collect::<Option<_>>()?;
-    let n = points.len() as f64;
-    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / n, y + point.1 / n));
-    let covariance: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
-    let variance: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
-    (variance > 0.0).then(|| covariance / variance)
+    let points: Vec<(f64, Figure)> = arms.iter().map(point).collect();
+    let are_paired =
+        run.header.way != "interleaved" || points.iter().all(|(_, figure)| figure.is_by_rounds());
+    inference::slope(&points, are_paired)
+}
+
+/// `310µs [290µs, 330µs]`, or that it has no interval.
+fn added(slope: &Measured) -> String {
+    let text = time(slope.value.unwrap_or(0.0) * STEP_S);
+    match slope.interval.map(|interval| interval.scaled(STEP_S)) {
+        Some(interval) => format!("{text} [{}, {}]", time(interval.low), time(interval.upper())),
+        None => format!("{text} (this run, no interval)"),
+    }
 }
 
 fn time(seconds: f64) -> String {

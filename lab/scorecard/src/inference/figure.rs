@@ -134,6 +134,11 @@ impl Figure {
         (seconds > 0 && is_clean).then(|| (seconds, unseen_bad_seconds(seconds)))
     }
 
+    /// Whether rounds are its units.
+    pub(crate) fn is_by_rounds(&self) -> bool {
+        self.resampling.is_by_rounds()
+    }
+
     pub(super) fn is_of_event(&self) -> bool {
         self.is_of_event
     }

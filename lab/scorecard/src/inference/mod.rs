@@ -9,7 +9,7 @@
 //! - [`contrast`]: an arm against the base arm, under [`Conditions`]; `share_contrast`: that of shares. [`Evidence`]: what a finding is made from;
 //!   [`decide`]: findings over all rows of a run. [`Engine`]: what all of them share.
 //! - [`against_limit`], [`against_other`]: how claims stand.
-//! - [`recovery`], [`capacity`], [`front`], [`trend`]: figures with rules of their own.
+//! - [`recovery`], [`capacity`], [`front`], [`trend`], `slope`: figures with rules of their own.
 //! - [`needs`]: what a claim takes. [`noise`]: what one arm against itself says of a machine, [`StoredStarts`] by row; [`power`]: what can be seen on it.
 
 mod align;
@@ -35,6 +35,7 @@ mod resampling;
 mod seen;
 mod share_contrast;
 mod shares;
+mod slope;
 pub mod statistic;
 mod stored_starts;
 mod student;
@@ -55,5 +56,6 @@ pub use resampling::Resampling;
 pub(crate) use seen::quantile;
 pub use share_contrast::fail_differently;
 pub(crate) use shares::LEVEL;
+pub(crate) use slope::slope;
 pub use statistic::{Arrivals, Body, Frame, Once, Statistic, Terms, Trials};
 pub use stored_starts::StoredStarts;

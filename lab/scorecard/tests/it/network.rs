@@ -139,11 +139,15 @@ fn arms_at_several_round_trips_have_a_slope() {
     };
     // Medians of 5.5 and 7.6 ms, a millisecond apart.
     let added = added_of(&line);
-    assert!((205..=225).contains(&added) && line.contains("µs to the p50 of home-feed; "), "{line}");
+    assert!((205..=225).contains(&added), "{line}");
+    // All seconds are alike, so that no resample differs.
+    assert!(line.contains(&format!("{added}µs [{added}µs, {added}µs] to the p50 of home-feed; ")), "{line}");
     // It is what such a run was made for: it stands first, also where there is room for little.
     let short = scorecard::answer::in_short(run.tally(), 2, &|_| 1);
     assert!(
-        short[0].starts_with(&format!("each 100µs of round trip adds to p50: home-feed {added}µs, ")),
+        short[0].starts_with(&format!(
+            "each 100µs of round trip adds to p50: home-feed {added}µs [{added}µs, {added}µs], "
+        )),
         "{short:?}"
     );
     // Half a round trip took 550 us in place of 500: the slope is over what was delivered.
@@ -153,6 +157,37 @@ fn arms_at_several_round_trips_have_a_slope() {
     assert!((10 * added / 11).abs_diff(added_of(&line)) <= 1, "{added}, then {line}");
     let subject = scorecard::answer::subject(run.tally()).expect("two arms");
     assert!(subject.ends_with("on a network of 1.0ms round trip (declared), side by side"), "{subject}");
+}
+
+#[test]
+fn a_slope_counts_failures_and_has_no_interval_of_arms_that_took_turns_once() {
+    let slope = |failed: u64, way: &str| {
+        let mut run = Run::new().quiet(|_, _| 5 * MS);
+        run.header().way = way.into();
+        for arm in &mut run.header().arms {
+            (arm.topology, arm.remote_edges) = ("micro".into(), vec!["gateway->feed".into()]);
+        }
+        run.header().arms[1].network = Some(Network { rtt_ns: 1_000_000, jitter_ns: 0 });
+        for second in 5..25 {
+            run.window('B', 1, second, "home-feed", 20, 20 - failed, 5 * MS);
+        }
+        for row in scorecard::scorecard(run.tally()) {
+            run.add(40 * SECOND, Entry::Score(Box::new(row)));
+        }
+        let lines = scorecard::answer::answer(run.tally());
+        lines
+            .into_iter()
+            .find(|line| line.starts_with("each 100µs of round trip adds here"))
+            .unwrap_or_default()
+    };
+    let sound = slope(0, "side by side");
+    assert!(sound.contains(": 0s [0s, 0s] to the p50 of home-feed"), "{sound}");
+    // A quarter fails: half of all arrivals take as long as before, half of the answered take less.
+    let failing = slope(5, "side by side");
+    assert!(failing.contains(": 0s [0s, 0s] to the p50 of home-feed"), "{failing}");
+    assert!(!slope(11, "side by side").contains("home-feed"), "more than half did not end");
+    let turns = slope(0, "interleaved");
+    assert!(turns.contains(": 0s (this run, no interval) to the p50 of home-feed"), "{turns}");
 }
 
 #[test]
