@@ -18,6 +18,9 @@ pub const RECOVERED_SECONDS: usize = 3;
 const RELAPSE_SECONDS: usize = 2;
 /// Arrivals a second from which seconds can be distinguished.
 const MIN_RATE: f64 = 20.0;
+/// Arrivals without which a second shows nothing: of five, fewer than half have to be good for it to be bad. At 20 a second,
+/// chance leaves fewer in about one second of 60,000.
+const MIN_ARRIVALS: u64 = 5;
 /// What 0 seconds count as where logarithms are taken: half of what is distinguished.
 const LEAST_SECONDS: f64 = 0.5;
 /// Least standard deviation of log ratios: seconds are too coarse to show less.
@@ -30,7 +33,8 @@ pub struct Recovery {
     pub seconds: Once,
     /// Seconds from the fault's end at which goodput was bad again, twice in a row or more: first and one past the last.
     pub relapses: Vec<(u32, u32)>,
-    /// Whether a claim about it can be judged: arrivals enough, a good start, seconds enough.
+    /// Whether a claim about it can be judged: arrivals enough, also in each second up to the end of what decides, a good
+    /// start, seconds enough.
     pub is_judged: bool,
 }
 
@@ -40,9 +44,15 @@ pub fn recovery(after: &[Trials], before: Trials) -> Recovery {
     let is_good: Vec<bool> = after.iter().map(|second| !is_bad(*second)).collect();
     let begins = |from: usize| is_good[from..from + RECOVERED_SECONDS].iter().all(|is_good| *is_good);
     let starts = || (0..(after.len() + 1).saturating_sub(RECOVERED_SECONDS)).filter(|from| begins(*from));
+    let shows = |second: &Trials| second.trials >= MIN_ARRIVALS;
     let goal = GOOD.min(share(&[before]));
-    let surely = starts().find(|from| share(&after[*from..*from + RECOVERED_SECONDS]) >= goal);
+    let surely = starts().find(|from| {
+        let three = &after[*from..*from + RECOVERED_SECONDS];
+        three.iter().all(shows) && share(three) >= goal
+    });
     let first = starts().next();
+    // A second that shows nothing is not bad either: up to one of them it is not known when goodput was back.
+    let decisive = &after[..first.map_or(after.len(), |first| first + RECOVERED_SECONDS)];
     let arrivals: u64 = after.iter().map(|second| second.trials).sum();
     let seconds = match first {
         Some(first) => Once {
@@ -62,6 +72,7 @@ pub fn recovery(after: &[Trials], before: Trials) -> Recovery {
         seconds,
         relapses: first.map(|first| relapses(&is_good, first)).unwrap_or_default(),
         is_judged: arrivals as f64 >= MIN_RATE * after.len() as f64
+            && decisive.iter().all(shows)
             && before.trials > 0
             && !is_bad(before)
             && after.len() >= RECOVERED_SECONDS,
@@ -154,5 +165,27 @@ mod tests {
         assert!(!recovery(&few, BEFORE).is_judged);
         let enough: Vec<Trials> = vec![Trials { events: 20, trials: 20 }; 5];
         assert!(recovery(&enough, BEFORE).is_judged);
+    }
+
+    #[test]
+    fn seconds_in_which_hardly_anything_arrives_show_no_recovery() {
+        let bad = Trials { events: 0, trials: 200 };
+        let after = |late: &[Trials]| [&[bad; 5][..], late].concat();
+        for thin in [Trials::default(), Trials { events: 0, trials: 1 }, Trials { events: 4, trials: 4 }] {
+            let found = recovery(&after(&[thin; 20]), BEFORE);
+            assert!(!found.is_judged, "{thin:?}: {found:?}");
+        }
+        // A gap before it is back hides when, one after it hides nothing.
+        let good = Trials { events: 200, trials: 200 };
+        let gap = Trials::default();
+        assert!(!recovery(&after(&[gap, good, good, good, good]), BEFORE).is_judged);
+        assert!(!recovery(&after(&[good, good, gap, good, good]), BEFORE).is_judged);
+        let found = recovery(&after(&[good, good, good, gap, gap]), BEFORE);
+        assert!(found.is_judged && found.seconds.interval == Some((4.0, 6.0)), "{found:?}");
+        // Goodput is not surely back in three seconds of which one is empty.
+        let back = |rest: [Trials; 4]| recovery(&after(&rest), BEFORE).seconds.interval;
+        let fair = Trials { events: 183, trials: 200 };
+        assert_eq!(back([fair, fair, good, gap]), Some((4.0, f64::INFINITY)));
+        assert_eq!(back([fair, fair, good, good]), Some((4.0, 7.0)));
     }
 }
