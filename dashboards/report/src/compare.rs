@@ -3,7 +3,7 @@
 //! One pair of runs is judged by what sets the arms of a run apart, and by counts and shares: see
 //! [`scorecard::finding`]. Absolute times of two runs stand beside each other unmarked.
 
-use model::contrasts::against_base;
+use model::contrasts::{against_base, place_of};
 use model::date::CivilTime;
 use model::outcome::is_better;
 use model::score_rows::{ScoreRow, parts_below_totals};
@@ -235,7 +235,7 @@ impl ScoreRow for Row {
 impl Pair {
     fn of(runs: [Option<Measured>; 2], texts: [String; 2], row: &Score) -> Self {
         let (finding, values) = match runs {
-            [Some(one), Some(two)] => match (one.value, two.value) {
+            [Some(one), Some(two)] => match (place_of(&one), place_of(&two)) {
                 (Some(a), Some(b)) => (finding::apart(&one, &two, finding::is_absolute(row)), Some((a, b))),
                 _ => ("not measured", None),
             },
@@ -273,7 +273,7 @@ fn contrasts(runs: [&Run; 2], arms: &[ArmPair], scores: [&Option<Score>; 2]) -> 
 }
 
 fn value_of(contrast: &Contrast) -> Option<f64> {
-    contrast.ratio.or(contrast.difference).and_then(|measured| measured.value)
+    contrast.ratio.or(contrast.difference).and_then(|measured| place_of(&measured))
 }
 
 fn checks<'a>(runs: [&'a Run; 2]) -> Vec<CheckPair<'a>> {

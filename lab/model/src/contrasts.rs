@@ -77,8 +77,9 @@ fn words(contrast: &Contrast) -> &'static str {
     }
 }
 
-/// Where a figure lies: its value, or where there is none the lower end of what bounds it.
-fn place_of(of: &Measured) -> Option<f64> {
+/// Where a figure lies: its value, or where there is none, as of a bracket, the lower end of what bounds it. Of figures whose
+/// intervals are apart these are in their order.
+pub fn place_of(of: &Measured) -> Option<f64> {
     of.value.or_else(|| of.interval.map(|interval| interval.low))
 }
 

@@ -3,7 +3,7 @@
 use report::regressions::{Gate, Regressions, regressions};
 use report::{Comparison, document, markdown, page};
 
-use crate::fixture::{lines, other_lines, reported, run};
+use crate::fixture::{lines, other_lines, reported, run, scores};
 
 #[test]
 fn other_differences_come_before_any_figure() {
@@ -116,6 +116,42 @@ fn a_gate_finds_what_is_worse_and_never_passes_what_was_not_judged() {
     assert_eq!(found(&void, &bad, &[Gate::Expectations]).void.len(), 1);
     let unknown = "luck".parse::<Gate>().expect_err("no row");
     assert!(unknown.contains("unknown gate `luck`: expected expectations, worse, or the id"), "{unknown}");
+}
+
+/// A run of a search for capacity, A between 1,000/s and 1,200/s and B between two other rates.
+fn with_capacity(low: f64, high: f64) -> model::Run {
+    let bracket = |low: f64, high: f64| record::Measured {
+        interval: Some(record::Interval::new(low, high)),
+        n: 9_000,
+        ..record::Measured::default()
+    };
+    let mut lines = lines();
+    for score in scores(&mut lines) {
+        (score.id, score.unit) = ("capacity_all-50ms".into(), "/s".into());
+        score.better = record::Better::Higher;
+        score.arms = [('A', bracket(1_000.0, 1_200.0)), ('B', bracket(low, high))].into();
+        let contrast = score.contrasts.get_mut(&'B').expect("compared");
+        contrast.ratio = Some(bracket(low / 1_200.0, high / 1_000.0));
+    }
+    reported(&lines)
+}
+
+#[test]
+fn a_capacity_in_a_bracket_is_measured_and_marked_where_it_fell() {
+    let (before, after) = (with_capacity(2_400.0, 2_600.0), with_capacity(400.0, 600.0));
+    let comparison = Comparison::of(&before, &after);
+    let row = &comparison.rows[0];
+    assert_eq!(row.arms[1].texts, ["2,400/s to 2,600/s", "400/s to 600/s"]);
+    assert_eq!(row.arms[1].finding, "not judged", "a rate of this machine");
+    let contrast = &row.contrasts[0];
+    assert_eq!(contrast.runs, ["×[2.00, 2.60]", "×[0.33, 0.60]"]);
+    assert_eq!((contrast.finding, contrast.is_after_better), ("differs", Some(false)));
+    let found = |before: &model::Run, after: &model::Run, gate: Gate| {
+        regressions(&Comparison::of(before, after), &[gate]).worse.len()
+    };
+    assert_eq!(found(&before, &after, Gate::Worse), 1);
+    assert_eq!(found(&before, &after, "capacity_all-50ms".parse().expect("a gate")), 1);
+    assert_eq!(found(&after, &before, Gate::Worse), 0);
 }
 
 #[test]
