@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::{Latencies, Window};
 
-use crate::latency::{self, Quantile};
+use crate::latency::{self, ArrivalQuantile, Quantile};
 use crate::run::Run;
 use crate::window::TimeRange;
 
@@ -41,6 +41,12 @@ impl JourneyRow {
     /// A percentile of its latencies.
     pub fn quantile(&self, q: f64) -> Quantile {
         latency::Quantile::of(&self.latencies, q)
+    }
+
+    /// A percentile of all its arrivals, of which the failed ones lie above every latency; `bound_us` is as far as was waited,
+    /// microseconds. `None` where none ended.
+    pub fn arrival_quantile(&self, q: f64, bound_us: u64) -> Option<ArrivalQuantile> {
+        ArrivalQuantile::of(&self.latencies, self.failed, q, bound_us)
     }
 }
 

@@ -1,30 +1,30 @@
 //! Figures by journey and by edge, over the measured phases; what was wrong, over all of the load.
 
-use super::{Page, cells, number, text};
+use super::{Lane, Page, cells, number, text};
 use crate::escaped;
 use crate::plot::percentiles::ENOUGH_BEYOND;
 use model::Window;
 use model::edges::EdgeRow;
-use model::format::{clock, count, value};
+use model::format::{NO_DATA, clock, count, value};
 use model::incidents::Incident;
 use model::journeys::JourneyRow;
 
 impl Page<'_> {
     pub(super) fn routes(&mut self) {
-        let rows: Vec<(String, JourneyRow)> = self
-            .lanes
-            .iter()
-            .flat_map(|lane| {
-                let routes = lane.run.journey_rows(lane.letter, &Window::Whole);
-                routes.into_iter().filter(|row| row.offered > 0).map(|row| (lane.name.clone(), row))
-            })
-            .collect();
+        let of_lane = |lane: &Lane<'_>| {
+            let bound_us = lane.run.header.timeout_us;
+            let rows = lane.run.journey_rows(lane.letter, &Window::Whole).into_iter();
+            let rows = rows.filter(|row| row.offered > 0);
+            rows.map(|row| (lane.name.clone(), bound_us, row)).collect::<Vec<_>>()
+        };
+        let rows: Vec<(String, u64, JourneyRow)> = self.lanes.iter().flat_map(of_lane).collect();
         if rows.is_empty() {
             return;
         }
         self.open_folded("Journeys", "what users wanted, by journey and arm");
         self.quiet(
-            "Over the measured phases. A percentile beyond which fewer than five samples lie stands in brackets.",
+            "Over the measured phases, of all journeys: failed ones lie above every value. A percentile beyond which fewer than \
+             five samples lie stands in brackets.",
         );
         let columns = [
             text("arm"),
@@ -37,17 +37,20 @@ impl Page<'_> {
             number("latency_p999"),
         ];
         self.table(&columns);
-        for journey in in_order(rows.iter().map(|(_, row)| row.journey.clone())) {
+        for journey in in_order(rows.iter().map(|(.., row)| row.journey.clone())) {
             self.group(&journey, columns.len());
-            for (lane, row) in rows.iter().filter(|(_, row)| row.journey == journey) {
+            for (lane, bound_us, row) in rows.iter().filter(|(.., row)| row.journey == journey) {
                 let share = |part: u64| {
                     let share = (row.offered > 0).then(|| part as f64 / row.offered as f64);
                     value(share, "%")
                 };
                 let quantile = |q: f64| {
-                    let shown = value(row.latencies.quantile(q).map(|us| us as f64 / 1e6), "s");
-                    let is_sure = row.latencies.len() as f64 * (1.0 - q) >= ENOUGH_BEYOND;
-                    if is_sure || row.latencies.is_empty() { shown } else { format!("({shown})") }
+                    let Some(of) = row.arrival_quantile(q, *bound_us) else { return NO_DATA.to_owned() };
+                    let shown = value(Some(of.us as f64 / 1e6), "s");
+                    let shown = if of.is_censored { format!("> {shown}") } else { shown };
+                    let arrivals = row.latencies.len() + row.failed;
+                    let is_sure = arrivals as f64 * (1.0 - q) >= ENOUGH_BEYOND;
+                    if is_sure { shown } else { format!("({shown})") }
                 };
                 let values = [
                     count(Some(row.offered as f64)),

@@ -182,6 +182,30 @@ fn a_search_for_capacity_comes_first_with_its_charts_and_what_each_rate_showed()
 }
 
 #[test]
+fn failed_journeys_do_not_improve_the_percentiles_of_the_journeys() {
+    let section = |lines: &[record::Line]| {
+        let html = page::page(&reported(lines));
+        let start = html.find("<section id=\"journeys\">").expect("a section");
+        html[start..start + html[start..].find("</section>").expect("closed")].to_owned()
+    };
+    let mut failing = lines();
+    for line in &mut failing {
+        if let record::Entry::Window(window) = &mut line.entry
+            && window.arm == 'A'
+        {
+            let window = std::sync::Arc::make_mut(window);
+            // A quarter fails fast: the median was answered, the p99 was not.
+            (window.ok, window.good) = (15, 15);
+            window.intended = std::iter::repeat_n(9_400, 15).collect();
+        }
+    }
+    let (before, after) = (section(&lines()), section(&failing));
+    assert!(!before.contains("&gt; 2.00s"), "{before}");
+    assert!(after.contains("(&gt; 2.00s)") && after.contains("9.4ms"), "{after}");
+    assert_eq!(after.matches("&gt; 2.00s").count(), 2, "p99 and p99.9 of A: {after}");
+}
+
+#[test]
 fn what_matters_is_open_and_the_rest_is_folded() {
     let html = page::page(&run());
     let section = |name: &str| {
