@@ -52,7 +52,8 @@ pub const TERMS: &[Term] = &[
         "gen lag",
         "s",
         Lower,
-        "p99 of due until handed over by the load generator; above its limit a run is invalid",
+        "p99 of due until handed over by the load generator; behind where half of the arrivals are over 0.2 ms and a tenth of p50 \
+         late, as no run may be as a whole",
     ),
     term(
         "time_total",

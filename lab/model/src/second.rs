@@ -45,6 +45,8 @@ pub struct Second {
     pub staleness_p99: Quantile,
     /// The generator's own lateness, p99.
     pub lag: Quantile,
+    /// The same, median: what decides whether the generator keeps up.
+    pub lag_p50: Quantile,
 }
 
 impl Second {
@@ -121,7 +123,7 @@ impl Second {
         let merged = |of: fn(&Window) -> &Latencies| Latencies::merged(self.windows().map(of));
         let lag = Latencies::merged(self.windows().flat_map(|w| [&w.pace_lag, &w.own_wait]));
         let p50 = Quantile::of(&merged(|w| &w.intended), 0.5);
-        (self.p50, self.lag) = (p50, Quantile::of(&lag, 0.99));
+        (self.p50, self.lag, self.lag_p50) = (p50, Quantile::of(&lag, 0.99), Quantile::of(&lag, 0.5));
     }
 }
 

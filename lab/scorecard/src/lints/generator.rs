@@ -3,6 +3,7 @@
 //! Of a phase that is overloaded on purpose (`overloaded`), arrivals count that were handed over in time: that they found no
 //! slot is the arms' doing. Whether they were handed over in time, `generator_lag` looks at there as well.
 
+use model::so_far::is_too_late;
 use model::{Run, SECOND, TimeRange, Window};
 use record::Latencies;
 
@@ -12,12 +13,6 @@ use super::Found;
 const MIN_PACE: f64 = 0.98;
 /// Waits for a slot, at the median, from which the generator is the bottleneck.
 const MAX_SLOT_WAIT_US: u64 = 2_000;
-/// Lateness at the median that is always allowed: on two idle cores that a run shares, the scheduler alone makes it 80 to
-/// 125 us.
-const MIN_LAG_P50_US: u64 = 200;
-/// The generator may be late by a tenth of the median latency that it measured. How much of each percentile its lateness is,
-/// `late_sends` looks at.
-const LAG_P50_DIVISOR: u64 = 10;
 /// CPU over all cores from which the generator is the bottleneck.
 const MAX_CPU: f64 = 0.5;
 
@@ -61,14 +56,14 @@ fn pace(run: &Run, arm: char) -> Option<String> {
     run.header.planned_measured.iter().enumerate().find_map(of_round)
 }
 
-/// Half of the arrivals are sent on time.
+/// Half of the arrivals are sent on time. How much of each percentile the generator's lateness is, `late_sends` looks at.
 fn lag(run: &Run, arm: char) -> Option<String> {
     let whole = run.whole(&Window::Whole);
     let mut lag = run.merged(arm, &whole, "all", |w| &w.pace_lag);
     lag.merge(&run.merged(arm, &whole, "all", |w| &w.own_wait));
     let measured = run.merged(arm, &whole, "all", |w| &w.intended).quantile(0.5)?;
     let p50 = lag.quantile(0.5)?;
-    (p50 > MIN_LAG_P50_US.max(measured / LAG_P50_DIVISOR))
+    is_too_late(p50 as f64, measured as f64)
         .then(|| format!("the generator was {p50} us late at p50, of a measured p50 of {measured} us"))
 }
 
