@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use model::format::value;
 use model::glossary::Term;
 use model::{SECOND, Window};
-use record::{Better, Measured, Note, Score, StepPlan};
+use record::{Better, Note, Score, StepPlan};
 
 use super::Breakdown;
 use crate::draft::Card;
 use crate::expect::Argument;
+use crate::inference::{Figure, Statistic, estimate};
 use crate::measure::{Claim, Unit};
+use crate::measures::longest_of;
 use crate::selection::{Selection, name_of, phase_of};
 
 /// `longest_wait` of the steady phase, and `longest_wait_<step>` for each fault in another.
@@ -21,7 +23,8 @@ pub(super) const WAITS: Breakdown = Breakdown {
         name: "longest wait",
         unit: "s",
         better: Better::Lower,
-        meaning: "longest wait that ended, for a writer, a reader, a connection, a slot or admission, with its name",
+        meaning: "longest wait that ended, for a writer, a reader, a connection, a slot or admission, with the name of the longest; \
+                  over rounds the mean of each round's",
     }],
     drafts: |_| Vec::new(),
     scores: |card| {
@@ -60,20 +63,23 @@ fn row(
 ) -> Option<Score> {
     let run = card.run;
     let (mut arms, mut words) = (BTreeMap::new(), Vec::new());
-    let note = if *window == card.steady { Note::OncePerRun } else { Note::ThisEvent };
     for arm in run.letters() {
-        let selection = part(Selection::new(run, arm, window, &Argument::None));
-        let Some(longest) = selection.longest_wait(|_| true) else { continue };
-        let seconds = longest.us as f64 / 1e6;
+        let all = Selection::new(run, arm, window, &Argument::None);
+        // The name of the longest, and the figure that claims are about: over rounds their mean.
+        let Some(longest) = part(all.clone()).longest_wait(|_| true) else { continue };
         if longest.us > 0 {
-            words.push(format!("{arm}: {} {}", longest.words(), value(Some(seconds), Unit::Time.symbol())));
+            let seconds = value(Some(longest.us as f64 / 1e6), Unit::Time.symbol());
+            words.push(format!("{arm}: {} {seconds}", longest.words()));
         }
-        let n = u64::from(run.header.rounds.max(1));
-        arms.insert(arm, Measured { value: Some(seconds), n, note: Some(note), ..Measured::default() });
+        let rounds = all.by_round(|round| longest_of(&part(round.clone()), |_| true));
+        let statistic =
+            if *window == card.steady { Statistic::once(rounds) } else { Statistic::event(rounds) };
+        arms.insert(arm, estimate(&Figure::new(statistic, &card.engine.resampling(&all.frame()))));
     }
     if words.is_empty() {
         return None;
     }
+    let finding = arms.values().find_map(|measured| measured.note).map_or("", Note::words);
     Some(Score {
         id,
         claim: Claim::Isolation.words().into(),
@@ -87,7 +93,7 @@ fn row(
         ratio: None,
         context: Some(words.join("; ")),
         notes: Vec::new(),
-        finding: note.words().into(),
+        finding: finding.into(),
         arms,
     })
 }

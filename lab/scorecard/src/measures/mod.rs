@@ -54,6 +54,7 @@ pub use latency::{P50, P99};
 pub use memory::MEMORY;
 pub(crate) use memory::highest as highest_memory;
 pub(crate) use time_to_served::TIME_TO_FULLY_SERVED;
+pub(crate) use waits::longest_of;
 
 use crate::argument::Parameter;
 use crate::measure::Measure;

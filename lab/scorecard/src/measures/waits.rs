@@ -30,6 +30,10 @@ const WAIT: Measure = Measure {
 };
 
 fn by_round(of: &Selection<'_>, is_meant: impl Fn(&str) -> bool + Copy) -> Statistic {
-    let longest = |round: &Selection<'_>| Some(Once::of(round.longest_wait(is_meant)?.us as f64 / 1e6));
-    Statistic::once(of.by_round(longest))
+    Statistic::once(of.by_round(|round| longest_of(round, is_meant)))
+}
+
+/// The longest wait of some seconds of one round, for what is meant.
+pub(crate) fn longest_of(round: &Selection<'_>, is_meant: impl Fn(&str) -> bool) -> Option<Once> {
+    Some(Once::of(round.longest_wait(is_meant)?.us as f64 / 1e6))
 }

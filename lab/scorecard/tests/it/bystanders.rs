@@ -90,6 +90,25 @@ fn the_longest_wait_has_the_name_of_what_was_waited_for() {
 }
 
 #[test]
+fn over_rounds_row_and_claim_are_of_the_mean_and_the_words_of_the_longest() {
+    let mut run = Run::of_rounds(6).quiet(|_, _| 5 * MS);
+    for round in 0..6 {
+        let us = if round == 3 { 200_000 } else { 10_000 };
+        waits(&mut run, 'A', round * 100 + 10, &[("photo tx", us)]);
+        waits(&mut run, 'A', round * 100 + 30, &[("photo tx", 5_000)]);
+    }
+    // 250 ms in six rounds; after the step, of the crash's seconds alone.
+    let claimed = run.checks("longest_wait in steady for mono <= 1s")[0].clone();
+    let row_of = |id: &str| row(&run, id).arms[&'A'];
+    let usual = row_of("longest_wait");
+    assert_eq!((usual.value, usual.interval), (claimed.value, claimed.interval));
+    assert!(usual.value.is_some_and(|seconds| (seconds - 0.25 / 6.0).abs() < 1e-9), "{usual:?}");
+    assert!(usual.interval.is_some() && usual.note.is_none());
+    assert_eq!(row_of("longest_wait_dead-photo").value, Some(0.005));
+    assert_eq!(row(&run, "longest_wait").context.as_deref(), Some("A: photo's writer in app#0 200.0ms"));
+}
+
+#[test]
 fn a_process_that_was_not_asked_has_no_waits() {
     let run = run();
     assert_eq!(run.values("longest_wait in steady"), [None, None]);
