@@ -94,7 +94,7 @@ fn lints(runs: &[&Run]) -> Part {
         let name = if runs.len() > 1 { format!("{}: ", NAMES[index]) } else { String::new() };
         for lint in run.end.iter().flat_map(|end| &end.lints) {
             let text = reason::of_lint(run, lint);
-            part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), lint.name, cell(&text)));
+            part.rows.push(format!("- {name}**{}**, {}: {}\n", lint.word(), cell(&lint.name), cell(&text)));
         }
     }
     part
@@ -108,10 +108,10 @@ fn checks(run: &Run, checks: &[&Check]) -> Part {
         row_of(&[
             format!("{} {}", check.verdict.sign(), check.verdict.word()),
             format!("{} line {line}", code(&check.text)),
-            check.arm.to_string(),
-            found,
+            cell(&check.arm.to_string()),
+            cell(&found),
             cell(&limit),
-            value(check.margin, &check.unit),
+            cell(&value(check.margin, &check.unit)),
             count(Some(check.n as f64)),
             [run.violated_since(check), cell(&check.reason), cell(&reason::advice(run, check)), cell(why)]
                 .into_iter()
@@ -130,7 +130,7 @@ fn of_sweep(run: &Run) -> Part {
     let row = |row: sweep::SweepRow<'_>| {
         let mut cells = vec![format!("{} {}", row.arm.letter, cell(&row.arm.name))];
         cells.push(if row.is_on_front { "*".into() } else { String::new() });
-        cells.extend(row.values);
+        cells.extend(row.values.iter().map(|value| cell(value)));
         row_of(&cells)
     };
     Part::table(&head, run.sweep_rows().into_iter().map(row).collect())
@@ -197,7 +197,7 @@ fn again(run: &Run) -> String {
         "\nAgain: `{}` (seed {}, Cleave {}, {} x {})\n",
         fence(&command_line(&header.command)),
         header.seed,
-        header.version,
+        cell(&header.version),
         header.machine.cores,
         cell(&header.machine.cpu)
     )

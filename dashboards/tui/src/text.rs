@@ -63,7 +63,8 @@ pub(crate) fn left(text: &str, cells: usize, ascii: bool) -> String {
 
 /// Padded with blanks on the left to `cells`, never cut: a number without its last digits lies.
 pub(crate) fn right(text: &str, cells: usize) -> String {
-    " ".repeat(cells.saturating_sub(width(text))) + text
+    let text = printable(text);
+    " ".repeat(cells.saturating_sub(width(&text))) + &text
 }
 
 /// Broken at blanks into lines of at most `cells`; a longer word is cut in pieces.
@@ -103,5 +104,16 @@ mod tests {
         assert_eq!(left("feed", 6, true), "feed  ");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+    }
+
+    #[test]
+    fn no_text_reaches_the_terminal_as_a_command() {
+        // A record may have any text as a unit, and its figures end with it.
+        let figure = value(Some(1.5), "\u{1b}]0;title\u{7}");
+        let shown =
+            [cut(&figure, 99, true), left(&figure, 99, true), right(&figure, 99), wrap(&figure, 99).concat()];
+        for text in shown {
+            assert!(!text.chars().any(char::is_control) && text.contains("1.50"), "{text:?}");
+        }
     }
 }

@@ -81,7 +81,8 @@ fn rows(comparison: &Comparison<'_>, rows: &[&compare::Row], only_marked: bool) 
         });
         let is_shown = move |line: &(_, _, _, Option<bool>, _)| !only_marked || line.3.is_some();
         contrasts.chain(arms).filter(is_shown).map(move |(of, before, after, is_better, finding)| {
-            row_of(&[label.clone(), cell(&of), before, after, format!("{}{finding}", mark(is_better))])
+            let finding = format!("{}{finding}", mark(is_better));
+            row_of(&[label.clone(), cell(&of), cell(&before), cell(&after), finding])
         })
     });
     Part::table(&["measure", "of", NAMES[0], NAMES[1], "after is"], lines.collect())
@@ -92,10 +93,12 @@ fn checks(checks: &[&CheckPair<'_>]) -> Part {
     let row = |pair: &&CheckPair<'_>| {
         let mut cells = vec![code(&pair.text), cell(&pair.arm)];
         for check in &pair.runs {
-            cells.push(check.map_or("-".into(), |check| value_and_limit(check).0));
+            cells.push(check.map_or("-".into(), |check| cell(&value_and_limit(check).0)));
             cells.push(check.map_or("not asked".into(), |check| {
                 let margin = match check.verdict {
-                    Verdict::Fail => format!(" by {}", value(check.margin.map(f64::abs), &check.unit)),
+                    Verdict::Fail => {
+                        format!(" by {}", cell(&value(check.margin.map(f64::abs), &check.unit)))
+                    }
                     _ => String::new(),
                 };
                 format!("{} {}{margin}", check.verdict.sign(), check.verdict.word())

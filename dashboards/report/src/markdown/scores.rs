@@ -40,19 +40,19 @@ pub(super) fn table(run: &Run, scores: &[&Score]) -> Part {
         let notes: String = score.notes.iter().map(|note| format!("<br>{}", cell(note))).collect();
         let label = label(&score.measure, &score.window, score.part_of.as_deref());
         let mut cells = vec![format!("{label}{notes}")];
-        cells.extend(arms.iter().map(|arm| figure(run, score, arm.letter)));
+        cells.extend(arms.iter().map(|arm| cell(&figure(run, score, arm.letter))));
         let n = count(Some(score.arms.values().map(|measured| measured.n).min().unwrap_or(0) as f64));
         let contrasts = run.contrasts(score);
         match contrasts.as_slice() {
             [] => cells.extend([String::new(), n, cell(&score.finding)]),
             [(_, of)] => {
                 let finding = format!("{}{}", mark(of.is_better), cell(&score.finding));
-                cells.extend([of.effect.clone(), n, finding]);
+                cells.extend([cell(&of.effect), n, finding]);
             }
             several => {
                 cells.push(n);
                 let shown = |(_, of): &(char, AgainstBase)| {
-                    let text = format!("{}{} {}", mark(of.is_better), of.effect, cell(&of.finding));
+                    let text = format!("{}{} {}", mark(of.is_better), cell(&of.effect), cell(&of.finding));
                     text.trim().to_owned()
                 };
                 cells.extend(several.iter().map(shown));

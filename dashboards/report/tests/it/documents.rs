@@ -177,6 +177,8 @@ fn names_reach_no_terminal_raw_and_the_command_can_be_run_again() {
         header.command = ["cleave", "run", "--out", "r/a b  c"].map(str::to_owned).to_vec();
         header.expectations[0].why = "\u{9b}2J \u{202e}".into();
     }
+    checks(&mut lines).into_iter().for_each(|check| check.unit = "\u{1b}]0;x\u{7}".into());
+    scores(&mut lines).into_iter().for_each(|score| score.unit = "\u{1b}]0;x\u{7}".into());
     let run = reported(&lines);
     for text in [markdown::markdown(&run), junit::junit(&run), github::annotations(&run, "a.toml")] {
         let raw = text.chars().find(|c| *c != '\n' && model::format::is_unprintable(*c));
@@ -185,6 +187,19 @@ fn names_reach_no_terminal_raw_and_the_command_can_be_run_again() {
     for text in [markdown::markdown(&run), page::page(&run), junit::junit(&run)] {
         let text = text.replace("&#39;", "'");
         assert!(text.contains("cleave run --out 'r/a b  c'"), "{text}");
+    }
+}
+
+#[test]
+fn a_unit_ends_no_cell_and_is_no_markup() {
+    let mut lines = lines();
+    let hostile = "|<img src=x>";
+    checks(&mut lines).into_iter().for_each(|check| check.unit = hostile.into());
+    scores(&mut lines).into_iter().for_each(|score| score.unit = hostile.into());
+    let run = reported(&lines);
+    let comparison = report::Comparison::of(&run, &run);
+    for text in [markdown::unfolded(&run), markdown::comparison(&comparison)] {
+        assert!(text.contains("\\|&lt;img") && !text.contains("<img") && !text.contains("0|"), "{text}");
     }
 }
 

@@ -77,10 +77,13 @@ fn hostile_lines() -> Vec<Line> {
             record::Entry::Phase(phase) => phase.name = evil.to_owned(),
             record::Entry::Check(check) => {
                 (check.text, check.reason) = (evil.to_owned(), evil.to_owned());
+                check.unit = evil.to_owned();
                 check.verdict = record::Verdict::Fail;
             }
             record::Entry::Score(score) => {
                 (score.measure, score.finding) = (evil.to_owned(), evil.to_owned());
+                // Figures end with it.
+                score.unit = evil.to_owned();
                 score.notes = vec![evil.to_owned()];
             }
             _ => {}
