@@ -219,10 +219,17 @@ pub fn interval_words(of: &Measured, unit: &str) -> String {
     if known.is_empty() { "no interval".to_owned() } else { known.join(", ") }
 }
 
+/// What the remarks of some families of rows are about; those of all others say what their ratios sit on.
+const REMARKS: [(&str, &str); 3] =
+    [("culprit", "what grew most"), ("longest_wait", "the longest"), ("pareto_front", "the front")];
+
 /// The remark below a row, or once below all rows of its window that have the same.
 pub fn remark(score: &Score) -> Option<String> {
     let text = score.context.as_deref()?;
-    let about = if score.id.starts_with("culprit") { "what grew most" } else { "beside these ratios" };
+    let is_of =
+        |id: &str| score.id.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+    let known = REMARKS.iter().find(|(id, _)| is_of(id));
+    let about = known.map_or("beside these ratios", |(_, about)| about);
     Some(format!("{about} ({}): {text}", score.window))
 }
 
@@ -262,6 +269,34 @@ mod tests {
     #[test]
     fn a_stretch_of_time_has_two_digits_or_so() {
         assert_eq!([48, 119, 150, 7_199, 7_200].map(about), ["48 s", "119 s", "3 min", "120 min", "2.0 h"]);
+    }
+
+    #[test]
+    fn a_remark_is_about_ratios_only_where_there_are_some() {
+        let of = |id: &str| {
+            let score = Score {
+                id: id.into(),
+                claim: String::new(),
+                measure: String::new(),
+                unit: String::new(),
+                better: record::Better::Lower,
+                window: "steady".into(),
+                part_of: None,
+                arms: std::collections::BTreeMap::new(),
+                margin: None,
+                contrasts: std::collections::BTreeMap::new(),
+                ratio: None,
+                notes: Vec::new(),
+                context: Some("words".into()),
+                finding: String::new(),
+            };
+            remark(&score).unwrap_or_default()
+        };
+        assert_eq!(of("latency_p50"), "beside these ratios (steady): words");
+        assert_eq!(of("longest_wait"), "the longest (steady): words");
+        assert_eq!(of("longest_wait_slow-feed"), "the longest (steady): words");
+        assert_eq!(of("pareto_front"), "the front (steady): words");
+        assert_eq!(of("culprit_slow-feed"), "what grew most (steady): words");
     }
 
     #[test]

@@ -32,13 +32,13 @@ impl Page<'_> {
         let (holding, mut open): (Vec<&Check>, Vec<&Check>) =
             run.checks().into_iter().partition(|check| check.verdict == Verdict::Pass);
         open.sort_by_key(|check| check.verdict != Verdict::Fail);
-        self.write(format_args!("<p>{held} of {all} claims hold.</p>"));
+        self.write(format_args!("<p>{held} of {all} checks hold, premises of the run included.</p>"));
         let (first, rest) = open.split_at(open.len().min(MOST_OPEN));
         if !first.is_empty() {
             self.checks(run, first);
         }
         if !rest.is_empty() {
-            self.fold(&format!("{} more that do not hold", rest.len()));
+            self.fold(&format!("{} more that do not hold, or are not decided", rest.len()));
             self.checks(run, rest);
             self.end_fold();
         }

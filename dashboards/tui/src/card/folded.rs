@@ -66,7 +66,7 @@ impl<W: Write> Card<'_, W> {
         let run = self.run;
         let (held, all) = run.held();
         if all > 0 {
-            self.title(&format!("{held} of {all} claims hold"))?;
+            self.title(&format!("{held} of {all} checks hold"))?;
         } else {
             writeln!(self.out)?;
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::delays::{DeliveredDelay, OF_NETWORK};
 use model::format::value;
 use model::glossary::Term;
-use record::{Better, Measured, Note, Score, StepPlan};
+use record::{Better, Measured, Score, StepPlan};
 
 use super::Breakdown;
 use crate::draft::Card;
@@ -56,7 +56,7 @@ fn row(card: &Card<'_>, step: u32, claim: Claim, id: String, what: &str, window:
         .iter()
         .map(|(arm, delay)| {
             let value = Some(delay.delivered_s());
-            (*arm, Measured { value, n: delay.n, note: Some(Note::Exact), ..Measured::default() })
+            (*arm, Measured { value, n: delay.n, ..Measured::default() })
         })
         .collect();
     (!arms.is_empty()).then(|| Score {
@@ -72,7 +72,7 @@ fn row(card: &Card<'_>, step: u32, claim: Claim, id: String, what: &str, window:
         ratio: None,
         context: None,
         notes: Vec::new(),
-        finding: Note::Exact.words().into(),
+        finding: String::new(),
         arms,
     })
 }

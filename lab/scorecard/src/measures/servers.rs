@@ -35,7 +35,7 @@ pub const SERVER_MEMORY: Measure = Measure {
         id: "server_memory",
         name: "db server memory",
         claim: Claim::Technology,
-        text: "of the peak memory, database servers",
+        text: "peak memory of the database servers",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],

@@ -34,6 +34,7 @@ fn a_delay_stands_on_the_scorecard_with_what_was_asked_for() {
     let measured = row.arms[&'B'];
     assert_eq!((measured.value.map(|s| (s * 1e6).round()), measured.n), (Some(330.0), 500));
     assert!(!row.arms.contains_key(&'A'), "no delay there");
+    assert_eq!((measured.note, row.finding.as_str()), (None, ""), "a median is not counted");
     assert!(scorecard::glossary::term_of(&row.id).is_some());
 }
 
