@@ -50,9 +50,11 @@ pub fn against_other(
     if left.is_coupled() || right.is_coupled() {
         return Judgement::open(Note::Queue);
     }
-    if let Some(difference) = share_difference(right, left, factor) {
+    // Shares are of events among trials: what a side is multiplied by is no part of them.
+    let [own, others] = [left, right].map(|figure| figure.statistic.scale);
+    if let Some(difference) = share_difference(right, left, factor * others / own) {
         let (low, high) = difference.interval(LEVEL);
-        return Judgement::by(op, Interval::new(low, high), 0.0, Decided::Difference);
+        return Judgement::by(op, Interval::new(own * low, own * high), 0.0, Decided::Difference);
     }
     let is_known_by_resamples =
         |figure: &Figure| matches!(figure.content, Content::Quotient { .. } | Content::Quantile { .. });

@@ -108,6 +108,29 @@ fn arms_are_compared_over_the_seconds_that_both_have() {
 }
 
 #[test]
+fn a_factor_of_a_share_counts() {
+    // 95 % of A's are good, and 80 % of B's.
+    let mut run = quiet();
+    for second in 5_u32..25 {
+        for (arm, good) in [('A', 190), ('B', 160)] {
+            run.window(arm, 1, second, "home-feed", 200, good, 5 * MS);
+        }
+    }
+    let verdict = |text: &str| {
+        let goodput = |arm: &str| format!("goodput(home-feed) in steady for {arm}");
+        let text = text.replace("micro", &goodput("micro")).replace("mono", &goodput("mono"));
+        run.checks(&text)[0].verdict
+    };
+    assert_eq!(verdict("micro >= mono"), Verdict::Fail);
+    assert_eq!(verdict("micro >= 0.7 * mono"), Verdict::Pass, "66.5 %");
+    assert_eq!(verdict("micro >= 0.95 * mono"), Verdict::Fail, "90.3 %");
+    assert_eq!(verdict("1.3 * micro >= mono"), Verdict::Pass, "104 %");
+    assert_eq!(verdict("1.1 * micro >= mono"), Verdict::Fail, "88 %");
+    assert_eq!(verdict("2 * micro >= 1.5 * mono"), Verdict::Pass, "160 and 142.5 %");
+    assert_eq!(verdict("2 * micro >= 1.9 * mono"), Verdict::Fail, "160 and 180.5 %");
+}
+
+#[test]
 fn a_claim_between_arms_allows_for_what_starts_are_known_to_differ_by() {
     let swing = |second: u32| if second.is_multiple_of(2) { 4 * MS } else { 6 * MS };
     let run = Run::new().quiet(|arm, second| swing(second) * if arm == 'A' { 10 } else { 12 } / 10);
