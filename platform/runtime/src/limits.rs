@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit, getpriority_process, prlimit, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -63,6 +64,18 @@ fn read(pid: Option<Pid>, what: ResourceLimit) -> io::Result<Rlimit> {
             Ok(Rlimit { current: number(), maximum: number() })
         }
     }
+}
+
+/// The most that the soft limit of this process can be; `None` without a bound.
+pub fn hard(what: ResourceLimit) -> Option<u64> {
+    rustix::process::getrlimit(what.resource()).maximum
+}
+
+/// Whether an error means that this process, or its machine, has no more descriptors, ports or buffers: the other end has had
+/// no part in it.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| lacking.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// Lowers the priority of this process: 0 not at all, 19 as far as it
@@ -143,6 +156,12 @@ mod tests {
         assert_eq!(limits(&child), before.map(|n| n.to_string()));
         child.kill().and_then(|()| child.wait()).expect("it ends");
         assert!(set(child.id(), ResourceLimit::Files, Some(20)).is_err(), "no such process");
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_one_of_this_side() {
+        assert!(is_exhausted(&Errno::MFILE.into()) && is_exhausted(&Errno::ADDRNOTAVAIL.into()));
+        assert!(!is_exhausted(&Errno::CONNREFUSED.into()) && !is_exhausted(&io::Error::other("anything")));
     }
 
     #[test]

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use contract::{CallContext, Deadline, Refusal, RefusalKind};
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body::Body as _;
+use hyper::body::Incoming;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::time::timeout_at;
 
+use crate::body::is_long;
 use crate::cluster::{Cluster, Endpoint, InFlight};
 use crate::pool::PooledConnection;
 use crate::{Body, headers, refusal_response};
@@ -22,8 +23,6 @@ pub use crate::attempt_error::{AttemptError, NotSentReason};
 
 /// A response's body may be silent this long.
 pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
-/// An answer beyond this many bytes, or of unknown length, takes as long as its reader likes.
-const LONG_ANSWER: u64 = 64 * 1024;
 /// Largest answer of [`get`], bytes.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -112,7 +111,7 @@ async fn exchange(
                 if !endpoint.network.is_loopback() {
                     before(until, endpoint.network.one_way()).await?;
                 }
-                return Ok(attach(response, pooled).await);
+                return attach(response, pooled, sure).await;
             }
             Err(_) if pooled.is_flooded() => {
                 return Err(AttemptError::Malformed("it sends interim responses without end"));
@@ -139,11 +138,16 @@ async fn before<T>(until: Instant, waiting: impl Future<Output = T>) -> Result<T
     timeout_at(until.into(), waiting).await.map_err(|_| AttemptError::TimedOut)
 }
 
-/// The connection goes with the body; back to the pool at once if there is none.
-async fn attach(response: Response<hyper::body::Incoming>, mut pooled: PooledConnection) -> Response<Body> {
+/// The connection goes with the body; back to the pool at once if there is none. A long answer for which there is no room
+/// is dropped, unless it is that of a request which `sure` must not be sent twice.
+async fn attach(
+    response: Response<Incoming>,
+    mut pooled: PooledConnection,
+    sure: bool,
+) -> Result<Response<Body>, AttemptError> {
     let (head, incoming) = response.into_parts();
-    if incoming.size_hint().exact().is_none_or(|length| length > LONG_ANSWER) {
-        pooled.begin_streaming();
+    if is_long(&incoming) && !pooled.begin_streaming() && !sure {
+        return Err(AttemptError::StreamsBusy);
     }
     let mut body = Body::from_wire(incoming, pooled).idle_after(BODY_IDLE);
     poll_fn(|cx| {
@@ -151,7 +155,7 @@ async fn attach(response: Response<hyper::body::Incoming>, mut pooled: PooledCon
         Poll::Ready(())
     })
     .await;
-    Response::from_parts(head, body)
+    Ok(Response::from_parts(head, body))
 }
 
 /// `GET path` at whichever copy is best, with the run's token: for what runs

@@ -1,5 +1,7 @@
 //! How a try fails.
 
+use std::time::Duration;
+
 use contract::{Refusal, RefusalKind};
 use policy::retry::AttemptOutcome;
 
@@ -19,6 +21,9 @@ pub enum AttemptError {
     /// It was answered with something whose end is not certain.
     #[error("the answer is malformed: {0}")]
     Malformed(&'static str),
+    /// It was answered at length, and as many long answers are passed on as may be.
+    #[error("as many long answers are under way as may be")]
+    StreamsBusy,
     /// Sent, and no head of a response in time.
     #[error("no answer in time")]
     TimedOut,
@@ -45,14 +50,19 @@ impl AttemptError {
     /// For the decision whether to try again.
     pub const fn outcome(&self) -> AttemptOutcome {
         match self {
-            Self::NotSent(_) => AttemptOutcome::NotSent,
+            // Only what may be repeated is dropped.
+            Self::NotSent(_) | Self::StreamsBusy => AttemptOutcome::NotSent,
             Self::ConnectionLost(_) | Self::Malformed(_) | Self::TimedOut => AttemptOutcome::SentNoResponse,
         }
     }
 
-    /// Whether as many requests as may were at the endpoint or waiting for it: a limit of this side.
-    pub(crate) const fn is_pool_full(&self) -> bool {
-        matches!(self, Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)))
+    /// Whether it is a limit of this side: as many requests as may were at the endpoint, waiting for it, or being answered.
+    pub(crate) const fn is_of_this_side(&self) -> bool {
+        match self {
+            Self::NotSent(NotSentReason::Pool(error)) => error.is_of_this_side(),
+            Self::StreamsBusy => true,
+            _ => false,
+        }
     }
 
     /// Whether its time was over, sent or not: how long that was may be the client's choice.
@@ -63,8 +73,13 @@ impl AttemptError {
     /// As the caller receives it.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => {
+            Self::NotSent(NotSentReason::Pool(error)) if error.is_of_this_side() => {
                 Refusal::shed("pool_full", "every connection to the callee is in use", None)
+            }
+            Self::StreamsBusy => {
+                let message =
+                    "as many long answers of the callee are under way as may be; try again in a second";
+                Refusal::shed("streams_busy", message, Some(Duration::from_secs(1)))
             }
             Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))) => Refusal::new(
                 RefusalKind::DeadlineExceeded,
@@ -91,7 +106,8 @@ impl AttemptError {
     /// For `error.type` of spans and metrics.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::NotSent(NotSentReason::Pool(PoolError::Full(_) | PoolError::TimedOut)) => "pool_full",
+            Self::NotSent(NotSentReason::Pool(error)) if error.is_of_this_side() => "pool_full",
+            Self::StreamsBusy => "streams_busy",
             Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))) => "timeout",
             Self::NotSent(NotSentReason::NoEndpoint(_)) => "no_endpoint",
             Self::NotSent(_) => "connect",

@@ -9,9 +9,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -20,6 +21,14 @@ use crate::peer::Peer;
 use crate::pool::PooledConnection;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body beyond this many bytes, or of unknown length, takes as long as its reader likes.
+const LONG_BYTES: u64 = 64 * 1024;
+
+/// Whether a body takes as long as its reader likes.
+pub(crate) fn is_long(body: &impl HttpBody) -> bool {
+    body.size_hint().exact().is_none_or(|length| length > LONG_BYTES)
+}
 
 /// A request's or response's body. It may hold a pooled connection, which goes
 /// back at the end of the body and is closed if the body is dropped before,
@@ -118,6 +127,11 @@ impl Body {
         Self::of(Inner::Other(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// One that breaks off before its first byte.
+    pub fn failed(why: BodyError) -> Self {
+        Self::other(StreamBody::new(stream::iter([Err::<Frame<Bytes>, _>(why)])))
+    }
+
     /// At most `bytes`; more is an error, a declared length before anything is read.
     #[must_use]
     pub fn limited(mut self, bytes: u64) -> Self {
@@ -174,6 +188,11 @@ impl Body {
     /// The client whose request it belongs to; `None` where it came on no connection of ours.
     pub fn peer(&self) -> Option<&Arc<Peer>> {
         self.peer.as_ref()
+    }
+
+    /// Whether it has more than 64 KiB, or an unknown number of bytes: it takes as long as its reader likes.
+    pub fn is_long(&self) -> bool {
+        is_long(self)
     }
 
     /// Bytes of data that have passed.

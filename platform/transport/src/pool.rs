@@ -205,7 +205,7 @@ impl Pool {
     async fn connect(&self, slot: ConnectionSlot, until: Instant) -> Result<PooledConnection, PoolError> {
         let addr = self.0.addr;
         let via = self.0.detours.of(addr);
-        let refused = |source| PoolError::Connect { addr, source };
+        let refused = |source| PoolError::of_connect(addr, source);
         let given = clock::now() + self.0.options.connect_timeout;
         let late = || if until < given { PoolError::Late(addr) } else { refused(ErrorKind::TimedOut.into()) };
         let connecting = async {
@@ -302,18 +302,19 @@ impl PooledConnection {
         answered
     }
 
-    /// A long answer begins: the place in the pool goes to another request, if as many long answers
-    /// as may are not under way. At its end the connection comes back if there is room.
-    pub fn begin_streaming(&mut self) {
-        let Some(shared) = self.slot.0.clone() else { return };
+    /// A long answer begins: the place in the pool goes to another request. At its end the connection comes back if there
+    /// is room. False where as many long answers are under way as may be.
+    pub fn begin_streaming(&mut self) -> bool {
+        let Some(shared) = self.slot.0.clone() else { return true };
         let mut state = shared.state.lock().expect("no panic while held");
         if state.streaming >= shared.options.max_streaming {
-            return;
+            return false;
         }
         state.streaming += 1;
         drop(state);
         self.streaming = Some(StreamingSlot(shared));
         self.slot = ConnectionSlot(None);
+        true
     }
 
     /// A place in the pool again, after a long answer.

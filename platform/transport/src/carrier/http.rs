@@ -88,6 +88,7 @@ fn failure<R>(error: &AttemptError) -> CallFailure<R> {
     let kind = error.kind();
     let progress = match error {
         AttemptError::NotSent(_) => Progress::NotSent(kind),
+        AttemptError::StreamsBusy => Progress::Shed(kind),
         AttemptError::ConnectionLost(_) | AttemptError::Malformed(_) | AttemptError::TimedOut => {
             Progress::Unanswered(kind)
         }

@@ -44,7 +44,7 @@ impl InFlight {
     pub fn on_failure(&self, why: &AttemptError, deadline: Deadline) {
         let client_left = why.is_late() && deadline.is_chosen_by_client();
         // The request's own body broke off, its client waits no longer, or the limit is one of this side.
-        if client_left || why.is_pool_full() || BodyError::behind(why).is_some() {
+        if client_left || why.is_of_this_side() || BodyError::behind(why).is_some() {
             return;
         }
         let refused = matches!(why, AttemptError::NotSent(NotSentReason::Pool(PoolError::Connect { .. })));
@@ -118,8 +118,14 @@ mod tests {
             endpoint.begin_request(clock::now()).on_response(&answered(429, false), ours);
             endpoint.begin_request(clock::now()).on_response(&answered(504, false), theirs);
             endpoint.begin_request(clock::now()).on_failure(&AttemptError::TimedOut, theirs);
-            let full = AttemptError::NotSent(PoolError::Full(256).into());
-            endpoint.begin_request(clock::now()).on_failure(&full, ours);
+            let descriptors = PoolError::Exhausted(std::io::Error::other("too many open files"));
+            for limit in [
+                AttemptError::NotSent(PoolError::Full(256).into()),
+                AttemptError::NotSent(descriptors.into()),
+                AttemptError::StreamsBusy,
+            ] {
+                endpoint.begin_request(clock::now()).on_failure(&limit, ours);
+            }
         }
         assert_eq!((endpoint.load.fail_streak(), endpoint.load.ejections(clock::now_ns())), (0, 0));
         (0..5).for_each(|_| endpoint.begin_request(clock::now()).on_failure(&AttemptError::TimedOut, ours));

@@ -28,7 +28,7 @@ use crate::pool::options::Options;
 use crate::pool::waiting::Waiting;
 
 /// A connection being made, for all calls that wait for it.
-type Connecting = BoxFuture<'static, Result<(), ErrorKind>>;
+type Connecting = BoxFuture<'static, Result<(), ConnectFailure>>;
 
 /// The shared connections to one endpoint.
 #[derive(Debug)]
@@ -115,9 +115,7 @@ impl Channel {
                     Ok(Ok(())) => {}
                     // Those that are there are better than none.
                     Ok(Err(_)) if self.stats().connections > 0 => spare = self.stats().connections,
-                    Ok(Err(kind)) => {
-                        return Err(PoolError::Connect { addr: self.0.addr, source: io::Error::from(kind) });
-                    }
+                    Ok(Err(failure)) => return Err(PoolError::of_connect(self.0.addr, failure.error())),
                     Err(_) => return Err(PoolError::Late(self.0.addr)),
                 },
             }
@@ -181,7 +179,7 @@ impl Channel {
 }
 
 /// Makes a connection, which then takes calls.
-async fn connect(shared: Arc<Shared>) -> Result<(), ErrorKind> {
+async fn connect(shared: Arc<Shared>) -> Result<(), ConnectFailure> {
     let via = shared.detours.of(shared.addr);
     let connecting = async {
         // A refusal takes a round trip as well.
@@ -195,12 +193,31 @@ async fn connect(shared: Arc<Shared>) -> Result<(), ErrorKind> {
     let mut state = shared.state();
     // Over: what comes from here on makes one of its own, should this one be of no use.
     state.connecting = None;
-    let connection = made.map_err(|_| ErrorKind::TimedOut)?.map_err(|error| error.kind())?;
+    let late = |_| ConnectFailure { kind: ErrorKind::TimedOut, code: None };
+    let connection = made.map_err(late)?.map_err(|error| ConnectFailure::of(&error))?;
     shared.connects.fetch_add(1, Ordering::Relaxed);
     shared.metrics.connects.increment(1);
     shared.metrics.idle.increment(1.0);
     state.connections.push(connection);
     Ok(())
+}
+
+/// Why a connection was not made, for each of the calls that waited for it.
+#[derive(Clone, Copy)]
+struct ConnectFailure {
+    kind: ErrorKind,
+    /// The system's own number, where the error is one of it.
+    code: Option<i32>,
+}
+
+impl ConnectFailure {
+    fn of(error: &io::Error) -> Self {
+        Self { kind: error.kind(), code: error.raw_os_error() }
+    }
+
+    fn error(self) -> io::Error {
+        self.code.map_or_else(|| self.kind.into(), io::Error::from_raw_os_error)
+    }
 }
 
 impl Shared {

@@ -16,7 +16,7 @@ pub struct Options {
     /// A loopback connect takes microseconds; this is a full backlog.
     pub connect_timeout: Duration,
     /// Long answers that are passed on beside those connections: one goes as fast as its reader,
-    /// and must not keep other requests from the endpoint.
+    /// and must not keep other requests from the endpoint. More of them are refused.
     pub max_streaming: usize,
     /// Over HTTP/2: how long a connection with calls under way may be silent before a PING is sent, and how long the answer
     /// may take. Twice this is longer than a callee is expected to be stopped, and shorter than the longest call.

@@ -184,6 +184,35 @@ async fn a_full_pool_makes_wait_and_then_refuses() {
 }
 
 #[tokio::test]
+async fn a_long_answer_that_has_no_room_is_refused_and_takes_no_connection_from_others() {
+    let tasks = Tasks::new();
+    let connections = AtomicUsize::new(0);
+    let addr = upstream(&tasks, move |mut stream| {
+        let is_long = connections.fetch_add(1, Ordering::SeqCst) < 2;
+        async move {
+            if !is_long {
+                return serve_for_ever(stream).await;
+            }
+            read_head(&mut stream).await?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nthe first bytes").await?;
+            stream.read_u8().await.map(drop)
+        }
+    })
+    .await;
+    let options = pool::Options { max_connections: 1, max_streaming: 1, ..pool::Options::default() };
+    let endpoint = endpoint(&Clusters::with(options), addr);
+    let until = clock::now() + Duration::from_secs(10);
+    let _long = attempt::send(&endpoint, get(&endpoint), until, || None).await.expect("a head");
+    let refused = attempt::send(&endpoint, get(&endpoint), until, || None).await.expect_err("no second");
+    assert!(refused.refusal().is_shed && refused.refusal().code == "streams_busy", "{refused:?}");
+    for _ in 0..3 {
+        assert_eq!(ask(&endpoint).await.expect("the connection is free"), b"ok");
+    }
+    assert_eq!(endpoint.load.fail_streak(), 0, "it has done what it was asked for");
+    tasks.close();
+}
+
+#[tokio::test]
 async fn an_idle_connection_ages_out() {
     let tasks = Tasks::new();
     let addr = upstream(&tasks, serve_for_ever).await;
