@@ -1,12 +1,12 @@
-//! Who is connected: so many of one address, so many that have not asked for anything yet.
+//! Who is connected: so many of one address, so many that have no request at work.
 //!
-//! A connection without a whole header costs its client nothing and others a place. So these are
-//! bounded, of one address and in all, and it is the oldest that goes: a client that connects in order
-//! to ask has asked long before.
+//! A connection without a whole header costs its client nothing and others a place, be it the header of its first request or
+//! of one after it. So these are bounded, of one address and in all, and it is the one that goes that is idle for longest:
+//! a client that connects in order to ask has asked long before.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
@@ -16,53 +16,78 @@ use tokio::sync::Notify;
 pub struct ConnectionLimits {
     /// Of one address; `None` where all clients share one.
     pub per_address: Option<usize>,
-    /// Without a request so far, of one address; `None` where all clients share one.
-    pub half_open_per_address: Option<usize>,
-    /// Without a request so far, in all.
-    pub half_open: usize,
+    /// Without a request at work, of one address; `None` where all clients share one.
+    pub idle_per_address: Option<usize>,
+    /// Without a request at work, in all.
+    pub idle: usize,
 }
 
 impl ConnectionLimits {
     /// None but the number of connections: for clients that are our own, or that share an address. Where
-    /// there is no room left, the oldest without a request still goes.
-    pub const SHARED: Self = Self { per_address: None, half_open_per_address: None, half_open: usize::MAX };
+    /// there is no room left, the one still goes that is idle for longest.
+    pub const SHARED: Self = Self { per_address: None, idle_per_address: None, idle: usize::MAX };
     /// The same, and limits by address: for the public.
-    pub const PUBLIC: Self =
-        Self { per_address: Some(1_024), half_open_per_address: Some(256), half_open: 2_048 };
+    pub const PUBLIC: Self = Self { per_address: Some(1_024), idle_per_address: Some(256), idle: 2_048 };
 }
 
 /// The connections of a server.
+///
+/// What a request costs here are a few atomic counts. The order is mended where it is needed, which is where there are too
+/// many: an entry's place in it is never later than the time since which its connection is idle.
 #[derive(Debug)]
 pub(crate) struct Connections {
     limits: ConnectionLimits,
+    /// Those without a request at work.
+    idle: AtomicUsize,
+    /// A clock of its own: rises with each connection that begins to be idle.
+    next: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     addresses: HashMap<IpAddr, AddressState>,
-    /// Every one without a request, oldest first, and how it is asked to go.
-    half_open: BTreeMap<u64, (IpAddr, Arc<EvictionNotice>)>,
-    /// Number of the next connection.
-    next: u64,
+    /// Every one that has not been asked to go, by the time since which it may be idle.
+    order: BTreeMap<u64, Arc<ConnectionState>>,
 }
 
 #[derive(Debug, Default)]
 struct AddressState {
     open: usize,
-    half_open: usize,
+    /// Those without a request at work.
+    idle: Arc<AtomicUsize>,
 }
+
+#[derive(Debug)]
+struct ConnectionState {
+    address: IpAddr,
+    idle_of_address: Arc<AtomicUsize>,
+    /// Its key in [`State::order`]; changed under the lock alone.
+    place: AtomicU64,
+    idle_since: AtomicU64,
+    /// Requests at work; [`LEAVING`] and more once it has been asked to go, or has gone.
+    at_work: AtomicU64,
+    notice: EvictionNotice,
+}
+
+/// Counted as a request at work, of one that is not counted as idle any more.
+const LEAVING: u64 = 1 << 32;
 
 /// A connection's place in the table; given up when dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionEntry {
     connections: Arc<Connections>,
-    address: IpAddr,
-    number: u64,
-    notice: Arc<EvictionNotice>,
+    connection: Arc<ConnectionState>,
 }
 
-/// Whose place a connection without a request has to leave.
+/// A request of a connection, from its head until its answer has ended.
+#[derive(Debug)]
+pub(crate) struct ActiveRequest {
+    connections: Arc<Connections>,
+    connection: Arc<ConnectionState>,
+}
+
+/// Whose place an idle connection has to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Eviction {
     /// Its address has too many of these.
@@ -79,7 +104,8 @@ struct EvictionNotice {
 
 impl Connections {
     pub fn new(limits: ConnectionLimits) -> Self {
-        Self { limits, state: Mutex::default() }
+        let (idle, next, state) = Default::default();
+        Self { limits, idle, next, state }
     }
 
     /// Counts a connection in; `None` when its address has as many as it may.
@@ -90,70 +116,132 @@ impl Connections {
             return None;
         }
         entry.open += 1;
-        entry.half_open += 1;
-        let crowded = self.limits.half_open_per_address.is_some_and(|most| entry.half_open > most);
-        if crowded {
-            state.evict_oldest(Some(address));
+        let idle_of_address = entry.idle.clone();
+        let crowded = |most| idle_of_address.load(Ordering::Relaxed) >= most;
+        if self.limits.idle_per_address.is_some_and(crowded) {
+            self.evict_oldest(&mut state, Some(address));
         }
-        if state.half_open.len() >= self.limits.half_open {
-            state.evict_oldest(None);
+        if self.idle.load(Ordering::Relaxed) >= self.limits.idle {
+            self.evict_oldest(&mut state, None);
         }
-        let (number, notice) = (state.next, Arc::new(EvictionNotice::default()));
-        state.next += 1;
-        state.half_open.insert(number, (address, notice.clone()));
-        Some(ConnectionEntry { connections: self.clone(), address, number, notice })
+        let since = self.tick();
+        let connection = Arc::new(ConnectionState {
+            address,
+            idle_of_address,
+            place: AtomicU64::new(since),
+            idle_since: AtomicU64::new(since),
+            at_work: AtomicU64::new(0),
+            notice: EvictionNotice::default(),
+        });
+        state.order.insert(since, connection.clone());
+        self.count_idle(&connection);
+        Some(ConnectionEntry { connections: self.clone(), connection })
     }
 
-    /// Makes room where there is none at all: the oldest without a request goes.
+    /// Makes room where there is none at all: the one goes that is idle for longest.
     pub fn make_room(&self) {
-        self.state().evict_oldest(None);
+        self.evict_oldest(&mut self.state(), None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
     }
-}
 
-impl State {
-    fn evict_oldest(&mut self, address: Option<IpAddr>) {
-        let is_it = |of: &IpAddr| address.is_none_or(|address| *of == address);
-        let oldest = self.half_open.iter().find(|(_, (of, _))| is_it(of)).map(|(number, _)| *number);
-        if let Some(notice) = oldest.and_then(|number| self.leave_half_open(number)) {
-            notice.is_of_address.store(address.is_some(), Ordering::Release);
-            notice.sent.notify_one();
-        }
+    fn tick(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn leave_half_open(&mut self, number: u64) -> Option<Arc<EvictionNotice>> {
-        let (address, notice) = self.half_open.remove(&number)?;
-        if let Some(entry) = self.addresses.get_mut(&address) {
-            entry.half_open -= 1;
+    fn count_idle(&self, connection: &ConnectionState) {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        connection.idle_of_address.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn uncount_idle(&self, connection: &ConnectionState) {
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        connection.idle_of_address.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Asks the connection to go that is idle for longest, if any is. Those that turn out to have had a request since they
+    /// got their place get a new one: each of them once for a request.
+    fn evict_oldest(&self, state: &mut State, address: Option<IpAddr>) {
+        let is_it =
+            |connection: &ConnectionState| address.is_none_or(|address| connection.address == address);
+        let mut from = 0;
+        let end = self.tick();
+        while let Some((place, connection)) = state.order.range(from..end).find(|(_, other)| is_it(other)) {
+            let (place, connection) = (*place, connection.clone());
+            from = place + 1;
+            state.order.remove(&place);
+            let is_idle = connection.at_work.load(Ordering::Acquire) == 0;
+            let since = connection.idle_since.load(Ordering::Relaxed);
+            if is_idle && since == place && connection.leave_if_idle() {
+                self.uncount_idle(&connection);
+                connection.notice.is_of_address.store(address.is_some(), Ordering::Release);
+                connection.notice.sent.notify_one();
+                return;
+            }
+            // One at work will be idle from now on at the earliest.
+            let place = if is_idle && since != place { since } else { self.tick() };
+            connection.place.store(place, Ordering::Relaxed);
+            state.order.insert(place, connection);
         }
-        Some(notice)
+    }
+}
+
+impl ConnectionState {
+    /// Whether it was idle, and counts as leaving from here on.
+    fn leave_if_idle(&self) -> bool {
+        self.at_work.compare_exchange(0, LEAVING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
 impl ConnectionEntry {
-    /// Its first request has come.
-    pub fn has_asked(&self) {
-        let _waiting = self.connections.state().leave_half_open(self.number);
+    /// A request of it begins. It is not asked to go until that is dropped.
+    pub fn begin_request(&self) -> ActiveRequest {
+        let Self { connections, connection } = self;
+        if connection.at_work.fetch_add(1, Ordering::AcqRel) == 0 {
+            connections.uncount_idle(connection);
+        }
+        ActiveRequest { connections: connections.clone(), connection: connection.clone() }
     }
 
-    /// Resolves when it has to go: it has asked for nothing, and others need its place.
+    /// Whether a request of it is at work.
+    pub fn is_at_work(&self) -> bool {
+        self.connection.at_work.load(Ordering::Acquire) % LEAVING > 0
+    }
+
+    /// Resolves when it has to go: it asks for nothing, and others need its place.
     pub async fn evicted(&self) -> Eviction {
-        self.notice.sent.notified().await;
-        if self.notice.is_of_address.load(Ordering::Acquire) { Eviction::OfAddress } else { Eviction::OfAll }
+        let notice = &self.connection.notice;
+        notice.sent.notified().await;
+        if notice.is_of_address.load(Ordering::Acquire) { Eviction::OfAddress } else { Eviction::OfAll }
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        let Self { connections, connection } = self;
+        // Before it counts as idle, so that it is not taken for one that has been for long.
+        connection.idle_since.store(connections.tick(), Ordering::Relaxed);
+        if connection.at_work.fetch_sub(1, Ordering::AcqRel) == 1 {
+            connections.count_idle(connection);
+        }
     }
 }
 
 impl Drop for ConnectionEntry {
     fn drop(&mut self) {
-        let mut state = self.connections.state();
-        state.leave_half_open(self.number);
-        if let Some(entry) = state.addresses.get_mut(&self.address) {
+        let Self { connections, connection } = self;
+        // Requests may outlive it, and it is not idle once they are over.
+        if connection.at_work.fetch_add(LEAVING, Ordering::AcqRel) == 0 {
+            connections.uncount_idle(connection);
+        }
+        let mut state = connections.state();
+        state.order.remove(&connection.place.load(Ordering::Relaxed));
+        if let Some(entry) = state.addresses.get_mut(&connection.address) {
             entry.open -= 1;
             if entry.open == 0 {
-                state.addresses.remove(&self.address);
+                state.addresses.remove(&connection.address);
             }
         }
     }
@@ -168,13 +256,9 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 
-    fn limited(per_address: usize, half_open_per_address: usize, half_open: usize) -> Arc<Connections> {
-        let limits = ConnectionLimits {
-            per_address: Some(per_address),
-            half_open_per_address: Some(half_open_per_address),
-            half_open,
-        };
-        Arc::new(Connections::new(limits))
+    fn limited(per_address: usize, idle_per_address: usize, idle: usize) -> Arc<Connections> {
+        let (per_address, idle_per_address) = (Some(per_address), Some(idle_per_address));
+        Arc::new(Connections::new(ConnectionLimits { per_address, idle_per_address, idle }))
     }
 
     fn eviction(entry: &ConnectionEntry) -> Option<Eviction> {
@@ -200,7 +284,7 @@ mod tests {
         let enter = |address| connections.enter(address).expect("room");
         let (there, oldest) = (enter(THERE), enter(HERE));
         let asking = enter(HERE);
-        asking.has_asked();
+        let _request = asking.begin_request();
         let (second, third) = (enter(HERE), enter(HERE));
         let evicted = eviction(&oldest);
         assert_eq!(
@@ -222,11 +306,45 @@ mod tests {
     }
 
     #[test]
+    fn one_that_has_asked_is_idle_again_from_the_end_of_its_answer_on() {
+        let connections = limited(9, 9, 9);
+        let [first, second, third] = [HERE; 3].map(|address| connections.enter(address).expect("room"));
+        let (answered, other) = (first.begin_request(), first.begin_request());
+        drop(answered);
+        // The first has another request at work, as over HTTP/2, and the third has had one since the second has been idle.
+        drop(third.begin_request());
+        connections.make_room();
+        assert!(is_evicted(&second) && !is_evicted(&first) && !is_evicted(&third));
+        drop(other);
+        connections.make_room();
+        assert!(is_evicted(&third) && !is_evicted(&first), "the first is idle for less time");
+        connections.make_room();
+        assert!(is_evicted(&first));
+        assert_eq!(connections.idle.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn where_all_are_at_work_none_goes() {
+        let connections = limited(9, 1, 1);
+        let [one, other] = [HERE; 2].map(|address| {
+            let entry = connections.enter(address).expect("room");
+            let request = entry.begin_request();
+            (entry, request)
+        });
+        connections.make_room();
+        assert!(!is_evicted(&one.0) && !is_evicted(&other.0));
+        assert!(one.0.is_at_work());
+    }
+
+    #[test]
     fn nothing_is_left_of_those_that_left() {
         let connections = limited(9, 2, 2);
         let entries: Vec<_> = (0..9).filter_map(|_| connections.enter(HERE)).collect();
+        let requests: Vec<_> = entries.iter().map(ConnectionEntry::begin_request).collect();
         drop(entries);
+        drop(requests);
         let state = connections.state();
-        assert!(state.addresses.is_empty() && state.half_open.is_empty());
+        assert!(state.addresses.is_empty() && state.order.is_empty());
+        assert_eq!(connections.idle.load(Ordering::Relaxed), 0);
     }
 }

@@ -12,6 +12,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body_budget::ClientBodyBudget;
 use crate::byte_budget::Reservation;
+use crate::connections::ActiveRequest;
 
 /// Longest piece of a reply, bytes: what one read from a connection or from the disk gives.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -21,6 +22,8 @@ pub(crate) struct HeldBody<B> {
     body: B,
     /// What the next piece may take.
     room: Reservation,
+    /// The request whose reply it is.
+    _request: Option<ActiveRequest>,
 }
 
 /// A piece on its way to the socket.
@@ -40,7 +43,12 @@ impl<B: HttpBody> HeldBody<B> {
     pub fn new(body: B, budget: &ClientBodyBudget) -> Self {
         let is_short = body.size_hint().upper().is_some_and(|length| length <= PIECE_BYTES);
         let room = if is_short { &budget.short } else { &budget.long };
-        Self { body, room: room.reserve() }
+        Self { body, room: room.reserve(), _request: None }
+    }
+
+    /// Keeps the request at work until the reply has ended.
+    pub fn of(self, request: ActiveRequest) -> Self {
+        Self { _request: Some(request), ..self }
     }
 }
 

@@ -59,12 +59,15 @@ pub struct Options {
     pub max_header_bytes: usize,
     /// Connections at once; the others wait in the kernel's backlog.
     pub max_connections: usize,
-    /// How many of these one address may have, and how many may have asked for nothing yet.
+    /// How many of these one address may have, and how many may be idle.
     pub connection_limits: ConnectionLimits,
     /// How slowly a client may take its answers; `None` where links may be slow on purpose.
     pub read_rate: Option<MinimumRate>,
     /// Bytes of replies on their way to clients; beyond these, nothing more is read of what they come from.
     pub reply_bytes: BodyLimits,
+    /// Bytes that are read of a connection at once, and those of a reply that wait for its client: with these, one more piece
+    /// of what the reply comes from is held. hyper panics below 8,192.
+    pub buffer_bytes: usize,
     /// Limits of connections that begin with HTTP/2, without negotiation; `None` answers them with 505.
     pub http2: Option<StreamLimits>,
     /// How long a draining server still accepts, and asks clients to close.
@@ -84,6 +87,7 @@ impl Default for Options {
             connection_limits: ConnectionLimits::SHARED,
             read_rate: None,
             reply_bytes: BodyOptions::default().replies(false),
+            buffer_bytes: 64 * 1024,
             http2: None,
             drain_grace: Duration::from_millis(500),
             drain_deadline: Duration::from_secs(10),
@@ -91,12 +95,10 @@ impl Default for Options {
     }
 }
 
-/// Read buffer of a connection, bytes. hyper panics below 8,192.
-const BUFFER: usize = 64 * 1024;
 /// Bytes of answers that the kernel holds for one connection: without a bound it would take megabytes
 /// for a reader that does not read.
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
-/// After a failed accept: a lack of descriptors does not end sooner by asking again.
+/// After a failed accept, and without a place: a lack does not end sooner by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the socket of a connection is kept that got no place among those of its address, or had to leave it: a client
@@ -252,13 +254,7 @@ where
     let mut failing = false;
     loop {
         let next = async {
-            let permit = match shared.room.clone().try_acquire_owned() {
-                Ok(permit) => permit,
-                Err(_) => {
-                    shared.connections.make_room();
-                    shared.room.clone().acquire_owned().await.expect("never closed")
-                }
-            };
+            let permit = room(&shared).await;
             (listener.accept().await, permit)
         };
         let (accepted, permit) = tokio::select! {
@@ -290,6 +286,19 @@ where
     }
 }
 
+/// A place for one more connection. Where there is none, idle ones have to go, also such as are idle later on.
+async fn room(shared: &Shared) -> OwnedSemaphorePermit {
+    loop {
+        if let Ok(permit) = shared.room.clone().try_acquire_owned() {
+            return permit;
+        }
+        shared.connections.make_room();
+        if let Ok(permit) = timeout(ACCEPT_PAUSE, shared.room.clone().acquire_owned()).await {
+            return permit.expect("never closed");
+        }
+    }
+}
+
 /// Closes a connection whose address has as many as it may, after a while.
 fn turn_away(tasks: &Tasks, shared: &Shared, stream: TcpStream) {
     let Ok(kept) = shared.turned_away.clone().try_acquire_owned() else { return };
@@ -303,7 +312,7 @@ fn turn_away(tasks: &Tasks, shared: &Shared, stream: TcpStream) {
 enum ConnectionEnd {
     /// Its client has closed it, or cannot be understood.
     Over(hyper::Result<()>),
-    /// It has asked for nothing, and others need its place.
+    /// It asks for nothing, and others need its place.
     Evicted(Eviction),
     /// The server drains.
     Drained,
@@ -360,8 +369,16 @@ async fn connection<S, B>(
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Options { header_timeout, body_idle, max_header_bytes, drain_grace, read_rate, http2, .. } =
-        place.shared.options;
+    let Options {
+        header_timeout,
+        body_idle,
+        max_header_bytes,
+        buffer_bytes,
+        drain_grace,
+        read_rate,
+        http2,
+        ..
+    } = place.shared.options;
     // Without it the second small answer waits for the ACK of the first: 40 ms. A
     // peer that has left already makes it fail, which the first read shows as well.
     let _left = stream.set_nodelay(true);
@@ -375,9 +392,8 @@ async fn connection<S, B>(
     });
     let (asking, entry) = (client.clone(), place.entry.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        if asking.started.fetch_add(1, Ordering::Relaxed) == 0 {
-            entry.has_asked();
-        }
+        asking.started.fetch_add(1, Ordering::Relaxed);
+        let active = entry.begin_request();
         let (mut service, client) = (service.clone(), asking.clone());
         async move {
             let is_multiplexed = request.version() == Version::HTTP_2;
@@ -392,7 +408,7 @@ async fn connection<S, B>(
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
             }
-            Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies)))
+            Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies).of(active)))
         }
     });
     let (stream, probe) = Probed::new(stream);
@@ -402,7 +418,7 @@ async fn connection<S, B>(
         .timer(ConnectionTimer::new())
         .header_read_timeout(header_timeout)
         .max_header_size(max_header_bytes)
-        .max_buf_size(BUFFER)
+        .max_buf_size(buffer_bytes)
         .serve_connection(stream, service);
     // Neither has news but once, and the connection has some with every request.
     let leaving = quiet(async {
@@ -423,6 +439,15 @@ async fn connection<S, B>(
             let Some(limits) = http2 else { return http2_preface::refuse(parts.io).await };
             let io = parts.io.rewound(parts.read_buf);
             return multiplexed::serve(io, parts.service, limits, &tasks, &client, &place, phase).await;
+        }
+        // A request came in the same moment.
+        ConnectionEnd::Evicted(_) if place.entry.is_at_work() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            tokio::select! {
+                _ended = connection => {}
+                _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
+            }
+            return;
         }
         ConnectionEnd::Over(_) | ConnectionEnd::Evicted(Eviction::OfAll) => return,
         ConnectionEnd::Evicted(Eviction::OfAddress) => {

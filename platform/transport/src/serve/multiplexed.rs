@@ -99,8 +99,8 @@ pub(super) async fn serve<I, S, B>(
         biased;
         // An error is the peer's doing, and it has been sent to it.
         _over = &mut connection => return,
-        // It has asked for nothing, and others need its place.
-        _of = evicted => return,
+        // It asks for nothing, and others need its place; but for a stream that came in the same moment.
+        _of = evicted => if !place.entry.is_at_work() { return },
         () = leaving => {}
     }
     // New streams are refused from here on, after a round trip in which those under way arrive; the client repeats them on

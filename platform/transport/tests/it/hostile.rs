@@ -1,11 +1,13 @@
 //! Raw sockets against the accept loop.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Carrier;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use transport::serve;
 
 use crate::pair::{GREETER, Pair, TOKEN};
@@ -127,8 +129,7 @@ async fn connections_beyond_the_limit_of_one_address_are_closed() {
 async fn headers_that_never_end_make_room_for_those_that_do() {
     let pair = Pair::start(Carrier::Json).await;
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-    let limits =
-        serve::ConnectionLimits { half_open_per_address: Some(4), ..serve::ConnectionLimits::SHARED };
+    let limits = serve::ConnectionLimits { idle_per_address: Some(4), ..serve::ConnectionLimits::SHARED };
     let options = serve::Options { connection_limits: limits, ..serve::Options::default() };
     let server = serve::serve(&pair.tasks, listener, pair.there.router(), options);
     let mut slow = Vec::new();
@@ -143,6 +144,45 @@ async fn headers_that_never_end_make_room_for_those_that_do() {
     pair.greet(&crate::pair::patient()).await.expect("from the same address");
     let ended = slow[0].read(&mut [0; 1]).await;
     assert!(matches!(ended, Ok(0) | Err(_)), "the first has been closed");
+}
+
+#[tokio::test]
+async fn connections_that_asked_once_and_idle_make_room_for_those_that_ask() {
+    let tasks = runtime::Tasks::new();
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let (held, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (permits, starts) = (held.clone(), begun.clone());
+    let wait = move || async move {
+        starts.add_permits(1);
+        permits.acquire().await.expect("never closed").forget();
+        "ok"
+    };
+    let router = axum::Router::new()
+        .route("/", axum::routing::get(|| async { "ok" }))
+        .route("/held", axum::routing::get(wait));
+    let options = serve::Options { max_connections: 4, ..serve::Options::default() };
+    let server = serve::serve(&tasks, listener, router, options);
+    let mut at_work = TcpStream::connect(server.addr()).await.expect("it accepts");
+    let last = b"GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    at_work.write_all(last).await.expect("written");
+    begun.acquire().await.expect("never closed").forget();
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(server.addr()).await.expect("it accepts");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+        let mut answer = vec![0; 1_024];
+        let reading = tokio::time::timeout(std::time::Duration::from_secs(10), stream.read(&mut answer));
+        let length = reading.await.expect("there is room for it").expect("read");
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        // Half a header of a second request is no request.
+        stream.write_all(b"GET / HTTP/1.1\r\nx-half").await.expect("written");
+        idle.push(stream);
+    }
+    held.add_permits(1);
+    let mut answer = Vec::new();
+    at_work.read_to_end(&mut answer).await.expect("its connection was kept");
+    assert!(answer.ends_with(b"ok"), "{}", String::from_utf8_lossy(&answer));
+    tasks.close();
 }
 
 #[tokio::test]
