@@ -37,6 +37,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     failures: HashMap<ClientKey, ClientFailures>,
+    /// Long answers on their way.
+    streams: HashMap<ClientKey, u32>,
+    /// Bytes of long bodies.
+    bytes: HashMap<ClientKey, u64>,
     lines: HashMap<LineKey, Line>,
 }
 
@@ -70,6 +74,19 @@ pub(crate) struct ClientPlace {
     clients: Clients,
     line: LineKey,
     limits: ClientLimits,
+}
+
+/// A long answer on its way, counted until this is dropped.
+pub(crate) struct ClientStream {
+    clients: Clients,
+    keys: [Option<ClientKey>; 2],
+}
+
+/// What a long body holds of its account's share; free again when dropped.
+pub(crate) struct AccountBytes {
+    clients: Clients,
+    account: Option<(ClientKey, ClientLimits)>,
+    bytes: u64,
 }
 
 /// An answer that is held back for a while.
@@ -189,6 +206,14 @@ fn line_is_full() -> Refusal {
     refusal
 }
 
+fn reads_too_much() -> Refusal {
+    telemetry::shed(ComponentName::GATEWAY, "client_busy");
+    let message = "as many long answers are on their way to you as may be; read them first";
+    let mut refusal = Refusal::new(RefusalKind::TooMany, "client_busy", message);
+    refusal.retry_after = Some(RETRY_AFTER);
+    refusal
+}
+
 impl Line {
     /// Requests that stopped waiting make room for others.
     fn drop_abandoned(&mut self) {
@@ -211,6 +236,34 @@ impl ClientRequest {
             places.push(self.clients.place((client, self.route), limits, until).await?);
         }
         Ok(places)
+    }
+
+    /// Nothing yet, of the share of its account; without an account it has no bound here.
+    pub fn bytes(&self) -> AccountBytes {
+        let is_account = |(client, _): &(ClientKey, ClientLimits)| matches!(client, ClientKey::Account(_));
+        let account = self.keys.into_iter().flatten().find(is_account);
+        AccountBytes { clients: self.clients.clone(), account, bytes: 0 }
+    }
+
+    /// A long answer begins.
+    ///
+    /// # Errors
+    /// 429 where the client reads as many as it may.
+    pub fn begin_stream(&self) -> Result<ClientStream, Refusal> {
+        let mut state = self.clients.state();
+        let clients = || self.keys.into_iter().flatten();
+        let is_full = |(client, limits): (ClientKey, ClientLimits)| {
+            state.streams.get(&client).is_some_and(|streams| *streams >= limits.streams)
+        };
+        if clients().any(is_full) {
+            return Err(reads_too_much());
+        }
+        for (client, _) in clients() {
+            *state.streams.entry(client).or_default() += 1;
+        }
+        drop(state);
+        let keys = self.keys.map(|key| key.map(|(client, _)| client));
+        Ok(ClientStream { clients: self.clients.clone(), keys })
     }
 
     /// The request has been answered; `is_hasty` where the client gave it less time than its route does. An answer to a
@@ -246,6 +299,48 @@ impl Drop for ClientRequest {
     }
 }
 
+impl AccountBytes {
+    /// Whether so many more bytes may be held; they are counted if so.
+    pub fn grow(&mut self, bytes: u64) -> bool {
+        let Some((client, limits)) = self.account else { return true };
+        let mut state = self.clients.state();
+        let held = state.bytes.get(&client).copied().unwrap_or_default().saturating_add(bytes);
+        let has_room = held <= limits.body_bytes;
+        if has_room {
+            state.bytes.insert(client, held);
+            self.bytes += bytes;
+        }
+        has_room
+    }
+}
+
+impl Drop for AccountBytes {
+    fn drop(&mut self) {
+        let Some((client, _)) = self.account.filter(|_| self.bytes > 0) else { return };
+        let mut state = self.clients.state();
+        if let Some(held) = state.bytes.get_mut(&client) {
+            *held -= self.bytes;
+            if *held == 0 {
+                state.bytes.remove(&client);
+            }
+        }
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        let mut state = self.clients.state();
+        for client in self.keys.into_iter().flatten() {
+            if let Some(streams) = state.streams.get_mut(&client) {
+                *streams -= 1;
+                if *streams == 0 {
+                    state.streams.remove(&client);
+                }
+            }
+        }
+    }
+}
+
 impl Drop for ClientPlace {
     fn drop(&mut self) {
         self.clients.leave(self.line, &self.limits);
@@ -266,6 +361,8 @@ mod tests {
         in_flight: 1,
         in_flight_failing: 1,
         waiting: 1,
+        streams: 2,
+        body_bytes: 100,
         failures: Quota { burst: 2, interval_ns: 1_000_000_000 },
         longest_hold_ns: 3_000_000_000,
     };
@@ -333,6 +430,18 @@ mod tests {
         assert_eq!(held(StatusCode::OK, false), None);
         let other = request(&clients, 2).end(StatusCode::BAD_REQUEST, false);
         assert!(other.is_none(), "another account");
+    }
+
+    #[test]
+    fn a_client_reads_so_many_long_answers_at_once() {
+        let clients = by_account();
+        let begin = |account| request(&clients, account).begin_stream();
+        let (one, _two) = (begin(1).expect("the first"), begin(1).expect("the second"));
+        assert_eq!(begin(1).err().expect("two are on their way").code, "client_busy");
+        drop(begin(2).expect("another account"));
+        drop(one);
+        drop(begin(1).expect("one has ended"));
+        assert_eq!(clients.state().streams.len(), 1, "that of the first account");
     }
 
     #[tokio::test]

@@ -20,11 +20,11 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use transport::attempt::AttemptError;
 use transport::stack::OutboundCall;
-use transport::{Body, headers, refusal_response, sanitize};
+use transport::{Body, BodyError, headers, refusal_response, sanitize};
 
 use crate::admission_queue::{Admission, Permit};
 use crate::backend::Location;
-use crate::clients::{ClientPlace, ClientRequest};
+use crate::clients::ClientRequest;
 use crate::exchange::{Exchange, failed_response};
 use crate::gateway::Gateway;
 use crate::request_body::{BodyFailure, RequestBody};
@@ -66,14 +66,15 @@ impl Gateway {
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
         let client =
             self.0.clients.begin(request.target.id, request.peer, || self.account(request.headers()));
-        let mut response = self.serve_request(&request, &client, body).instrument(span.clone()).await;
+        let (mut response, is_hasty) =
+            self.serve_request(&request, &client, body).instrument(span.clone()).await;
         response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
         request_count.status = response.status().as_u16();
-        let is_hasty = request.deadline.is_none_or(Deadline::is_chosen_by_client);
         if let Some(held) = client.end(response.status(), is_hasty) {
             // The request is over: nothing but its client waits for what is left of it.
             drop(request_count);
+            let response = taken_over(response).await;
             held.released().await;
             return response;
         }
@@ -104,21 +105,49 @@ impl Gateway {
         }
     }
 
-    /// A routed request: deadline, size, token, body, the client's line, admission, and then the component.
+    /// A routed request, and whether its client left the component less time than the route gives it.
     async fn serve_request(
         &self,
         request: &RequestContext,
         client: &ClientRequest,
         body: Body,
-    ) -> Response<Body> {
-        let route = &request.target.route;
+    ) -> (Response<Body>, bool) {
         let Some(deadline) = request.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
-            return refusal_response::encode(&Refusal::too_late());
+            return (refusal_response::encode(&Refusal::too_late()), true);
         };
+        let body = match self.take_body(request, client, body, deadline).await {
+            Ok(body) => body,
+            Err(refused) => return (*refused, deadline.is_chosen_by_client()),
+        };
+        let places = client.places(deadline.instant()).await;
+        // What a client takes for its body, and waits behind requests of its own, it does not leave to the component.
+        let half = Duration::from_millis(request.target.route.deadline_ms) / 2;
+        let is_late = deadline.remaining(clock::now()).unwrap_or_default() < half;
+        let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
+        let response = match places {
+            Ok(_places) => match self.admit(deadline).await {
+                Ok(_permit) => within_streams(client, request, self.exchange(request, &body, deadline).await),
+                Err(refusal) => refusal_response::encode(&refusal),
+            },
+            Err(refusal) => refusal_response::encode(&refusal),
+        };
+        (response, deadline.is_chosen_by_client())
+    }
+
+    /// Size, token, and then all of the body; or what the client gets in their place.
+    async fn take_body(
+        &self,
+        request: &RequestContext,
+        client: &ClientRequest,
+        body: Body,
+        deadline: Deadline,
+    ) -> Result<RequestBody, Box<Response<Body>>> {
+        let route = &request.target.route;
         let max_body = if request.ignores_content { MAX_IGNORED_BYTES } else { route.max_body };
+        let refused = |failure| Box::new(body_refused(failure, max_body));
         if body.size_hint().lower() > max_body {
-            return body_refused(BodyFailure::TooLarge, max_body);
+            return Err(refused(BodyFailure::TooLarge));
         }
         if route.authenticated
             && !body.is_end_stream()
@@ -127,44 +156,43 @@ impl Gateway {
             let response = refusal_response::encode(&refusal);
             let is_over = !request.expects_continue && discard(body, max_body).await;
             // What follows on the connection is unknown while the body has not ended.
-            return if is_over { response } else { closing(response) };
+            return Err(Box::new(if is_over { response } else { closing(response) }));
         }
         let body = if request.ignores_content && !body.is_end_stream() {
             if !discard(body, max_body).await {
-                return body_refused(BodyFailure::TooSlow, max_body);
+                return Err(refused(BodyFailure::TooSlow));
             }
             Body::empty()
         } else {
             body.limited(max_body)
         };
-        let taken = RequestBody::take(body, &self.0.bodies, request.peer, deadline.instant());
-        let body = match taken.await {
-            Ok(body) => body,
-            Err(body_failure) => return body_refused(body_failure, max_body),
-        };
-        // What a client takes for its body it does not leave to the component. An empty one takes no time.
-        let half = Duration::from_millis(route.deadline_ms) / 2;
-        let is_late = !body.is_empty() && deadline.remaining(clock::now()).unwrap_or_default() < half;
-        let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
-        let _places = match self.enter(client, deadline).await {
-            Ok(places) => places,
-            Err(refusal) => return refusal_response::encode(&refusal),
-        };
+        RequestBody::take(body, &self.0.bodies, request.peer, client, deadline.instant())
+            .await
+            .map_err(refused)
+    }
+
+    /// The component's answer. Places and permit are given back with its head: an answer that is on its way is work for no
+    /// one but its reader.
+    async fn exchange(
+        &self,
+        request: &RequestContext,
+        body: &RequestBody,
+        deadline: Deadline,
+    ) -> Response<Body> {
         let (mut response, deadline) = match &request.target.backend.location {
             Location::Remote(stack) => {
-                let exchange = Exchange { request, body: &body };
+                let exchange = Exchange { request, body };
                 let outbound = OutboundCall::new(request.context(deadline), request.idempotency, exchange);
                 let response = stack.send(outbound).await.unwrap_or_else(failed_response);
                 (response, passed_on(deadline, stack.edge().policy().deadline))
             }
             Location::Local { router, deadline: passes_on } => {
                 let deadline = passed_on(deadline, *passes_on);
-                let answer = call(router.clone(), request, &body, deadline).await;
+                let answer = call(router.clone(), request, body, deadline).await;
                 (answer.unwrap_or_else(|refusal| refusal_response::encode(&refusal)), deadline)
             }
         };
         sanitize::strip_hop_by_hop(response.headers_mut());
-        // The place is given back here: an answer that is on its way is work for no one but its reader.
         let left = deadline.remaining(clock::now()).unwrap_or_default();
         response.map(|body| body.waits_at_most(left))
     }
@@ -181,16 +209,6 @@ impl Gateway {
     fn account(&self, fields: &HeaderMap) -> Option<Principal> {
         let authorize = self.0.options.authorize.as_ref().filter(|_| fields.contains_key(AUTHORIZATION))?;
         authorize(fields).ok()
-    }
-
-    /// Its turn in the client's own line, and then among all.
-    async fn enter(
-        &self,
-        client: &ClientRequest,
-        deadline: Deadline,
-    ) -> Result<(Vec<ClientPlace>, Permit), Refusal> {
-        let places = client.places(deadline.instant()).await?;
-        Ok((places, self.admit(deadline).await?))
     }
 
     /// Shed before queueing: a late answer costs as much as none.
@@ -252,6 +270,32 @@ async fn discard(body: Body, max_bytes: u64) -> bool {
         true
     };
     timeout(DISCARD_TIMEOUT, reading).await.unwrap_or(false)
+}
+
+/// A long answer is one of those that its client may be reading at once. What has been written has been, and is answered.
+fn within_streams(
+    client: &ClientRequest,
+    request: &RequestContext,
+    response: Response<Body>,
+) -> Response<Body> {
+    if !request.method.is_safe() || !response.body().is_long() {
+        return response;
+    }
+    match client.begin_stream() {
+        Ok(stream) => response.map(|body| body.guarded(stream)),
+        Err(refusal) => refusal_response::encode(&refusal),
+    }
+}
+
+/// An answer that holds nothing of its component's: read to its end, or one that breaks off where that fails.
+async fn taken_over(response: Response<Body>) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let body = match timeout(DISCARD_TIMEOUT, body.bytes(MAX_IGNORED_BYTES)).await {
+        Ok(Ok(bytes)) => Body::full(bytes),
+        Ok(Err(failure)) => Body::failed(failure),
+        Err(_) => Body::failed(BodyError::Late),
+    };
+    Response::from_parts(head, body)
 }
 
 /// What is wrong with the request's body, as the client receives it.

@@ -21,6 +21,8 @@ use transport::body_budget::BodyBudget;
 use transport::byte_budget::Reservation;
 use transport::{Body, BodyError};
 
+use crate::clients::{AccountBytes, ClientRequest};
+
 /// Why a body is not taken, by the client's doing but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyFailure {
@@ -61,15 +63,17 @@ pub(crate) struct RequestBody {
     /// Of one that is sent once: a try has read it.
     is_read: Option<Arc<AtomicBool>>,
     /// None for an empty one.
-    _held: Option<[Reservation; 2]>,
+    _held: Option<([Reservation; 2], Option<AccountBytes>)>,
 }
 
 impl RequestBody {
-    /// Takes all of a body that comes from `address`, at the latest at `until`.
+    /// Takes all of a body that comes from `address`, at the latest at `until`. What is long is counted for the client's account
+    /// as well.
     pub async fn take(
         mut body: Body,
         terms: &BodyTerms,
         address: IpAddr,
+        client: &ClientRequest,
         until: Instant,
     ) -> Result<Self, BodyFailure> {
         if body.is_end_stream() {
@@ -77,23 +81,29 @@ impl RequestBody {
         }
         let started = clock::now();
         let mut bytes = BytesMut::new();
+        let mut account = None;
+        let mut allowed_ns = terms.rate.allowance_ns(0);
         let (mut short, mut long) = (terms.budget.short.reserve(address), terms.budget.long.reserve(address));
         while !body.is_end_stream() {
-            let allowed = Duration::from_nanos(terms.rate.allowance_ns(bytes.len() as u64));
-            let until = until.min(started + allowed);
+            let until = until.min(started + Duration::from_nanos(allowed_ns));
             let frame = timeout_at(until.into(), body.frame()).await.map_err(|_| BodyFailure::TooSlow)?;
             let Some(frame) = frame else { break };
             // Trailers are not passed on.
             let Ok(data) = frame.map_err(|error| BodyFailure::from(&error))?.into_data() else { continue };
-            let length = (bytes.len() + data.len()) as u64;
-            let room = if length <= terms.keep { &mut short } else { &mut long };
-            if !room.grow(data.len() as u64) {
+            let (more, length) = (data.len() as u64, (bytes.len() + data.len()) as u64);
+            let elapsed_ns = (clock::now() - started).as_nanos() as u64;
+            allowed_ns = terms.rate.extended_ns(allowed_ns, more, elapsed_ns);
+            let is_long = length > terms.keep;
+            let room = if is_long { &mut long } else { &mut short };
+            let is_held =
+                room.grow(more) && (!is_long || account.get_or_insert_with(|| client.bytes()).grow(more));
+            if !is_held {
                 return Err(BodyFailure::NoRoom);
             }
             bytes.extend_from_slice(&data);
         }
         let is_read = (bytes.len() as u64 > terms.keep).then(Arc::default);
-        Ok(Self { bytes: bytes.freeze(), is_read, _held: Some([short, long]) })
+        Ok(Self { bytes: bytes.freeze(), is_read, _held: Some(([short, long], account)) })
     }
 
     /// The body for one try; `None` when it has been read and is too long to be sent again.
@@ -101,11 +111,6 @@ impl RequestBody {
         let Some(is_read) = &self.is_read else { return Some(Body::full(self.bytes.clone())) };
         let lent = LentBody { bytes: self.bytes.clone(), is_read: is_read.clone() };
         self.is_unread().then(|| Body::other(lent))
-    }
-
-    /// Whether there are no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// Whether it can be sent as often as one likes.
@@ -151,12 +156,14 @@ impl HttpBody for LentBody {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use contract::Principal;
     use futures_util::{StreamExt, stream};
     use http_body_util::StreamBody;
-    use policy::BodyLimits;
     use policy::units::HumanDuration;
+    use policy::{BodyLimits, ClientLimits, ClientOptions};
 
     use super::*;
+    use crate::clients::Clients;
 
     /// A body of unknown length, in pieces.
     fn chunked(pieces: &[&'static str]) -> Body {
@@ -179,7 +186,9 @@ mod tests {
     }
 
     async fn take_from(address: IpAddr, body: Body, terms: &BodyTerms) -> Result<RequestBody, BodyFailure> {
-        RequestBody::take(body, terms, address, clock::now() + Duration::from_secs(10)).await
+        let stranger = Clients::new(ClientOptions::default()).begin(0, address, || None);
+        let until = clock::now() + Duration::from_secs(10);
+        RequestBody::take(body, terms, address, &stranger, until).await
     }
 
     async fn take(body: Body, terms: &BodyTerms) -> Result<RequestBody, BodyFailure> {
@@ -241,6 +250,35 @@ mod tests {
         let _other = take_from(THERE, fifteen(), &terms).await.expect("thirty");
         let third = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
         assert_eq!(take_from(third, fifteen(), &terms).await.err(), Some(BodyFailure::NoRoom));
+    }
+
+    #[tokio::test]
+    async fn an_account_holds_its_share_of_long_ones_wherever_it_is() {
+        let options = ClientOptions::new(true, false, 2);
+        let clients = Clients::new(ClientOptions {
+            account: options.account.map(|limits| ClientLimits { body_bytes: 12, ..limits }),
+            ..options
+        });
+        let (terms, until) = (terms(), clock::now() + Duration::from_secs(10));
+        let take = async |account, address| {
+            let request = clients.begin(0, address, || Some(Principal::new(account)));
+            RequestBody::take(chunked(&["1234567890"]), &terms, address, &request, until).await
+        };
+        let first = take(1, HERE).await.expect("ten of twelve");
+        assert_eq!(take(1, THERE).await.err(), Some(BodyFailure::NoRoom));
+        drop(take(2, THERE).await.expect("another account"));
+        drop(first);
+        drop(take(1, THERE).await.expect("it is free again"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_that_came_at_once_pay_for_no_long_silence() {
+        let first = stream::iter([Ok::<_, BodyError>(Frame::data(Bytes::from_static(b"hell")))]);
+        let stops = Body::other(StreamBody::new(first.chain(stream::pending())));
+        let started = tokio::time::Instant::now();
+        let rate = MinimumRate { grace: HumanDuration::from_millis(1_000), bytes_per_s: 1 };
+        assert_eq!(take(stops, &BodyTerms { rate, ..terms() }).await.err(), Some(BodyFailure::TooSlow));
+        assert!(started.elapsed() < Duration::from_secs(2), "four bytes would have paid for five seconds");
     }
 
     #[tokio::test(start_paused = true)]

@@ -108,15 +108,16 @@ impl RequestContext {
             let deadline = Deadline::after(arrived, std::time::Duration::from_millis(ms));
             if ms < target.route.deadline_ms { deadline.chosen_by_client() } else { deadline }
         });
+        let expects_continue = head.headers.contains_key(EXPECT);
+        // First: what `Connection` lists does not reach the component, and means nothing here either.
+        sanitize::strip_hop_by_hop(&mut head.headers);
         let request = request_id(&head.headers);
         // One that cannot be used has been refused.
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
-        let expects_continue = head.headers.contains_key(EXPECT);
         let nowhere = || (IpAddr::V4(Ipv4Addr::UNSPECIFIED), HeaderValue::from_static("0.0.0.0"));
         let (peer, client) = peer.map_or_else(nowhere, |peer| (peer.addr.ip(), peer.host.clone()));
 
-        sanitize::strip_hop_by_hop(&mut head.headers);
         sanitize::strip_claims(&mut head.headers);
         for name in [EXPECT, HOST, headers::DEADLINE] {
             head.headers.remove(name);

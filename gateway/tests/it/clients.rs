@@ -13,8 +13,9 @@ use policy::gcra::Quota;
 use policy::{ClientLimits, ClientOptions};
 use runtime::Tasks;
 use tokio::sync::Semaphore;
+use transport::{Cluster, pool};
 
-use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, cluster_of, copy, options, until};
+use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, copy, instances, options, until};
 use crate::raw_client::{RawConnection, get, request};
 
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -25,6 +26,8 @@ const LIMITS: ClientLimits = ClientLimits {
     in_flight: 2,
     in_flight_failing: 1,
     waiting: 3,
+    streams: 2,
+    body_bytes: u64::MAX,
     failures: Quota { burst: 5, interval_ns: LONG_NS },
     longest_hold_ns: LONG_NS,
 };
@@ -46,6 +49,11 @@ struct Door {
 }
 
 async fn door(clients: ClientOptions) -> Door {
+    door_through(clients, pool::Options::default()).await
+}
+
+/// The same, with such a pool of connections to the component.
+async fn door_through(clients: ClientOptions, pool: pool::Options) -> Door {
     let (tasks, hits, answers) = (Tasks::new(), Hits::default(), Arc::new(Semaphore::new(0)));
     let (counted, permits) = (hits.clone(), answers.clone());
     let held = move || {
@@ -57,7 +65,7 @@ async fn door(clients: ClientOptions) -> Door {
         }
     };
     let status = |axum::extract::Path(code): axum::extract::Path<u16>| async move {
-        StatusCode::from_u16(code).expect("a status")
+        (StatusCode::from_u16(code).expect("a status"), "the reason")
     };
     let router = Router::new()
         .route("/v1/echo/{id}", any(held))
@@ -70,7 +78,9 @@ async fn door(clients: ClientOptions) -> Door {
     let slow = Route { deadline_ms: 200, ..Route::new("GET", "/v1/slow", PHOTO) };
     let routes = vec![patient("/v1/echo/{id}"), patient("/v1/status/{code}"), slow];
     let tuning = Tuning { options: Some(options), routes: Some(routes), ..Tuning::default() };
-    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let cluster = Cluster::new(PHOTO, pool);
+    cluster.update(instances(&[copy.addr()]));
+    let fixture = TestGateway::tuned(Upstream::Cluster(Arc::new(cluster)), tuning).await;
     Door { fixture, hits, answers, _tasks: tasks }
 }
 
@@ -135,6 +145,31 @@ async fn failures_of_a_client_are_answered_at_their_rate_and_successes_at_once()
     }
     assert_eq!(get(door.fixture.addr, "/v1/status/422").await.status, 422, "no account");
     assert!(held.receive(false).now_or_never().is_none(), "its turn is in an hour");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_held_back_keeps_no_connection_to_the_component() {
+    let door = door_through(by_account(), pool::Options { max_connections: 1, ..Default::default() }).await;
+    let failing = "authorization: Bearer 1\r\n";
+    for _ in 0..5 {
+        assert_eq!(door.status("/v1/status/422", failing).await, 422);
+    }
+    let mut held = door.asked("/v1/status/422", failing).await;
+    for _ in 0..20 {
+        assert_eq!(door.status("/v1/status/200", "authorization: Bearer 2\r\n").await, 200);
+    }
+    assert!(held.receive(false).now_or_never().is_none(), "its turn is in an hour");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_held_back_is_whole() {
+    let soon = ClientLimits { longest_hold_ns: 1, ..LIMITS };
+    let door = door(ClientOptions { account: Some(soon), ..ClientOptions::default() }).await;
+    for _ in 0..8 {
+        let mut line = door.asked("/v1/status/422", "authorization: Bearer 1\r\n").await;
+        let answer = line.receive(false).await.expect("an answer");
+        assert_eq!((answer.status, answer.body.as_slice(), answer.whole), (422, &b"the reason"[..], true));
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use axum::routing::any;
 use contract::{Principal, Refusal};
 use gateway::{Options, Route, Upstream};
 use policy::breaker::BreakerOptions;
+use policy::gcra::Quota;
 use policy::units::HumanDuration;
-use policy::{MinimumRate, Policy};
+use policy::{ClientLimits, ClientOptions, MinimumRate, Policy};
 use runtime::Tasks;
 use serde_json::json;
 
@@ -84,6 +85,48 @@ async fn time_that_a_client_took_for_its_body_is_its_own() {
     let statuses = futures_util::future::join_all(slow_bodies).await;
     // Late for the component, or on a busy machine for the gateway already.
     assert!(statuses.iter().all(|status| matches!(status, 504 | 408)), "{statuses:?}");
+    assert_eq!(circuit(&fixture).await, "closed");
+}
+
+#[tokio::test]
+async fn time_that_a_client_waited_behind_itself_is_its_own() {
+    const AT_ONCE: u32 = 30;
+    let limits = ClientLimits {
+        in_flight: AT_ONCE,
+        in_flight_failing: AT_ONCE,
+        waiting: AT_ONCE,
+        streams: AT_ONCE,
+        body_bytes: u64::MAX,
+        failures: Quota { burst: 1_000, interval_ns: 1 },
+        longest_hold_ns: 1,
+    };
+    let clients = ClientOptions { address: Some(limits), ..ClientOptions::default() };
+    let hits = Hits::default();
+    let counted = hits.clone();
+    let silent = move || {
+        counted.hit();
+        std::future::pending::<()>()
+    };
+    let slow = vec![Route { deadline_ms: 1_000, ..Route::new("GET", "/v1/slow", PHOTO) }];
+    let tuning = Tuning { options: Some(Options { clients, ..options() }), routes: Some(slow), ..one_try() };
+    let (fixture, _tasks) = behind(Router::new().route("/v1/slow", any(silent)), tuning).await;
+    let ask = async |fields: &str| {
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(request("GET", "/v1/slow", fields, b"")).await;
+        line
+    };
+    let mut lines = Vec::new();
+    for _ in 0..AT_ONCE {
+        lines.push(ask("x-deadline-ms: 900\r\n").await);
+    }
+    hits.reach(AT_ONCE as usize).await;
+    // These get their turn when those are over: with a tenth of the second that their route gives them.
+    for _ in 0..AT_ONCE {
+        lines.push(ask("").await);
+    }
+    for line in &mut lines {
+        assert_eq!(line.receive(false).await.expect("an answer").status, 504);
+    }
     assert_eq!(circuit(&fixture).await, "closed");
 }
 

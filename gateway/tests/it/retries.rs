@@ -80,6 +80,8 @@ async fn reads_and_keyed_writes_are_repeated_and_bare_writes_are_not() {
         ("GET", "/v1/echo/7", "", 200, 2),
         ("POST", "/v1/echo", "idempotency-key: k1\r\n", 200, 2),
         ("POST", "/v1/echo", "", 503, 1),
+        // A key that does not reach the component makes nothing repeatable.
+        ("POST", "/v1/echo", "idempotency-key: k1\r\nconnection: idempotency-key\r\n", 503, 1),
     ] {
         let hits = Hits::default();
         let (fixture, _tasks) = behind(failing(1, 503, hits.clone()), three_tries()).await;

@@ -18,6 +18,11 @@ pub struct ClientLimits {
     pub in_flight_failing: u32,
     /// Requests that may wait, of each route.
     pub waiting: u32,
+    /// Long answers that it may be reading at once, whatever the route: each is a connection to a component, which is its
+    /// reader's for as long as it likes.
+    pub streams: u32,
+    /// Bytes of long request bodies that it may send at once.
+    pub body_bytes: u64,
     /// Failures it may cause.
     pub failures: Quota,
     /// Longest time that an answer is held back, ns.
@@ -56,6 +61,9 @@ impl ClientOptions {
             in_flight: twice_the_cores.max(4),
             in_flight_failing: 1,
             waiting: 256,
+            streams: 32,
+            // One of the largest uploads, and as much of the room for all, 48 MiB, as one address has.
+            body_bytes: 18 << 20,
             failures: Quota { burst: 20, interval_ns: SECOND_NS / 10 },
             longest_hold_ns: LONGEST_HOLD_NS,
         };
@@ -64,12 +72,17 @@ impl ClientOptions {
             in_flight: account.in_flight.saturating_mul(2),
             in_flight_failing: 2,
             waiting: 512,
+            // A quarter of what is passed on of one copy of a component.
+            streams: 256,
+            // What an address sends has a bound of its own, in [`crate::BodyOptions`].
+            body_bytes: u64::MAX,
             failures: Quota { burst: 100, interval_ns: SECOND_NS / 20 },
             longest_hold_ns: LONGEST_HOLD_NS,
         };
         // Strangers to each other: none is served less for the failures of another. What they ask of one route takes half of
-        // the connections to its component at most, so that others reach it as well.
-        let anonymous = ClientLimits { in_flight: 32, in_flight_failing: 32, waiting: 1_024, ..address };
+        // the connections to its component at most, so that others reach it as well; so do three quarters of the long answers.
+        let anonymous =
+            ClientLimits { in_flight: 32, in_flight_failing: 32, waiting: 1_024, streams: 768, ..address };
         Self {
             account: per_account.then_some(account),
             address: per_address.then_some(address),
@@ -160,6 +173,8 @@ mod tests {
         in_flight: 2,
         in_flight_failing: 1,
         waiting: 2,
+        streams: 2,
+        body_bytes: 100,
         failures: Quota { burst: 3, interval_ns: SECOND_NS },
         longest_hold_ns: 5 * SECOND_NS,
     };

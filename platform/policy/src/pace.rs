@@ -28,6 +28,14 @@ impl MinimumRate {
         let paid = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_s.max(1));
         self.grace.nanos().saturating_add(u64::try_from(paid).unwrap_or(u64::MAX))
     }
+
+    /// Until when more has to come, ns, where it had until `until_ns` and so many bytes have come at `now_ns`. Bytes pay for
+    /// `grace` at most: what has sent much at once, and then stops, is found out as soon as what sends nothing.
+    pub fn extended_ns(&self, until_ns: u64, bytes: u64, now_ns: u64) -> u64 {
+        let grace_ns = self.grace.nanos();
+        let paid_ns = self.allowance_ns(bytes) - grace_ns;
+        until_ns.saturating_add(paid_ns).min(now_ns.saturating_add(grace_ns))
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +50,13 @@ mod tests {
         assert_eq!(rate.allowance_ns(0), 2 * SECOND);
         assert_eq!(rate.allowance_ns(500), 2 * SECOND + SECOND / 2);
         assert_eq!(rate.allowance_ns(u64::MAX), u64::MAX);
+        assert_eq!(rate.extended_ns(2 * SECOND, 500, SECOND), 2 * SECOND + SECOND / 2);
+        assert_eq!(
+            rate.extended_ns(2 * SECOND, 1 << 30, SECOND),
+            3 * SECOND,
+            "two seconds from now, for all of it"
+        );
+        assert_eq!(rate.extended_ns(2 * SECOND, 0, SECOND), 2 * SECOND);
         let none = MinimumRate { bytes_per_s: 0, ..rate };
         assert_eq!(none.allowance_ns(1), 3 * SECOND, "a rate of nothing is one byte a second");
     }

@@ -122,7 +122,15 @@ proptest! {
     ) {
         let failures = Quota { burst: 3, interval_ns: SECOND };
         let longest_hold_ns = 2 * SECOND;
-        let limits = ClientLimits { in_flight, in_flight_failing, waiting, failures, longest_hold_ns };
+        let limits = ClientLimits {
+            in_flight,
+            in_flight_failing,
+            waiting,
+            streams: 1,
+            body_bytes: 1,
+            failures,
+            longest_hold_ns,
+        };
         let (mut line, mut failures, mut now) = (ClientLine::default(), ClientFailures::default(), 0);
         for (gap, step, _) in steps {
             now += gap;
