@@ -18,9 +18,7 @@ pub struct Identity {
 
 /// Tokens cannot be signed with nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the secret that signs users' tokens is empty; give --secret or CLEAVE_SECRET, the same for all services"
-)]
+#[error("the secret that signs users' tokens is empty; set CLEAVE_SECRET, the same for all services")]
 pub struct EmptySecret;
 
 #[derive(Serialize, Deserialize)]

@@ -35,6 +35,11 @@ pub struct BodyLimits {
     pub per_address: Option<u64>,
 }
 
+impl BodyLimits {
+    /// None: for bodies that are bounded elsewhere.
+    pub const UNLIMITED: Self = Self { in_all: u64::MAX, per_address: None };
+}
+
 const MIB: u64 = 1 << 20;
 /// Three of the largest uploads (16 MiB), and a third as much for short bodies.
 const REQUEST_BYTES: u64 = 64 * MIB;

@@ -15,7 +15,7 @@ pub enum SecretError {
     #[error(transparent)]
     Empty(#[from] EmptySecret),
     /// It is alone, and none can be made.
-    #[error("the kernel gives no random bytes for a secret; give --secret or CLEAVE_SECRET")]
+    #[error("the kernel gives no random bytes for a secret; set CLEAVE_SECRET")]
     Randomness,
 }
 

@@ -1,5 +1,6 @@
 //! A node and the process around it: a child of the lab, or a program started by hand.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use component::Service;
 use contract::ProcessPlan;
 use discovery::Location;
 use history::History;
-use runtime::limits::ResourceLimit;
+use runtime::limits::{self, ResourceLimit};
 use telemetry::{LogTarget, Options, ProcessLabels};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,13 +22,21 @@ use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 /// Something is wrong with the configuration or the machine.
 const EXIT_FAILED: u8 = 2;
 
+/// Descriptors that a node has use for: 4,096 connections at its port, 1,024 long answers on their way through it, 64
+/// connections to each of a few components, and databases and logs next to them.
+const FILES: u64 = 6_144;
+
 /// How a part of the suite that is a program of its own is started. Flags may stand in the
 /// environment as well, which is how containers are configured.
 #[derive(Parser)]
 #[command(version, about = "One part of the photo-sharing suite, by itself.")]
 #[command(after_help = "Examples:
   feed --data /var/lib/feed
-  feed --registry 127.0.0.1:7000 --listen 127.0.0.1:7100")]
+  feed --registry 127.0.0.1:7000 --listen 127.0.0.1:7100
+
+Secrets, the same for all services, stand in the environment:
+  CLEAVE_SECRET  signs users' tokens
+  CLEAVE_TOKEN   admin token: calls between components, outbox, fault and control endpoints")]
 struct ProgramArgs {
     /// A configuration file; then the program also ends with its standard input.
     #[arg(long)]
@@ -41,11 +50,11 @@ struct ProgramArgs {
     /// Folder of the database and photo bytes.
     #[arg(long, env = "CLEAVE_DATA", default_value = "data")]
     data: PathBuf,
-    /// Signs users' tokens; the same for all services.
-    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
+    /// Signs users' tokens; the same for all services. As a flag it can be read by every user of the machine.
+    #[arg(long, env = SECRET_VARIABLE, default_value = "", hide = true, hide_env_values = true)]
     secret: String,
     /// Admin token, for calls between components, outbox, fault and control endpoints; the same for all services.
-    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
+    #[arg(long, env = TOKEN_VARIABLE, default_value = "", hide = true, hide_env_values = true)]
     token: String,
     /// Label of its metrics and traces, to distinguish deployments.
     #[arg(long, env = "CLEAVE_ARM", default_value = "")]
@@ -60,7 +69,9 @@ struct ProgramArgs {
 #[command(version, about = "The gateway of the photo-sharing suite, by itself: its public URL.")]
 #[command(after_help = "Examples:
   gateway --registry 127.0.0.1:7000
-  gateway --registry registry:7000 --public 0.0.0.0:8080")]
+  gateway --registry registry:7000 --public 0.0.0.0:8080
+
+CLEAVE_SECRET and CLEAVE_TOKEN of the environment are those of all services.")]
 struct GatewayArgs {
     #[command(flatten)]
     alone: ProgramArgs,
@@ -74,7 +85,9 @@ struct GatewayArgs {
 #[command(version, about = "The photo-sharing suite as one program: all services and their public URL.")]
 #[command(after_help = "Examples:
   monolith --data /var/lib/suite
-  monolith --public 0.0.0.0:8080")]
+  monolith --public 0.0.0.0:8080
+
+CLEAVE_SECRET of the environment signs users' tokens, CLEAVE_TOKEN opens fault and control endpoints.")]
 struct MonolithArgs {
     #[command(flatten)]
     alone: ProgramArgs,
@@ -140,6 +153,7 @@ impl ProgramArgs {
         if self.check {
             return readiness::probe(self.listen);
         }
+        warn_of_secrets(std::env::args_os());
         let lifeline = self.config.is_some();
         match self.into_config(process, public) {
             Ok(config) => {
@@ -198,18 +212,48 @@ pub fn run(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCo
 /// Keeps to what the topology gives it, before any thread starts.
 fn apply_limits(config: &NodeConfig) -> std::io::Result<()> {
     if !config.cores.is_empty() {
-        runtime::limits::set_affinity(&config.cores)?;
+        limits::set_affinity(&config.cores)?;
     }
     if let Some(nice) = config.limits.nice {
-        runtime::limits::set_nice(nice)?;
+        limits::set_nice(nice)?;
     }
     if let Some(memory) = config.limits.memory {
-        runtime::limits::set(0, ResourceLimit::Data, Some(memory.get()))?;
+        limits::set(0, ResourceLimit::Data, Some(memory.get()))?;
     }
-    if let Some(files) = config.limits.fds {
-        runtime::limits::set(0, ResourceLimit::Files, Some(files))?;
-    }
+    // A shell gives 1,024 descriptors, which is less than the connections that a node's ports accept.
+    limits::set(0, ResourceLimit::Files, config.limits.fds)?;
     Ok(())
+}
+
+/// Secrets that stand in a command line, where every user of the machine can read them.
+fn secrets_in(arguments: impl IntoIterator<Item = OsString>) -> Vec<&'static str> {
+    let flags = [("--secret", SECRET_VARIABLE), ("--token", TOKEN_VARIABLE)];
+    let arguments: Vec<String> =
+        arguments.into_iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let is_given = |flag: &str| {
+        arguments.iter().any(|argument| {
+            argument.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    };
+    flags.into_iter().filter(|(flag, _)| is_given(flag)).map(|(_, variable)| variable).collect()
+}
+
+/// Warns of secrets in the command line of this process.
+pub fn warn_of_secrets(arguments: impl IntoIterator<Item = OsString>) {
+    for variable in secrets_in(arguments) {
+        eprintln!(
+            "a secret in a command line can be read by every user of this machine; set {variable} in its place"
+        );
+    }
+}
+
+/// What is wrong with the number of descriptors that a node may have, unless its topology says so.
+fn files_shortage(declared: Option<u64>, hard: Option<u64>) -> Option<String> {
+    let hard = hard.filter(|hard| declared.is_none() && *hard < FILES)?;
+    Some(format!(
+        "this process may open {hard} files, and its ports and pools take up to {FILES}: under load, connections will be refused; \
+         raise the hard limit, e.g. with `ulimit -Hn {FILES}`"
+    ))
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
@@ -240,6 +284,9 @@ async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> Ex
         Ok(telemetry) => Arc::new(telemetry),
         Err(error) => return failed(&error),
     };
+    if let Some(shortage) = files_shortage(config.limits.fds, limits::hard(ResourceLimit::Files)) {
+        tracing::warn!("{shortage}");
+    }
     let node = match Node::start(config, contents, telemetry).await {
         Ok(node) => node,
         Err(error) => return failed(&error),
@@ -291,4 +338,33 @@ pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
         }
     }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_has_as_many_files_as_it_may() {
+        let hard = limits::hard(ResourceLimit::Files);
+        limits::set(0, ResourceLimit::Files, hard.map(|hard| hard - 1).or(Some(1 << 20))).expect("our own");
+        apply_limits(&NodeConfig::default()).expect("our own");
+        assert!(limits::is_lifted(0, ResourceLimit::Files).expect("our own"));
+    }
+
+    #[test]
+    fn secrets_in_a_command_line_are_noticed() {
+        let found = |line: &str| secrets_in(line.split(' ').map(OsString::from));
+        assert_eq!(found("feed --registry a:1 --secret x"), [SECRET_VARIABLE]);
+        assert_eq!(found("feed --token=x --secret=y"), [SECRET_VARIABLE, TOKEN_VARIABLE]);
+        assert_eq!(found("feed --secrets x --data --"), [""; 0]);
+    }
+
+    #[test]
+    fn a_lack_of_files_is_reported_unless_it_is_declared() {
+        assert!(files_shortage(None, Some(1_024)).is_some_and(|text| text.contains("may open 1024 files")));
+        assert_eq!(files_shortage(Some(64), Some(1_024)), None);
+        assert_eq!(files_shortage(None, Some(1 << 20)), None);
+        assert_eq!(files_shortage(None, None), None);
+    }
 }

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use component::web::RefusalResponse;
 use contract::{Carrier, Refusal, RefusalKind};
-use policy::{ClientOptions, MinimumRate};
+use policy::{BodyLimits, ClientOptions, MinimumRate};
 use transport::serve;
 
 use crate::config::NodeConfig;
@@ -21,11 +21,18 @@ const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// How long requests under way may take after that.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The internal port's: with HTTP/2 where calls travel by it.
+/// Bytes of a long reply that wait at the internal port for its reader: a piece from the disk, so that a stream holds one. As
+/// many streams as a pool of the gateway passes on, 1,024, hold 32 MiB.
+const INTERNAL_BUFFER_BYTES: usize = 32 * 1024;
+
+/// The internal port's: with HTTP/2 where calls travel by it. Its readers are our own, all from one address, and bound what
+/// they read for each client: a budget here would be one for all clients, and slow ones would take it from the others.
 pub(crate) fn serve_options(carrier: Carrier) -> serve::Options {
     let http2 = (carrier == Carrier::Http2Binary).then(serve::StreamLimits::default);
     serve::Options {
         http2,
+        reply_bytes: BodyLimits::UNLIMITED,
+        buffer_bytes: INTERNAL_BUFFER_BYTES,
         drain_grace: DRAIN_GRACE,
         drain_deadline: DRAIN_DEADLINE,
         ..serve::Options::default()
@@ -41,6 +48,7 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
         connection_limits,
         read_rate: Some(MinimumRate::default()),
         reply_bytes: config.bodies().replies(by_address),
+        buffer_bytes: serve::Options::default().buffer_bytes,
         http2: None,
         ..serve_options(config.carrier)
     }
@@ -73,4 +81,18 @@ pub(crate) async fn no_such_path() -> RefusalResponse {
 pub(crate) async fn wrong_method() -> impl IntoResponse {
     let sentence = "this path is there, but not for this method; see `Allow`";
     (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_bounded_for_clients_and_for_no_caller_of_ours() {
+        let internal = serve_options(Carrier::Json);
+        assert_eq!(internal.reply_bytes, BodyLimits::UNLIMITED);
+        let public = public_options(&NodeConfig::default());
+        assert_eq!(public.reply_bytes, NodeConfig::default().bodies().replies(true));
+        assert!(internal.buffer_bytes < public.buffer_bytes);
+    }
 }
