@@ -87,11 +87,16 @@ impl Accounts {
     }
 
     /// Opens an account. A repeat gives the same user and a token made anew:
-    /// the store of replies is no place for one.
+    /// the store of replies is no place for one. `address` is the client's.
     ///
     /// # Errors
-    /// 422 for a field that breaks its rule, 409 for a handle that is or was taken.
-    pub async fn sign_up(&self, cx: &CallContext, new: NewAccount) -> Result<Session, Refusal> {
+    /// 422 for a field that breaks its rule, 409 for a handle that is or was taken, 429 after too many new accounts.
+    pub async fn sign_up(
+        &self,
+        cx: &CallContext,
+        new: NewAccount,
+        address: &str,
+    ) -> Result<Session, Refusal> {
         rules::handle(&new.handle)?;
         rules::name(&new.name)?;
         rules::bio(&new.bio)?;
@@ -101,8 +106,11 @@ impl Accounts {
         // The password is no part of what is remembered; a repeat proves it below.
         let write = IdempotentWrite::new(NAME, cx, id, &("sign_up", &profile));
 
+        self.log_ins.sign_up(address)?;
+        // A handle that is taken is not worth the hashing; that of a repeat is.
+        let is_taken = store::is_taken(&mut *self.db.read().await?, id).await?;
         // Hashed before the transaction: the one writer never waits for argon2.
-        let hash = self.passwords.hash(cx, new.password.clone()).await?;
+        let hash = if is_taken { None } else { Some(self.passwords.hash(cx, new.password.clone()).await?) };
         let mut tx = self.db.write().await?;
         if let Some(first) = write.stored_reply::<Profile>(&mut tx).await? {
             let kept = store::password(tx.conn(), id).await?.ok_or_else(gone)?;
@@ -110,6 +118,7 @@ impl Accounts {
             let proven = self.passwords.matches(cx, new.password, Some(kept)).await?;
             return if proven { self.session(first) } else { Err(key_reused()) };
         }
+        let Some(hash) = hash else { return Err(taken()) };
         if !store::insert(tx.conn(), &profile, &hash).await? {
             return Err(taken());
         }

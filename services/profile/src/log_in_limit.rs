@@ -1,7 +1,9 @@
-//! Wrong passwords are limited: of one address for one account, of one address, and for one account.
+//! Wrong passwords are limited: of one address for one account, of one address, and for one account. So are new accounts of
+//! one address.
 //!
 //! An account whose log-in is limited by one address can be logged in to from another, and its
-//! tokens work everywhere: no user can be locked out by others.
+//! tokens work everywhere: no user who is logged in can be locked out by others. Who guesses from many addresses, or from
+//! the one that all clients share, can keep others from logging in for as long as that goes on.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,7 +21,10 @@ const ADDRESS: Quota = Quota { burst: 50, interval_ns: SECOND_NS };
 /// For one account from everywhere: what many addresses together may guess.
 const ACCOUNT: Quota = Quota { burst: 100, interval_ns: SECOND_NS };
 
-/// The three limits.
+/// New accounts of one address: each costs a hash, and a row for ever.
+const SIGN_UP: Quota = Quota { burst: 20, interval_ns: 5 * SECOND_NS };
+
+/// The limits.
 pub struct LogInLimit(Mutex<Limits>);
 
 struct Limits {
@@ -27,6 +32,8 @@ struct Limits {
     /// `None` where all clients share an address.
     addresses: Option<RateLimit<u64>>,
     accounts: RateLimit<u64>,
+    /// `None` where all clients share an address.
+    sign_ups: Option<RateLimit<u64>>,
 }
 
 /// A log-in under way. Counted as wrong unless it is taken back.
@@ -45,8 +52,28 @@ struct Keys {
 impl LogInLimit {
     /// Limits that have seen nothing; `per_address` is false where all clients share one.
     pub fn new(per_address: bool) -> Self {
-        let addresses = per_address.then(|| RateLimit::new(ADDRESS));
-        Self(Mutex::new(Limits { pairs: RateLimit::new(PAIR), addresses, accounts: RateLimit::new(ACCOUNT) }))
+        let by_address = |quota| per_address.then(|| RateLimit::new(quota));
+        let (addresses, sign_ups) = (by_address(ADDRESS), by_address(SIGN_UP));
+        let (pairs, accounts) = (RateLimit::new(PAIR), RateLimit::new(ACCOUNT));
+        Self(Mutex::new(Limits { pairs, addresses, accounts, sign_ups }))
+    }
+
+    /// Counts an account that is to be opened.
+    ///
+    /// # Errors
+    /// 429 with the time after which the next one may be.
+    pub fn sign_up(&self, address: &str) -> Result<(), Refusal> {
+        let (address, now_ns) = (fnv1a64(address.as_bytes()), clock::now_ns());
+        let mut limits = self.limits();
+        let Some(sign_ups) = &mut limits.sign_ups else { return Ok(()) };
+        let wait_ns = sign_ups.wait_ns(&address, now_ns);
+        if wait_ns > 0 {
+            let message =
+                "too many new accounts from this address; come back after the time in `Retry-After`";
+            return Err(limited("sign_ups_limited", message, wait_ns));
+        }
+        sign_ups.take(address, now_ns);
+        Ok(())
     }
 
     /// Lets an attempt begin.
@@ -66,9 +93,7 @@ impl LogInLimit {
             .max(addresses);
         if wait_ns > 0 {
             let message = "too many wrong passwords; come back after the time in `Retry-After`";
-            let mut refusal = Refusal::new(RefusalKind::TooMany, "log_ins_limited", message);
-            refusal.retry_after = Some(Duration::from_nanos(wait_ns));
-            return Err(refusal);
+            return Err(limited("log_ins_limited", message, wait_ns));
         }
         limits.pairs.take(keys.pair, now_ns);
         limits.accounts.take(account, now_ns);
@@ -82,6 +107,12 @@ impl LogInLimit {
     fn limits(&self) -> std::sync::MutexGuard<'_, Limits> {
         self.0.lock().expect("no panic while held")
     }
+}
+
+fn limited(code: &'static str, message: &'static str, wait_ns: u64) -> Refusal {
+    let mut refusal = Refusal::new(RefusalKind::TooMany, code, message);
+    refusal.retry_after = Some(Duration::from_nanos(wait_ns));
+    refusal
 }
 
 impl LogInAttempt<'_> {
@@ -123,6 +154,16 @@ mod tests {
             let limit = LogInLimit::new(per_address);
             let tried = (0..200).filter(|n| wrong(&limit, &format!("user{n}"), "10.0.0.1")).count();
             assert_eq!(tried, most, "{per_address}");
+        }
+    }
+
+    #[test]
+    fn an_address_opens_so_many_accounts_unless_all_share_it() {
+        for (per_address, most) in [(true, 20), (false, 40)] {
+            let limit = LogInLimit::new(per_address);
+            assert_eq!((0..40).filter(|_| limit.sign_up("10.0.0.1").is_ok()).count(), most, "{per_address}");
+            limit.sign_up("10.0.0.2").expect("another address");
+            assert!(wrong(&limit, "ada", "10.0.0.1"), "log-ins are another matter");
         }
     }
 

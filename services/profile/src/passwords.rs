@@ -59,27 +59,26 @@ impl Cost {
 #[derive(Default)]
 struct Queue {
     waiting: AtomicUsize,
+    /// Those of them that are sign-ups.
+    sign_ups: AtomicUsize,
     /// The shortest turn so far, ns; 0 before the first.
     shortest_ns: AtomicU64,
 }
 
 /// A place in the queue; given up when dropped.
-struct QueuePlace<'a>(&'a Queue);
+struct QueuePlace<'a>(&'a AtomicUsize);
 
 /// Most log-ins and sign-ups that wait: at 60 ms a turn the last of 32 waits for about two seconds,
 /// which is as long as its route gives it.
 const MAX_WAITING: usize = 32;
+/// Most of them that are sign-ups: the other half is for log-ins alone.
+const MAX_SIGN_UPS: usize = MAX_WAITING / 2;
 
 impl Queue {
-    fn enter(&self) -> Result<QueuePlace<'_>, Refusal> {
-        let take = |waiting: usize| (waiting < MAX_WAITING).then_some(waiting + 1);
-        match self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(_) => Ok(QueuePlace(self)),
-            Err(_) => {
-                let message = "too many log-ins at once; try again in a second";
-                Err(Refusal::shed("log_ins_busy", message, Some(Duration::from_secs(1))))
-            }
-        }
+    fn enter(&self, is_sign_up: bool) -> Result<Vec<QueuePlace<'_>>, Refusal> {
+        let sign_ups = is_sign_up.then_some((&self.sign_ups, MAX_SIGN_UPS));
+        let counts = sign_ups.into_iter().chain([(&self.waiting, MAX_WAITING)]);
+        counts.map(|(count, most)| QueuePlace::take(count, most)).collect()
     }
 
     fn took(&self, ns: u64) {
@@ -88,9 +87,20 @@ impl Queue {
     }
 }
 
+impl<'a> QueuePlace<'a> {
+    fn take(count: &'a AtomicUsize, most: usize) -> Result<Self, Refusal> {
+        let one_more = |waiting: usize| (waiting < most).then_some(waiting + 1);
+        let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.map(|_| Self(count)).map_err(|_| {
+            let message = "too many log-ins and sign-ups at once; try again in a second";
+            Refusal::shed("log_ins_busy", message, Some(Duration::from_secs(1)))
+        })
+    }
+}
+
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -117,7 +127,7 @@ impl Passwords {
     /// 504 when the caller's deadline passes before it is its turn.
     pub async fn hash(&self, cx: &CallContext, password: String) -> Result<String, Refusal> {
         let cost = self.cost.clone();
-        self.in_turn(cx, move || cost.hash(&password)).await?
+        self.in_turn(cx, true, move || cost.hash(&password)).await?
     }
 
     /// Whether a password is the one `kept`. For an account that does not
@@ -133,7 +143,7 @@ impl Passwords {
         kept: Option<String>,
     ) -> Result<bool, Refusal> {
         let (cost, decoy) = (self.cost.clone(), self.decoy.clone());
-        self.in_turn(cx, move || {
+        self.in_turn(cx, false, move || {
             let known = kept.is_some();
             let kept = kept.as_deref().unwrap_or(&decoy);
             cost.verify(&password, kept).is_ok() && known
@@ -147,6 +157,7 @@ impl Passwords {
     async fn in_turn<T: Send + 'static>(
         &self,
         cx: &CallContext,
+        is_sign_up: bool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         let shortest = Duration::from_nanos(self.queue.shortest_ns.load(Ordering::Relaxed));
@@ -154,13 +165,13 @@ impl Passwords {
         if cx.deadline.is_chosen_by_client() && left < shortest {
             return Err(Refusal::too_late());
         }
-        let place = self.queue.enter()?;
+        let places = self.queue.enter(is_sign_up)?;
         let turn = tokio::time::timeout_at(cx.deadline.instant().into(), self.turns.clone().acquire_owned());
         let turn: OwnedSemaphorePermit = cost::part(Part::Queueing, turn)
             .await
             .map_err(|_| Refusal::too_late())?
             .map_err(|_| Refusal::internal("the semaphore is never closed"))?;
-        drop(place);
+        drop(places);
         let queue = self.queue.clone();
         Ok(runtime::blocking(move || {
             let _turn = turn;
@@ -207,6 +218,18 @@ mod tests {
         let cost = Cost::of(64).expect("64 KiB is possible");
         let why = cost.verify("anything", &decoy(64)).expect_err("no user's");
         assert_eq!(why, argon2::password_hash::Error::PasswordInvalid, "well-formed, so the work was done");
+    }
+
+    #[test]
+    fn sign_ups_leave_half_of_the_queue_to_log_ins() {
+        let queue = Queue::default();
+        let sign_ups: Vec<_> = (0..MAX_WAITING).map_while(|_| queue.enter(true).ok()).collect();
+        assert_eq!(sign_ups.len(), MAX_SIGN_UPS);
+        let log_ins: Vec<_> = (0..MAX_WAITING).map_while(|_| queue.enter(false).ok()).collect();
+        assert_eq!(log_ins.len(), MAX_WAITING - MAX_SIGN_UPS);
+        drop(sign_ups);
+        drop(queue.enter(true).expect("there is room again"));
+        assert_eq!(queue.sign_ups.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -58,9 +58,10 @@ type Component = State<Arc<Accounts>>;
 async fn sign_up(
     State(accounts): Component,
     Caller(cx): Caller,
+    headers: HeaderMap,
     JsonBody(new): JsonBody<NewAccount>,
 ) -> RestResult<(StatusCode, Json<Session>)> {
-    Ok((StatusCode::CREATED, Json(accounts.sign_up(&cx, new).await?)))
+    Ok((StatusCode::CREATED, Json(accounts.sign_up(&cx, new, address(&headers)).await?)))
 }
 
 async fn log_in(
@@ -69,9 +70,13 @@ async fn log_in(
     headers: HeaderMap,
     JsonBody(credentials): JsonBody<Credentials>,
 ) -> RestResult<Json<Session>> {
-    // Written by the gateway, in place of whatever its client claimed.
+    Ok(Json(accounts.log_in(&cx, credentials, address(&headers)).await?))
+}
+
+/// The client's address, written by the gateway in place of whatever its client claimed.
+fn address(headers: &HeaderMap) -> &str {
     let address = headers.get(transport::sanitize::FORWARDED_FOR).and_then(|value| value.to_str().ok());
-    Ok(Json(accounts.log_in(&cx, credentials, address.unwrap_or_default()).await?))
+    address.unwrap_or_default()
 }
 
 async fn by_id(State(accounts): Component, _: Caller, PathParam(id): PathParam) -> RestResult<Json<Profile>> {

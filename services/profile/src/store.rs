@@ -53,6 +53,17 @@ pub async fn insert(conn: &mut Connection, new: &Profile, password: &str) -> Res
     Ok(insert.execute(conn).await? == 1)
 }
 
+/// Whether the handle from which an id is derived is or was taken.
+pub async fn is_taken(conn: &mut Connection, id: UserId) -> Result<bool, StorageError> {
+    let select = query(
+        "SELECT",
+        ACCOUNTS,
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM profile_accounts WHERE id = $1)
+             OR EXISTS (SELECT 1 FROM profile_retired WHERE id = $1)",
+    );
+    select.bind(id.sql()).exists(conn).await
+}
+
 /// The accounts of these ids that exist, in no particular order.
 pub async fn by_ids(conn: &mut Connection, ids: &[UserId]) -> Result<Vec<Profile>, StorageError> {
     let select =
