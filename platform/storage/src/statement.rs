@@ -57,7 +57,10 @@ impl<'v> Statement<'v> {
     /// A list of placeholders with their values, in brackets, at the end of the text. It is padded to a power of two with
     /// its last value, so that a dozen statements serve every length and stay prepared. An empty list holds NULL, which
     /// equals nothing: PostgreSQL takes no empty brackets.
-    pub fn push_list(mut self, values: impl ExactSizeIterator<Item = i64> + Clone) -> Self {
+    pub fn push_list<V: Into<Value<'v>> + Clone>(
+        mut self,
+        values: impl ExactSizeIterator<Item = V> + Clone,
+    ) -> Self {
         let padded = values.len().next_power_of_two();
         let last = values.clone().last();
         let mut separator = "(";

@@ -9,6 +9,7 @@ use runtime::{clock, random};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use storage::{BlobReader, Blobs, Bus, Database, Effect, Tx};
+use tokio::sync::Notify;
 
 use crate::decode_pool::DecodePool;
 use crate::picture::Format;
@@ -22,6 +23,8 @@ pub struct Album {
     pub(crate) blobs: Blobs,
     /// Where uploads wait and pictures are developed.
     pub decode_pool: DecodePool,
+    /// Notified when an account has gone of which not everything is forgotten yet.
+    pub(crate) has_left_over: Notify,
 }
 
 /// A photo to post, its words not yet checked.
@@ -73,6 +76,7 @@ impl Album {
             bus: context.bus.clone(),
             blobs: context.blobs.clone(),
             decode_pool: DecodePool::start().map_err(no_threads)?,
+            has_left_over: Notify::new(),
         })
     }
 

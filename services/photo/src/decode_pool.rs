@@ -8,16 +8,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::hash::fnv1a64;
 use contract::{CallContext, Refusal};
-use runtime::BackgroundThreads;
 use runtime::cost::{self, Part};
+use runtime::{BackgroundThreads, clock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::picture::{self, Format, Picture};
 
 /// Concurrent uploads, from the first byte to the row.
 const MAX_UPLOADS: usize = 32;
-/// Bytes of originals that these hold together: one of the largest, and as much as half of it beside.
-const MAX_UPLOAD_BYTES: usize = 24 << 20;
+/// Bytes of originals that these hold together where they are long: one of the largest, 16 MiB, and a little more.
+const MAX_LONG_UPLOAD_BYTES: usize = 18 << 20;
+/// The same of short ones, which wait for no long one.
+const MAX_SHORT_UPLOAD_BYTES: usize = 6 << 20;
+/// An original of up to so many bytes is short: most phones' pictures for a feed are.
+const SHORT_BYTES: u64 = 1 << 20;
 /// Pictures decoded at once: one per core, but no more than this.
 const MAX_DECODERS: usize = 4;
 /// Memory in which all of these are decoded: one of the largest pictures, or many small ones.
@@ -30,7 +34,8 @@ const MAX_INLINE_HASH_BYTES: usize = 64 << 10;
 /// Limits the memory and the cores that uploads use.
 pub struct DecodePool {
     uploads: Arc<Semaphore>,
-    upload_memory: Arc<Semaphore>,
+    long_uploads: Arc<Semaphore>,
+    short_uploads: Arc<Semaphore>,
     decoders: Arc<Semaphore>,
     threads: BackgroundThreads,
     decoding_memory: Arc<Semaphore>,
@@ -40,20 +45,7 @@ pub struct DecodePool {
 #[derive(Debug)]
 pub struct UploadPermit {
     _place: OwnedSemaphorePermit,
-    memory: OwnedSemaphorePermit,
-}
-
-impl UploadPermit {
-    /// Lets the upload hold so many bytes in all.
-    ///
-    /// # Errors
-    /// 503 if the uploads under way hold as much as they may.
-    pub fn hold(&mut self, bytes: u64) -> Result<(), Refusal> {
-        let more = steps(bytes).saturating_sub(self.memory.num_permits() as u32);
-        let memory = self.memory.semaphore().clone().try_acquire_many_owned(more).map_err(|_| busy())?;
-        self.memory.merge(memory);
-        Ok(())
-    }
+    _memory: OwnedSemaphorePermit,
 }
 
 fn steps(bytes: u64) -> u32 {
@@ -75,22 +67,27 @@ impl DecodePool {
         let decoders = cores.min(MAX_DECODERS);
         Ok(Self {
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
-            upload_memory: Arc::new(Semaphore::new(MAX_UPLOAD_BYTES / STEP_BYTES)),
+            long_uploads: Arc::new(Semaphore::new(MAX_LONG_UPLOAD_BYTES / STEP_BYTES)),
+            short_uploads: Arc::new(Semaphore::new(MAX_SHORT_UPLOAD_BYTES / STEP_BYTES)),
             decoders: Arc::new(Semaphore::new(decoders)),
             threads: BackgroundThreads::start("decoder", decoders)?,
             decoding_memory: Arc::new(Semaphore::new(MAX_DECODING_BYTES / STEP_BYTES)),
         })
     }
 
-    /// Admits one upload until the permit is dropped. Call it before reading the body: a late response
-    /// costs as much as none. Bodies come from the gateway, which has them whole.
+    /// Admits one upload of up to so many bytes until the permit is dropped; those that find no room for theirs wait in
+    /// their order, for half of the time that they have. Call it before reading the body: a late response costs as much as
+    /// none. Bodies come from the gateway, which has them whole.
     ///
     /// # Errors
-    /// 503 if all permits are taken.
-    pub fn admit(&self) -> Result<UploadPermit, Refusal> {
+    /// 503 if as many are under way as may be, or there was no room in time.
+    pub async fn admit(&self, cx: &CallContext, bytes: u64) -> Result<UploadPermit, Refusal> {
         let place = self.uploads.clone().try_acquire_owned().map_err(|_| busy())?;
-        let memory = self.upload_memory.clone().try_acquire_many_owned(0).map_err(|_| busy())?;
-        Ok(UploadPermit { _place: place, memory })
+        let room = if bytes <= SHORT_BYTES { &self.short_uploads } else { &self.long_uploads };
+        let half = cx.deadline.remaining(clock::now()).unwrap_or_default() / 2;
+        let memory = tokio::time::timeout(half, room.clone().acquire_many_owned(steps(bytes)));
+        let memory = cost::part(Part::Queueing, memory).await.map_err(|_| busy())?;
+        Ok(UploadPermit { _place: place, _memory: memory.expect("the semaphore is never closed") })
     }
 
     /// Fingerprint of an original, so that a key is not used for two.
@@ -128,19 +125,49 @@ impl DecodePool {
 
 #[cfg(test)]
 mod tests {
+    use contract::{ComponentName, Deadline};
+    use futures_util::FutureExt;
+
     use super::*;
 
-    #[test]
-    fn uploads_are_bounded_by_number_and_by_bytes() {
+    const MIB: u64 = 1 << 20;
+
+    fn within(time: Duration) -> CallContext {
+        CallContext::background(ComponentName::CLIENT, Deadline::after(clock::now(), time))
+    }
+
+    #[tokio::test]
+    async fn uploads_are_bounded_by_number() {
+        let (pool, cx) = (DecodePool::start().expect("threads"), within(Duration::from_secs(60)));
+        let mut all = Vec::new();
+        for _ in 0..MAX_UPLOADS {
+            all.push(pool.admit(&cx, 1).await.expect("a place"));
+        }
+        let refused = pool.admit(&cx, 1).await.expect_err("no place");
+        assert!(refused.code == "uploads_busy" && refused.is_shed);
+        all.pop();
+        pool.admit(&cx, 1).await.expect("a place again");
+    }
+
+    #[tokio::test]
+    async fn large_uploads_wait_for_each_other_and_small_ones_for_none_of_them() {
+        let (pool, cx) = (DecodePool::start().expect("threads"), within(Duration::from_secs(60)));
+        let first = pool.admit(&cx, 13 * MIB).await.expect("there is room for one of these");
+        let mut second = Box::pin(pool.admit(&cx, 13 * MIB));
+        assert!(second.as_mut().now_or_never().is_none(), "it waits, and is not refused");
+        let mut third = Box::pin(pool.admit(&cx, 2 * MIB));
+        assert!(third.as_mut().now_or_never().is_none(), "in their order");
+        drop(pool.admit(&cx, MIB).await.expect("a small one"));
+        drop(first);
+        drop(second.await.expect("its turn"));
+        drop(third.await.expect("its turn"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_waits_in_vain_is_refused_while_its_client_still_listens() {
         let pool = DecodePool::start().expect("threads");
-        let mut all: Vec<_> = (0..MAX_UPLOADS).map(|_| pool.admit().expect("a place")).collect();
-        assert!(pool.admit().is_err_and(|refusal| refusal.code == "uploads_busy" && refusal.is_shed));
-        let half = (MAX_UPLOAD_BYTES / 2) as u64;
-        all[0].hold(half).expect("half of it");
-        all[0].hold(half).expect("the same half");
-        all[1].hold(half).expect("the other");
-        assert!(all[2].hold(1).is_err());
-        all.swap_remove(0);
-        all[2].hold(half).expect("it is free again");
+        let _first = pool.admit(&within(Duration::from_secs(60)), 16 * MIB).await.expect("the largest");
+        let refused = pool.admit(&within(Duration::from_secs(10)), 16 * MIB).await.expect_err("no room");
+        assert!(refused.code == "uploads_busy" && refused.is_shed);
     }
 }

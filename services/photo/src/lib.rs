@@ -10,8 +10,8 @@
 //! - [`routes`]: the REST face.
 //!
 //! Bytes go to the object store before the row that names them, so a crash
-//! leaves an orphan and never a dangling row. They outlive the row by two minutes at
-//! most: contents are shared by hash, and another upload of the same bytes may be under way.
+//! leaves an orphan and never a dangling row. They outlive the row by a minute or two, or by the time that it takes to
+//! remove a thousand each second: contents are shared by hash, and another upload of the same bytes may be under way.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -32,7 +32,6 @@ use transport::SizedBody;
 
 use crate::Album;
 use crate::album::{Liking, Upload, View};
-use crate::decode_pool::UploadPermit;
 use crate::picture::{Format, MEDIA_TYPES};
 
 /// Largest original, bytes: more than any camera's JPEG.
@@ -111,9 +110,12 @@ async fn post_photo(
     request: Request,
 ) -> RestResult<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;
-    let mut permit = album.decode_pool.admit()?;
     let (parts, body) = request.into_parts();
-    let bytes = whole(&cx, body, &mut permit).await?;
+    let length = body.size_hint().exact();
+    // Of one that is too long nothing is kept, and of one of unknown length perhaps as much as may be.
+    let kept = length.map_or(MAX_BYTES, |length| if length > MAX_BYTES { 0 } else { length });
+    let _permit = album.decode_pool.admit(&cx, kept).await?;
+    let bytes = whole(&cx, body).await?;
     let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::checked(declared, &bytes)?;
     let upload = Upload { format, bytes, caption: about.caption, tags: about.tags };
@@ -124,24 +126,25 @@ async fn post_photo(
 /// The whole body, if it is not too long and comes in time. One that is too
 /// long is read on for a while and dropped: a client that is still sending when
 /// the connection closes may never see the answer (RFC 9112, section 9.6).
-async fn whole(cx: &CallContext, mut body: Body, permit: &mut UploadPermit) -> Result<Bytes, Refusal> {
+async fn whole(cx: &CallContext, mut body: Body) -> Result<Bytes, Refusal> {
     let reading = cost::part(Part::Transport, async {
-        let (mut kept, mut seen, mut refusal) = (BytesMut::new(), 0, None);
+        let (mut kept, mut seen) = (BytesMut::new(), 0);
+        let mut is_too_long = body.size_hint().lower() > MAX_BYTES;
         while let Some(frame) = body.frame().await {
             let frame = frame
                 .map_err(|_| Refusal::bad_request("body_incomplete", "the body broke off before its end"))?;
             let Ok(data) = frame.into_data() else { continue };
             seen += data.len() as u64;
-            if refusal.is_none() {
-                refusal = if seen > MAX_BYTES { Some(too_large()) } else { permit.hold(seen).err() };
-            }
-            match &refusal {
-                None => kept.extend_from_slice(&data),
-                Some(_) if seen <= LINGER_BYTES => kept = BytesMut::new(),
-                Some(_) => break,
+            is_too_long |= seen > MAX_BYTES;
+            if !is_too_long {
+                kept.extend_from_slice(&data);
+            } else if seen <= LINGER_BYTES {
+                kept = BytesMut::new();
+            } else {
+                break;
             }
         }
-        refusal.map_or_else(|| Ok(kept.freeze()), Err)
+        if is_too_long { Err(too_large()) } else { Ok(kept.freeze()) }
     });
     let read = tokio::time::timeout_at(cx.deadline.instant().into(), reading).await;
     read.unwrap_or_else(|_| Err(Refusal::too_late()))

@@ -8,10 +8,32 @@ use photo_api::{Photo, PhotoId};
 use profile_api::UserId;
 use storage::{Connection, Database, Migration, StorageError, Tx, Value, query};
 
+/// Object-store keys that are looked up at once.
+const KEYS_AT_ONCE: usize = 128;
+
 /// Its tables. `likes` counts rows of `photo_likes` besides those a history
 /// came with. `photo_gone` keeps the ids of deleted accounts, 8 bytes each for
 /// ever: a token outlives its account, and what comes with it must not stay.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[PHOTOS_AND_LIKES, BY_BYTES, LEAVING];
+
+/// Deleted accounts of which not everything is forgotten yet.
+const LEAVING: Migration = Migration {
+    version: 3,
+    name: "leaving",
+    sql: "CREATE TABLE photo_leaving (account BIGINT PRIMARY KEY);",
+    postgres: None,
+};
+
+/// For the sweep, which asks whether a photo names some bytes.
+const BY_BYTES: Migration = Migration {
+    version: 2,
+    name: "by_bytes",
+    sql: "CREATE INDEX photo_photos_by_original ON photo_photos (original);
+          CREATE INDEX photo_photos_by_thumbnail ON photo_photos (thumbnail);",
+    postgres: None,
+};
+
+const PHOTOS_AND_LIKES: Migration = Migration {
     version: 1,
     name: "photos",
     sql: "CREATE TABLE photo_photos (
@@ -38,11 +60,12 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
           CREATE INDEX photo_likes_by_liker ON photo_likes (liker, photo);
           CREATE TABLE photo_gone (account BIGINT PRIMARY KEY);",
     postgres: None,
-}];
+};
 
 const PHOTOS: &str = "photo_photos";
 const LIKES: &str = "photo_likes";
 const GONE: &str = "photo_gone";
+const LEFT_OVER: &str = "photo_leaving";
 
 /// `id, author, caption, tags, width, height, bytes, likes, posted_us, version`.
 type Row = (i64, i64, String, String, i64, i64, i64, i64, i64, i64);
@@ -151,12 +174,18 @@ pub async fn files(conn: &mut Connection, id: PhotoId) -> Result<Option<Files>, 
 
 /// Keeps of some object-store keys those that no photo names.
 pub async fn retain_unnamed(conn: &mut Connection, keys: &mut HashSet<String>) -> Result<(), StorageError> {
-    let select = query("SELECT", PHOTOS, "SELECT original, thumbnail FROM photo_photos");
-    let strike_out = |keys: &mut HashSet<String>, (original, thumbnail): (String, String)| {
-        keys.remove(&original);
-        keys.remove(&thumbnail);
-    };
-    *keys = select.fold(conn, std::mem::take(keys), strike_out).await?;
+    for named in [
+        "SELECT DISTINCT original FROM photo_photos WHERE original IN ",
+        "SELECT DISTINCT thumbnail FROM photo_photos WHERE thumbnail IN ",
+    ] {
+        let asked: Vec<String> = keys.iter().cloned().collect();
+        for some in asked.chunks(KEYS_AT_ONCE) {
+            let found: Vec<String> = query("SELECT", PHOTOS, named).push_list(some.iter()).all(conn).await?;
+            for key in &found {
+                keys.remove(key);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -227,31 +256,56 @@ pub async fn is_gone(conn: &mut Connection, user: UserId) -> Result<bool, Storag
     query("SELECT", GONE, "SELECT 1 FROM photo_gone WHERE account = $1").bind(user.sql()).exists(conn).await
 }
 
-/// Forgets everything a user owned, and remembers that they are gone. The
-/// photos that went, by ascending id.
-pub async fn forget(conn: &mut Connection, user: UserId) -> Result<Vec<PhotoId>, StorageError> {
+/// Remembers that a user is gone.
+pub async fn mark_gone(conn: &mut Connection, user: UserId) -> Result<(), StorageError> {
     let mark = query("INSERT", GONE, "INSERT INTO photo_gone (account) VALUES ($1) ON CONFLICT DO NOTHING");
-    mark.bind(user.sql()).execute(conn).await?;
-    let own = query("SELECT", PHOTOS, "SELECT id FROM photo_photos WHERE author = $1 ORDER BY id");
-    let own: Vec<i64> = own.bind(user.sql()).all(conn).await?;
-    for (verb, table, statement) in [
-        (
-            "DELETE",
-            LIKES,
-            "DELETE FROM photo_likes WHERE photo IN (SELECT id FROM photo_photos WHERE author = $1)",
-        ),
-        ("DELETE", PHOTOS, "DELETE FROM photo_photos WHERE author = $1"),
-        (
-            "UPDATE",
-            PHOTOS,
-            "UPDATE photo_photos SET likes = likes - 1, version = version + 1
-             WHERE id IN (SELECT photo FROM photo_likes WHERE liker = $1)",
-        ),
-        ("DELETE", LIKES, "DELETE FROM photo_likes WHERE liker = $1"),
+    mark.bind(user.sql()).execute(conn).await.map(drop)
+}
+
+/// Forgets so many of the photos of a user who is gone, and of their likes. The photos that went, by ascending id, and
+/// whether nothing is left; else the user is one of those that [`leaving`] finds.
+pub async fn forget_some(
+    conn: &mut Connection,
+    user: UserId,
+    most: usize,
+) -> Result<(Vec<PhotoId>, bool), StorageError> {
+    let ids_of = |table, statement| query("SELECT", table, statement).bind(user.sql()).bind(most as i64);
+    let own: Vec<i64> = ids_of(PHOTOS, "SELECT id FROM photo_photos WHERE author = $1 ORDER BY id LIMIT $2")
+        .all(conn)
+        .await?;
+    for (table, statement) in [
+        (LIKES, "DELETE FROM photo_likes WHERE photo IN "),
+        (PHOTOS, "DELETE FROM photo_photos WHERE id IN "),
     ] {
-        query(verb, table, statement).bind(user.sql()).execute(conn).await?;
+        query("DELETE", table, statement).push_list(own.iter().copied()).execute(conn).await?;
     }
-    Ok(own.into_iter().map(PhotoId::from_sql).collect())
+    let liked: Vec<i64> =
+        ids_of(LIKES, "SELECT photo FROM photo_likes WHERE liker = $1 ORDER BY photo LIMIT $2")
+            .all(conn)
+            .await?;
+    let uncounted = query(
+        "UPDATE",
+        PHOTOS,
+        "UPDATE photo_photos SET likes = likes - 1, version = version + 1 WHERE id IN ",
+    );
+    uncounted.push_list(liked.iter().copied()).execute(conn).await?;
+    let unliked = query("DELETE", LIKES, "DELETE FROM photo_likes WHERE liker = $1 AND photo IN ");
+    unliked.bind(user.sql()).push_list(liked.iter().copied()).execute(conn).await?;
+
+    let is_all = own.len() < most && liked.len() < most;
+    let remember = if is_all {
+        query("DELETE", LEFT_OVER, "DELETE FROM photo_leaving WHERE account = $1")
+    } else {
+        query("INSERT", LEFT_OVER, "INSERT INTO photo_leaving (account) VALUES ($1) ON CONFLICT DO NOTHING")
+    };
+    remember.bind(user.sql()).execute(conn).await?;
+    Ok((own.into_iter().map(PhotoId::from_sql).collect(), is_all))
+}
+
+/// A user who is gone and of whom something is left.
+pub async fn leaving(conn: &mut Connection) -> Result<Option<UserId>, StorageError> {
+    let select = query("SELECT", LEFT_OVER, "SELECT account FROM photo_leaving LIMIT 1");
+    Ok(select.optional(conn).await?.map(UserId::from_sql))
 }
 
 /// Fills the tables with the photos of a history, by ascending id.

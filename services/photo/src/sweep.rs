@@ -20,20 +20,40 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(60);
 /// Most that is removed at once: the one writer waits meanwhile.
 const MAX_REMOVED: usize = 1_000;
+/// How soon it is swept again after as much was removed: others have the writer in between.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// Sweeps for as long as the process lives.
+/// Sweeps for as long as the process lives, and forgets what deleted accounts have left.
 pub(crate) fn start(context: &ServiceContext, album: &Arc<Album>) {
+    let forgetting = album.clone();
+    context.tasks.spawn("photo.forget", ShutdownPolicy::Cancel, async move {
+        loop {
+            let news = tokio::time::timeout(INTERVAL, forgetting.has_left_over.notified()).await;
+            if let Err(error) = forgetting.forget_rest(news.is_ok()).await {
+                tracing::warn!(%error, "what a deleted account had could not be forgotten");
+            }
+        }
+    });
     let album = album.clone();
     context.tasks.spawn("photo.sweep", ShutdownPolicy::Cancel, async move {
+        let mut wait = INTERVAL;
         loop {
-            tokio::time::sleep(INTERVAL).await;
-            match album.sweep(GRACE).await {
+            tokio::time::sleep(wait).await;
+            let swept = album.sweep(GRACE).await;
+            match &swept {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "bytes without a photo were removed"),
                 Err(error) => tracing::warn!(%error, "bytes without a photo could not be removed"),
             }
+            wait = next_sweep(swept.unwrap_or(0));
         }
     });
+}
+
+/// How long it is until the next sweep, after one that removed so many.
+const fn next_sweep(removed: usize) -> Duration {
+    // All that one sweep may remove: there is more, or a client makes more than one a minute removes.
+    if removed < MAX_REMOVED { INTERVAL } else { PAUSE }
 }
 
 impl Album {
@@ -58,5 +78,16 @@ impl Album {
         // Nothing was written: it was held so that no row could be.
         drop(tx);
         Ok(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_did_not_get_through_is_followed_by_another() {
+        assert_eq!((next_sweep(0), next_sweep(MAX_REMOVED - 1)), (INTERVAL, INTERVAL));
+        assert_eq!(next_sweep(MAX_REMOVED), PAUSE);
     }
 }
