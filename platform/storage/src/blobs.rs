@@ -19,8 +19,8 @@ use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 
-use crate::StorageError;
 use crate::blob_reader::BlobReader;
+use crate::{StorageError, folder};
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Blobs {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
         let wrong = |source: std::io::Error| StorageError::File { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(wrong)?;
+        folder::create_private(folder).map_err(wrong)?;
         let store =
             LocalFileSystem::new_with_prefix(folder).map_err(|why| wrong(std::io::Error::other(why)))?;
         Ok(Self { store: Arc::new(store.with_fsync(true)), folder: folder.into() })

@@ -19,7 +19,7 @@ use crate::engine::Opener;
 use crate::fault::FaultInjector;
 use crate::location::Location;
 use crate::options::Options;
-use crate::{StorageError, Tx, query, schema};
+use crate::{StorageError, Tx, folder, query, schema};
 
 /// Wait for a reading connection before giving up.
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ impl Database {
 
     async fn open_at(location: Location, options: Options) -> Result<Self, StorageError> {
         if let Some(folder) = location.folder() {
-            std::fs::create_dir_all(folder)
+            folder::create_private(folder)
                 .map_err(|source| StorageError::File { path: folder.to_owned(), source })?;
         }
         let [writer, reader] = Opener::of(&location, &options);

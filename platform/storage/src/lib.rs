@@ -16,6 +16,7 @@
 //!   it from an outbox, and the source that reads it.
 //! - [`blobs`]: bytes too large for rows; [`blob_reader`]: read as they are sent.
 //! - [`snapshot`]: seeded data, copied before every run.
+//! - `folder`: where all of it lies, for the user of the process alone.
 //! - [`error`]: storage errors, and the refusals they become.
 //!
 //! Start with [`database::Database`].
@@ -30,6 +31,7 @@ mod dialect;
 pub mod engine;
 pub mod error;
 mod fault;
+mod folder;
 pub mod idempotency;
 pub mod inbox;
 pub mod location;

@@ -3,13 +3,15 @@
 use std::io;
 use std::path::Path;
 
+use crate::folder;
+
 /// Copies a folder of closed databases and blobs. Blobs never change once
 /// written, so they are linked; databases do, so they are copied.
 ///
 /// # Errors
 /// When a file cannot be read or written.
 pub fn restore(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
+    folder::create_private(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
