@@ -145,7 +145,7 @@ pub enum Command {
     Man(init::Man),
     /// Run one process of a topology; `run` and `up` start these.
     #[command(
-        after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway"
+        after_help = "Examples:\n  cleave node --hosts feed,follower --registry 127.0.0.1:7000\n  cleave node --hosts '*' --gateway\n\nSecrets, the same for all nodes, stand in the environment:\n  CLEAVE_SECRET  signs users' tokens\n  CLEAVE_TOKEN   admin token: calls between components, outbox and control"
     )]
     Node(Node),
     /// Revert what a killed run leaves behind; started by `run`.

@@ -8,7 +8,7 @@ use conductor::process::guardian;
 use serde_json::json;
 
 use crate::cli::Output;
-use crate::{change, cli, output, result_document, scenario_command};
+use crate::{change, cli, orphaned_groups, output, result_document, scenario_command};
 
 /// One finding.
 struct Finding {
@@ -45,14 +45,15 @@ pub fn doctor(args: &cli::Doctor) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Reverts what runs left behind whose guardians were killed as well. A run that is in progress is left alone.
+/// Reverts what runs left behind whose guardians were killed as well: what their journals have, and what is found by looking,
+/// wherever the journal is. A run that is in progress is left alone.
 fn clean(args: &cli::Doctor) -> ExitCode {
-    let Ok(runs) = std::fs::read_dir(&args.out) else {
-        output::print_line(format_args!("nothing to clean: folder {} does not exist", args.out.display()));
-        return ExitCode::SUCCESS;
-    };
+    let runs = std::fs::read_dir(&args.out);
+    if runs.is_err() {
+        output::print_line(format_args!("no journals: folder {} does not exist", args.out.display()));
+    }
     let (mut undone, mut left) = (0, 0);
-    for run in runs.flatten() {
+    for run in runs.into_iter().flatten().flatten() {
         let journal = run.path().join(guardian::JOURNAL);
         if !journal.exists() {
             continue;
@@ -78,8 +79,19 @@ fn clean(args: &cli::Doctor) -> ExitCode {
     }
     // What no journal knows of.
     remove_stale(&args.out.join(scrape_targets::FOLDER));
-    output::print_line(format_args!("{undone} leftovers reverted"));
-    if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let orphans = orphaned_groups::remove();
+    if orphans.removed + orphans.left > 0 {
+        output::print_line(format_args!("control groups of runs that are gone: {} removed", orphans.removed));
+    }
+    undone += orphans.removed;
+    left += orphans.left;
+    if left > 0 {
+        output::print_line(format_args!("{} left over, {left} could not be undone", undone + left));
+        return ExitCode::FAILURE;
+    }
+    // The last line is for scripts as well.
+    output::print_line(format_args!("{undone} left over, all undone"));
+    ExitCode::SUCCESS
 }
 
 fn findings() -> Vec<Finding> {

@@ -17,7 +17,8 @@
 //! - [`report_command`]: reports of finished runs. [`record_command`]: checks and exports of records.
 //! - [`up_command`]: a seeded suite that keeps running.
 //! - [`structure_command`]: what a change in a source tree rebuilds, and whom it touches.
-//! - [`doctor_command`]: what this machine supports. [`shell_command`]: completions and manual pages.
+//! - [`doctor_command`]: what this machine supports; [`orphaned_groups`]: what runs left on it. [`shell_command`]: completions and
+//!   manual pages.
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
 
 mod calibrate_command;
@@ -31,6 +32,7 @@ mod init_command;
 mod machine_noise;
 mod node_command;
 mod noise_command;
+mod orphaned_groups;
 mod output;
 mod predict_command;
 mod prediction;

@@ -13,6 +13,7 @@ pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
     if let Some(path) = &args.config {
         return node::program::read(path);
     }
+    node::program::warn_of_secrets(std::env::args_os());
     if args.hosts.is_empty() && !args.gateway && !args.registry_here {
         return Err("nothing to host: add --hosts feed,follower, --gateway or --registry-here".into());
     }

@@ -91,17 +91,21 @@ pub fn up(args: &cli::Up) -> ExitCode {
     }
 }
 
-/// Prints addresses and tokens, ready to paste.
+/// Prints addresses and tokens, ready to paste. Scripts read them by their labels, and take the last line as the sign that all
+/// are there: these words are an interface.
 fn print_summary(summary: &SuiteSummary) {
     let print = output::print_line;
-    print(format_args!("public URL    {}", summary.public));
+    print(format_args!("public door   {}", summary.public));
     print(format_args!("API contract  {} (OpenAPI 3.1)", summary.contract));
     print(format_args!(
         "user          {} ({}), password: {}",
         summary.handle, summary.user, summary.password
     ));
     print(format_args!("user token    {}", summary.user_token));
-    print(format_args!("admin token   {} (for fault and control endpoints)", summary.run_token));
+    print(format_args!(
+        "run token     {} (the admin token: for fault and control endpoints)",
+        summary.run_token
+    ));
     print(format_args!("folder        {}", summary.folder.display()));
     print(format_args!(""));
     for (name, hosts, listen) in &summary.instances {
@@ -112,7 +116,7 @@ fn print_summary(summary: &SuiteSummary) {
         "try: curl -H 'Authorization: Bearer {}' '{}/v1/feed?limit=3'",
         summary.user_token, summary.public
     ));
-    print(format_args!("Ctrl-C stops it"));
+    print(format_args!("Ctrl-C ends it"));
     if let Some(endpoint) = &summary.silent_collector {
         output::note(format_args!("OTLP: nothing listens at {endpoint}; spans are lost"));
     }

@@ -64,10 +64,10 @@ pub struct Node {
     /// Folder for databases and photos.
     #[arg(long, value_name = "FOLDER", default_value = "data")]
     pub data: PathBuf,
-    /// Secret that signs user tokens; the same for all nodes.
-    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide_env_values = true)]
+    /// Secret that signs user tokens; the same for all nodes. As a flag it can be read by every user of the machine.
+    #[arg(long, env = "CLEAVE_SECRET", default_value = "", hide = true, hide_env_values = true)]
     pub secret: String,
     /// Admin token, for calls between components, outbox and control; the same for all nodes.
-    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide_env_values = true)]
+    #[arg(long, env = "CLEAVE_TOKEN", default_value = "", hide = true, hide_env_values = true)]
     pub token: String,
 }

@@ -103,5 +103,22 @@ fn what_a_killed_guardian_leaves_the_doctor_cleans() {
     assert!(clean.status.success() && printed.contains(&reverted), "{printed}");
     assert_eq!((groups(&header), target_files(&cleave)), (0, 0), "the limit, and the list of its processes");
     let again = cleave.run(&["doctor", "--clean"]);
-    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 leftovers reverted\n", "once is enough");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 left over, all undone\n", "once is enough");
+}
+
+#[test]
+fn the_doctor_finds_control_groups_whose_journal_is_gone() {
+    let cleave = Cleave::shared();
+    let (mut lab, header) = in_force(&cleave, "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"");
+    let limited = groups(&header) > 0;
+    lab.signal(Signal::SIGSTOP);
+    let live = cleave.run(&["doctor", "--clean", "--out", "elsewhere"]);
+    assert!(live.status.success());
+    assert_eq!(groups(&header) > 0, limited, "the run is there");
+    cleave.kill_guardian();
+    lab.signal(Signal::SIGKILL);
+    lab.0.wait().expect("it is dead");
+    cleave.nothing_is_left(&header);
+    let clean = || cleave.run(&["doctor", "--clean", "--out", "elsewhere"]);
+    wait_for("control groups to go", || (clean().status.success() && groups(&header) == 0).then_some(()));
 }

@@ -74,7 +74,7 @@ fn a_run_is_what_it_is_whatever_happens_outside() {
     let printed = String::from_utf8_lossy(&clean.stdout).into_owned();
     assert!(clean.status.success() && is_stopped(paused), "the pause goes on: {printed}");
     assert!(
-        printed.contains(": in progress, left alone\n") && printed.ends_with("\n0 leftovers reverted\n"),
+        printed.contains(": in progress, left alone\n") && printed.ends_with("\n0 left over, all undone\n"),
         "{printed}"
     );
 

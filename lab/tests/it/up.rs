@@ -46,7 +46,7 @@ impl Suite {
 
     pub fn guest(&self) -> Client {
         let addr: SocketAddr =
-            self.output["public URL"].trim_start_matches("http://").parse().expect("an address");
+            self.output["public door"].trim_start_matches("http://").parse().expect("an address");
         Client { addr, token: None }
     }
 

@@ -103,7 +103,7 @@ fn killed(draws: &mut Draws, and_guardian: bool) {
     assert_eq!(groups(&header), 0, "control groups");
     assert_eq!(host(), before, "the machine is as it was");
     let again = cleave.run(&["doctor", "--clean"]);
-    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 leftovers reverted\n");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "0 left over, all undone\n");
 }
 
 #[test]
