@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use crate::cleave::wait_for;
 use crate::http::{Client, Reply};
 
+/// Of every account that is opened here.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// A new account: its client and its id.
 pub fn sign_up(guest: &Client, handle: &str) -> (Client, String) {
-    let account = json!({ "handle": handle, "password": "correct horse battery", "name": handle });
+    let account = json!({ "handle": handle, "password": PASSWORD, "name": handle });
     let made = guest.json("POST", "/v1/users", &format!("key-of-{handle}"), &account).expect(201);
     let id = made["user"]["id"].as_str().or(made["id"].as_str()).expect("an id").to_owned();
-    let credentials = json!({ "handle": handle, "password": "correct horse battery" });
+    let credentials = json!({ "handle": handle, "password": PASSWORD });
     let session = guest.json("POST", "/v1/sessions", "login", &credentials);
     assert!((200..300).contains(&session.status), "{session:?}");
     let token = session.json()["token"].as_str().expect("a token").to_owned();

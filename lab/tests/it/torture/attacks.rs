@@ -118,6 +118,21 @@ async fn hasty_log_ins(target: Arc<Target>) {
     let _late = exchange(&target, request.as_bytes()).await;
 }
 
+/// Failures of a client's own: their answers are held back after a while.
+async fn refused_sign_ups(target: Arc<Target>) {
+    let body = "{\"handle\":\"!\",\"name\":\"n\",\"password\":\"a guess of mine\"}";
+    let request = format!(
+        "POST /v1/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _refused = exchange(&target, request.as_bytes()).await;
+}
+
+/// Asks once, and keeps the connection for as long as it may.
+async fn idle_connections(target: Arc<Target>) {
+    let _closed = exchange(&target, b"GET /v1/nothing HTTP/1.1\r\nhost: a\r\n\r\n").await;
+}
+
 async fn bombs(target: Arc<Target>) {
     for bomb in &target.bombs {
         let mut upload = format!(
@@ -170,11 +185,13 @@ where
 }
 
 /// Attacks by name, with as many clients as a whole crowd has of them.
-const ATTACKS: [(&str, usize); 7] = [
+const ATTACKS: [(&str, usize); 9] = [
     ("slow headers", 500),
     ("slow bodies", 700),
     ("slow uploads", 40),
     ("slow readers", 600),
+    ("idle connections", 1_000),
+    ("refused sign-ups", FLOODERS),
     ("5 ms deadlines", FLOODERS),
     ("log-ins in 5 ms", FLOODERS),
     ("bombs", FLOODERS),
@@ -197,6 +214,8 @@ pub(super) fn begin(name: &str, tasks: &Tasks, target: &Arc<Target>) -> usize {
         "slow bodies" => attack(tasks, target, count, slow_bodies),
         "slow uploads" => attack(tasks, target, count, slow_uploads),
         "slow readers" => attack(tasks, target, count, slow_readers),
+        "idle connections" => attack(tasks, target, count, idle_connections),
+        "refused sign-ups" => attack(tasks, target, count, refused_sign_ups),
         "5 ms deadlines" => attack(tasks, target, count, hasty_reads),
         "log-ins in 5 ms" => attack(tasks, target, count, hasty_log_ins),
         _ => attack(tasks, target, count, bombs),

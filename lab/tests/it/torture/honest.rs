@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::writers::with_comment;
 use crate::http::Client;
-use crate::routes::sign_up;
+use crate::routes::{PASSWORD, sign_up};
 use crate::up::Suite;
 
 /// One post in so many requests: pictures are what users do least.
 const POST_EVERY: usize = 200;
+/// One log-in in so many: it takes longer than anything else, by design, and too few of them make a p99.
+const LOG_IN_EVERY: usize = 500;
 
 /// The client, and what it asks for.
 pub(super) struct Honest {
     client: Client,
+    handle: String,
     user: String,
     photo: String,
 }
@@ -40,14 +44,16 @@ impl Outcome {
 }
 
 impl Honest {
-    /// A new account with one photo.
+    /// A new account with one photo, whose original is long enough to be streamed.
     pub fn new(suite: &Suite, handle: &str) -> Self {
         let (client, user) = sign_up(&suite.guest(), handle);
         let headers = [("content-type", "image/jpeg"), ("idempotency-key", handle)];
         let path = "/v1/photos?caption=an+honest+heron";
-        let photo = client.send("POST", path, &headers, &pictures::jpeg(7)).expect(201);
+        let comment = [b'x'; 60_000];
+        let file = with_comment(&with_comment(&pictures::jpeg(7), &comment), &comment);
+        let photo = client.send("POST", path, &headers, &file).expect(201);
         let photo = photo["id"].as_str().expect("an id").to_owned();
-        Self { client, user, photo }
+        Self { client, handle: handle.to_owned(), user, photo }
     }
 
     /// Asks until `is_over`; `posts` new photos now and then as well.
@@ -77,21 +83,28 @@ impl Honest {
             let path = format!("/v1/photos?caption=heron+{number}");
             let key = format!("post-{number}");
             let headers = [("content-type", "image/jpeg"), ("idempotency-key", key.as_str())];
-            let file = super::writers::with_comment(&pictures::jpeg(7), key.as_bytes());
+            let file = with_comment(&pictures::jpeg(7), key.as_bytes());
             let reply = self.client.try_send("POST", &path, &headers, &file);
             return (path, reply);
         }
-        if number % 6 == 5 {
+        if number % LOG_IN_EVERY == LOG_IN_EVERY - 1 {
+            let body = json!({ "handle": self.handle, "password": PASSWORD }).to_string();
+            let headers = [("content-type", "application/json")];
+            let reply = self.client.try_send("POST", "/v1/sessions", &headers, body.as_bytes());
+            return ("a log-in".into(), reply);
+        }
+        if number % 7 == 5 {
             let body = json!({ "bio": format!("edit {number}") }).to_string();
             let headers = [("content-type", "application/json")];
             let reply = self.client.try_send("PATCH", "/v1/users/me", &headers, body.as_bytes());
             return ("an edit".into(), reply);
         }
-        let path = match number % 6 {
+        let path = match number % 7 {
             0 => "/v1/feed?limit=5".to_owned(),
             1 => format!("/v1/users/{}", self.user),
             2 => format!("/v1/photos/{}", self.photo),
             3 => format!("/v1/photos/{}/thumbnail", self.photo),
+            6 => format!("/v1/photos/{}/original", self.photo),
             _ => "/v1/search?q=heron&in=photos".to_owned(),
         };
         let reply = self.client.try_send("GET", &path, &[], b"");

@@ -3,7 +3,8 @@
 //! - `kills`: processes of an arm are killed under writes; a client of its own looks for each write afterwards.
 //! - `leftovers`: the lab is killed with every fault in force; nothing of it stays.
 //! - `neighbours`: slow, hasty and heavy clients next to an honest one.
-//! - `soak`: memory and descriptors of a suite, minute by minute.
+//! - `soak`: memory and descriptors of a suite, minute by minute. `lab_memory`: the same of the lab itself, with two arms and the
+//!   terminal.
 //!
 //! `writers`, `audit`: the writes and where they must be found. `honest`: a client that only asks. `attacks`: what hostile
 //! ones do. `processes`: the suite's, as the kernel shows them.
@@ -14,13 +15,14 @@
 //!
 //! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_LAB_KILLS`,
 //! `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_CROWD` (per cent of the slow clients), `CLEAVE_TORTURE_SOAK_SECONDS`,
-//! `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 next to one attack fails (unset, it
+//! `CLEAVE_TORTURE_LAB_SOAK_SECONDS`, `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 next to one attack fails (unset, it
 //! is printed only). Without `--test-threads 1` those of which no figure is asserted go on beside each other.
 
 mod attacks;
 mod audit;
 mod honest;
 mod kills;
+mod lab_memory;
 mod leftovers;
 mod neighbours;
 mod processes;

@@ -16,6 +16,10 @@ const CLIENTS: usize = 2;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Descriptors that a process may have more than after its first minute: connections come and go.
 const MORE_DESCRIPTORS: usize = 64;
+/// From here on what a process holds is compared: pools, caches and buffers have filled.
+const FILLED: Duration = Duration::from_secs(600);
+/// Memory that a process may have more at the end than then, KiB: rows and caches of what was posted meanwhile.
+const MORE_KIB: u64 = 24 * 1_024;
 
 /// Memory and descriptors of each process, now.
 fn held(cleave: &Cleave) -> BTreeMap<String, (u64, usize)> {
@@ -52,8 +56,8 @@ fn what_processes_hold_does_not_grow() {
         while passed < length {
             std::thread::sleep(interval.min(length - passed));
             passed = runtime::clock::now() - began;
-            seen.push(held(&cleave));
-            print(passed.as_secs_f64() / 60.0, &seen[seen.len() - 1]);
+            seen.push((passed, held(&cleave)));
+            print(passed.as_secs_f64() / 60.0, &seen[seen.len() - 1].1);
         }
         is_over.store(true, Ordering::Release);
         let ended = asking.into_iter().map(|client| client.join().expect("no panic"));
@@ -63,11 +67,17 @@ fn what_processes_hold_does_not_grow() {
         println!("{} requests, p99 {:.1} ms", outcome.requests(), outcome.quantile_ms(0.99));
         assert_eq!(outcome.errors, [""; 0]);
     }
-    let (first, last) = (&seen[0], &seen[seen.len() - 1]);
+    let (first, last) = (&seen[0].1, &seen[seen.len() - 1].1);
     assert!(first.keys().eq(last.keys()), "no process has ended: {first:?} {last:?}");
     for (name, (_, files)) in last {
         let most = first[name].1 + MORE_DESCRIPTORS;
         assert!(*files <= most, "{name} has {files} descriptors, and had {}", first[name].1);
+    }
+    if let Some((_, filled)) = seen.iter().find(|(passed, _)| *passed >= FILLED) {
+        for (name, (kib, _)) in last {
+            let before = filled[name].0;
+            assert!(*kib <= before + MORE_KIB, "{name} went from {} to {} MiB", before / 1_024, kib / 1_024);
+        }
     }
     memory_is_bounded(&cleave);
     suite.end();
