@@ -12,8 +12,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use runtime::clock;
 use runtime::cost::{self, Part};
+use runtime::{clock, scope};
 use telemetry::{Origin, ServerMetrics, UnsampledRequest, Wait, names};
 use tokio::time::{timeout, timeout_at};
 use tower::ServiceExt;
@@ -66,8 +66,9 @@ impl Gateway {
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
         let client =
             self.0.clients.begin(request.target.id, request.peer, || self.account(request.headers()));
-        let (mut response, is_hasty) =
-            self.serve_request(&request, &client, body).instrument(span.clone()).await;
+        let served = self.serve_request(&request, &client, body).instrument(span.clone());
+        let operation = request_count.metrics.operation;
+        let (mut response, is_hasty) = scope::serving(operation, cost::part(Part::Business, served)).await;
         response.headers_mut().remove(headers::SHED);
         telemetry::server_end(&span, response.status().as_u16());
         request_count.status = response.status().as_u16();
@@ -166,9 +167,8 @@ impl Gateway {
         } else {
             body.limited(max_body)
         };
-        RequestBody::take(body, &self.0.bodies, request.peer, client, deadline.instant())
-            .await
-            .map_err(refused)
+        let taken = RequestBody::take(body, &self.0.bodies, request.peer, client, deadline.instant());
+        cost::part(Part::Transport, taken).await.map_err(refused)
     }
 
     /// The component's answer. Places and permit are given back with its head: an answer that is on its way is work for no
@@ -183,7 +183,8 @@ impl Gateway {
             Location::Remote(stack) => {
                 let exchange = Exchange { request, body };
                 let outbound = OutboundCall::new(request.context(deadline), request.idempotency, exchange);
-                let response = stack.send(outbound).await.unwrap_or_else(failed_response);
+                let sent = cost::part(Part::Transport, stack.send(outbound));
+                let response = sent.await.unwrap_or_else(failed_response);
                 (response, passed_on(deadline, stack.edge().policy().deadline))
             }
             Location::Local { router, deadline: passes_on } => {

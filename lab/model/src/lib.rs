@@ -13,6 +13,7 @@
 //! - [`so_far`]: the newest figures of a run that goes on.
 //! - [`unit`]: what one second of a round cost, whole and by part, for inference; `cpu_samples`: as it is folded.
 //! - [`edges`], [`processes`], [`host`]: what was sampled once a second: rates, CPU, memory. [`waits`]: the longest waits.
+//!   `operations`: what processes report of themselves, by operation.
 //! - [`events`], [`faults`]: what happened, what was planned to; [`incidents`]: what was wrong, since when, how badly.
 //! - [`delays`]: what injected delays asked for, and what they took.
 //! - [`trace_seconds`]: traced requests of a second, paired between arms. [`traces`]: requests that were kept, and where the
@@ -48,6 +49,7 @@ pub mod journeys;
 pub mod latency;
 pub mod limit;
 pub mod moment;
+mod operations;
 pub mod outcome;
 pub mod predicted;
 pub mod processes;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use record::Proc;
 
+use crate::cpu_samples::Spent;
 use crate::edges::QUEUE_NS;
 use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
@@ -215,12 +216,24 @@ impl Run {
         self.grown(arm, range, figure)
     }
 
-    /// CPU of an arm at rest, before a round's load: its processes serve, and nothing is asked of them. ns a second; `None`
-    /// where they were not sampled then.
-    pub fn idle_ns_per_s(&self, arm: char, round: u32) -> Option<f64> {
+    /// CPU of an arm at rest by part, ns a second; `None` where processes did not report, or were not sampled then.
+    pub fn idle_parts_ns_per_s(&self, arm: char, round: u32) -> Option<BTreeMap<String, f64>> {
+        let (rest, spent) = self.spent_at_rest(arm, round)?;
+        let seconds = seconds_of(rest.end - rest.start);
+        Some(spent.parts?.into_iter().map(|(part, ns)| (part.to_owned(), ns as f64 / seconds)).collect())
+    }
+
+    fn spent_at_rest(&self, arm: char, round: u32) -> Option<(Range<u64>, Spent<'_>)> {
         let start = self.unit_time(arm, round, 0)?.start;
         let rest = start.checked_sub(REST_NS.end)?..start.checked_sub(REST_NS.start)?;
         let spent = self.cpu_samples.get(&arm)?.spent(&rest)?;
+        Some((rest, spent))
+    }
+
+    /// CPU of an arm at rest, before a round's load: its processes serve, and nothing is asked of them. ns a second; `None`
+    /// where they were not sampled then.
+    pub fn idle_ns_per_s(&self, arm: char, round: u32) -> Option<f64> {
+        let (rest, spent) = self.spent_at_rest(arm, round)?;
         Some(spent.total_ns as f64 / seconds_of(rest.end - rest.start))
     }
 
@@ -253,8 +266,8 @@ impl Run {
 
 /// How much a cumulative figure grew, and over which time of it samples are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Growth {
-    amount: f64,
+pub(crate) struct Growth {
+    pub amount: f64,
     covered_ns: u64,
 }
 
@@ -265,7 +278,7 @@ impl Growth {
 }
 
 /// A process at a moment.
-type Sample = (u64, Arc<Proc>);
+pub(crate) type Sample = (u64, Arc<Proc>);
 
 /// Neighbouring samples whose time overlaps a range.
 fn pairs<'a>(
@@ -287,7 +300,11 @@ fn has_reported(before: &Proc, now: &Proc) -> bool {
 
 /// How much a cumulative figure grew in a range, interpolated at its ends; a figure that fell belongs to a restarted
 /// process and counts from 0.
-fn growth(samples: &[(u64, Arc<Proc>)], range: &Range<u64>, figure: impl Fn(&Proc) -> u64) -> Option<Growth> {
+pub(crate) fn growth(
+    samples: &[(u64, Arc<Proc>)],
+    range: &Range<u64>,
+    figure: impl Fn(&Proc) -> u64,
+) -> Option<Growth> {
     let mut growth = Growth { amount: 0.0, covered_ns: 0 };
     for ((t0, a), (t1, b)) in pairs(samples, range) {
         let (from, to) = (range.start.max(*t0), range.end.min(*t1));

@@ -44,7 +44,7 @@ pub use line::*;
 pub use machine::*;
 pub use outcome::*;
 pub use prediction::*;
-pub use proc::Proc;
+pub use proc::{OperationCost, Proc};
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;
 pub use score::*;

@@ -29,7 +29,7 @@ pub struct Proc {
     pub cpu_db_ns: u64,
     /// Of it, threads of the telemetry exporter.
     pub cpu_telemetry_ns: u64,
-    /// Of it, workers of the async runtime.
+    /// Of it, threads that do the work of tasks: workers of the async runtime, and those for blocking and background work.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cpu_workers_ns: u64,
     /// Of it, the thread that ends injected delays, declared work and the waits of a declared network.
@@ -42,6 +42,9 @@ pub struct Proc {
     /// CPU of its workers' tasks since its start by part, ns, scaled up from sampled polls: a second of it is noisy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, u64>,
+    /// By component and operation, as in `photo/photo.by_ids`: what it took since the start of the process.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<String, OperationCost>,
     /// Requests on the wire since its start: served as the door, and sent to other processes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub requests: u64,
@@ -78,4 +81,23 @@ pub struct Proc {
     /// nothing waited are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub longest_waits: BTreeMap<String, u64>,
+}
+
+/// What an operation of a component took in a process: a route, a call, or the handler of an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationCost {
+    /// How often it was begun.
+    pub served: u64,
+    /// CPU of its own code on workers, ns, scaled up from sampled polls.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub business_ns: u64,
+    /// The same on threads for blocking and for background work, measured whole.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocking_ns: u64,
+    /// CPU of its statements, ns.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub database_ns: u64,
+    /// Events that it has published, by topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<String, u64>,
 }

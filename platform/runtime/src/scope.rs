@@ -1,4 +1,4 @@
-//! Which component the code that runs now belongs to: what labels its spans, metrics and CPU.
+//! Which component the code that runs now belongs to, and which of its operations: what labels its spans, metrics and CPU.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -8,13 +8,15 @@ use std::task::{Context, Poll};
 use contract::ComponentName;
 use pin_project_lite::pin_project;
 
-use crate::cost;
+use crate::cost::{self, Operation};
 
 /// Code outside any component; spans and metrics with it are a defect.
 pub const UNSCOPED: ComponentName = ComponentName::of("unscoped");
 
 thread_local! {
     static COMPONENT: Cell<ComponentName> = const { Cell::new(UNSCOPED) };
+    /// One of the component's, or none.
+    static OPERATION: Cell<Option<&'static Operation>> = const { Cell::new(None) };
 }
 
 /// The component whose code runs now.
@@ -22,14 +24,44 @@ pub fn component() -> ComponentName {
     COMPONENT.get()
 }
 
-/// Runs `future` as part of a component.
-pub fn within<F: Future>(component: ComponentName, future: F) -> ComponentScope<F> {
-    ComponentScope { component, future }
+/// The operation of the component that runs now; `None` where it does what is no caller's.
+pub fn operation() -> Option<&'static Operation> {
+    OPERATION.get()
 }
 
-/// Runs a function as part of a component.
+/// Runs `future` as part of a component, and of its operation that runs already.
+pub fn within<F: Future>(component: ComponentName, future: F) -> ComponentScope<F> {
+    ComponentScope { component, operation: None, future }
+}
+
+/// Runs `future` as an operation, which is counted.
+pub fn serving<F: Future>(operation: &'static Operation, future: F) -> ComponentScope<F> {
+    operation.count();
+    carried(operation.component, Some(operation), future)
+}
+
+/// Runs `future` as what ran elsewhere.
+pub(crate) fn carried<F: Future>(
+    component: ComponentName,
+    operation: Option<&'static Operation>,
+    future: F,
+) -> ComponentScope<F> {
+    ComponentScope { component, operation, future }
+}
+
+/// Runs a function as part of a component, and of its operation that runs already.
 pub fn enter<R>(component: ComponentName, f: impl FnOnce() -> R) -> R {
-    let _restore = Restore::switch(component);
+    let _restore = Restore::switch(component, None);
+    f()
+}
+
+/// Runs a function as what ran elsewhere.
+pub(crate) fn enter_carried<R>(
+    component: ComponentName,
+    operation: Option<&'static Operation>,
+    f: impl FnOnce() -> R,
+) -> R {
+    let _restore = Restore::switch(component, operation);
     f()
 }
 
@@ -37,6 +69,7 @@ pin_project! {
     /// A future that belongs to a component. Does not cross a bare spawn; ours carries it.
     pub struct ComponentScope<F> {
         component: ComponentName,
+        operation: Option<&'static Operation>,
         #[pin]
         future: F,
     }
@@ -47,18 +80,21 @@ impl<F: Future> Future for ComponentScope<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _restore = Restore::switch(*this.component);
+        let _restore = Restore::switch(*this.component, *this.operation);
         this.future.poll(cx)
     }
 }
 
-/// Puts the previous component back, also when a poll panics.
-struct Restore(ComponentName);
+/// Puts the previous component and operation back, also when a poll panics.
+struct Restore(ComponentName, Option<&'static Operation>);
 
 impl Restore {
-    fn switch(component: ComponentName) -> Self {
+    /// Without an operation, that goes on which runs, if it is the component's.
+    fn switch(component: ComponentName, operation: Option<&'static Operation>) -> Self {
         cost::cpu::boundary();
-        Self(COMPONENT.replace(component))
+        let running = || OPERATION.get().filter(|running| running.component == component);
+        let operation = operation.or_else(running);
+        Self(COMPONENT.replace(component), OPERATION.replace(operation))
     }
 }
 
@@ -66,6 +102,7 @@ impl Drop for Restore {
     fn drop(&mut self) {
         cost::cpu::boundary();
         COMPONENT.set(self.0);
+        OPERATION.set(self.1);
     }
 }
 
@@ -86,5 +123,27 @@ mod tests {
         });
         assert_eq!(seen.await, (feed, photo, feed));
         assert_eq!(component(), UNSCOPED);
+    }
+
+    fn name() -> Option<&'static str> {
+        operation().map(|operation| operation.name)
+    }
+
+    #[tokio::test]
+    async fn an_operation_ends_where_another_component_begins() {
+        let (feed, photo) = (ComponentName::of("feed"), ComponentName::of("photo"));
+        let seen = serving(Operation::of(feed, "GET /v1/feed"), async {
+            let callee = within(photo, async { name() }).await;
+            let own = within(feed, async { name() }).await;
+            let tasks = crate::Tasks::new();
+            let policy = crate::ShutdownPolicy::Drain;
+            let spawned = tasks.spawn("test.operation", policy, async { name() }).await.expect("no panic");
+            let shared =
+                tasks.spawn_unspanned("test.shared", policy, async { name() }).await.expect("no panic");
+            (callee, own, spawned.flatten(), shared.flatten(), crate::blocking(name).await)
+        });
+        let of_feed = Some("GET /v1/feed");
+        assert_eq!(seen.await, (None, of_feed, of_feed, None, of_feed));
+        assert_eq!(name(), None);
     }
 }

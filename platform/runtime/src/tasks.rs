@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
+use crate::cost::Operation;
 use crate::{clock, cost, quiet, scope};
 
 /// What happens to a task at shutdown.
@@ -60,7 +61,7 @@ impl Tasks {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Starts a task. The component, the span and the accounting of the caller
+    /// Starts a task. The component, the operation, the span and the accounting of the caller
     /// go along; a bare spawn would lose them.
     pub fn spawn<F>(
         &self,
@@ -72,11 +73,11 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.start(name, policy, future.in_current_span())
+        self.start(name, policy, scope::operation(), future.in_current_span())
     }
 
-    /// The same without the caller's span: for what serves more than the request that happens to start it, and would
-    /// keep its span open.
+    /// The same without the caller's span and operation: for what serves more than the request that happens to start it, and
+    /// would keep its span open.
     pub fn spawn_unspanned<F>(
         &self,
         name: &'static str,
@@ -87,11 +88,17 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.start(name, policy, future)
+        self.start(name, policy, None, future)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the spawn with an owner")]
-    fn start<F>(&self, name: &'static str, policy: ShutdownPolicy, future: F) -> JoinHandle<Option<F::Output>>
+    fn start<F>(
+        &self,
+        name: &'static str,
+        policy: ShutdownPolicy,
+        operation: Option<&'static Operation>,
+        future: F,
+    ) -> JoinHandle<Option<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -116,7 +123,7 @@ impl Tasks {
                 },
             }
         };
-        tokio::spawn(cost::root(cost::Part::Transport, scope::within(component, task)))
+        tokio::spawn(cost::root(cost::Part::Transport, scope::carried(component, operation, task)))
     }
 
     /// Begins the shutdown: tasks that shut down are dropped, the others are
@@ -166,14 +173,14 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     }
 }
 
-/// The work on another thread, with the caller's component, span and accounting.
+/// The work on another thread, with the caller's component, operation, span and accounting.
 pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
-    let component = scope::component();
+    let (component, operation) = (scope::component(), scope::operation());
     let part = cost::cpu::current();
     let span = tracing::Span::current();
     move || {
         let _entered = span.enter();
-        scope::enter(component, || cost::cpu::measure_blocking(part, work))
+        scope::enter_carried(component, operation, || cost::cpu::measure_blocking(part, work))
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use contract::{CallContext, ComponentName, Event, Refusal};
+use runtime::cost::Operation;
 use runtime::{Tasks, scope};
 use tracing::Instrument;
 
@@ -109,6 +110,9 @@ impl Bus {
         mut replies: Replies,
     ) -> Result<Effect, Refusal> {
         self.outbox.append(cx, tx, id, event).await?;
+        if let Some(operation) = scope::operation() {
+            operation.count_published(E::TOPIC);
+        }
         let subscriber_cx = cx.called_by(ComponentName::of(E::COMPONENT));
         for Subscription { component, handler } in self.subscribers(E::TOPIC) {
             let span = telemetry::call_span(E::TOPIC, component, "local");
@@ -120,7 +124,8 @@ impl Bus {
                 };
                 handler.apply(&subscriber_cx, tx, event, gathered).await
             };
-            if scope::within(component, effect.instrument(span)).await? == Effect::Outdated {
+            let operation = Operation::of(component, &telemetry::process_name(E::TOPIC));
+            if scope::serving(operation, effect.instrument(span)).await? == Effect::Outdated {
                 return Ok(Effect::Outdated);
             }
         }

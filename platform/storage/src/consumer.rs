@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{CallContext, ComponentName, Deadline, Envelope, Refusal, RefusalKind};
-use runtime::{ShutdownPolicy, Tasks, clock, cost, scope};
+use runtime::cost::{self, Operation, Part};
+use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
@@ -202,7 +203,8 @@ impl ConsumerLoop {
                 .applied(took, Duration::from_micros(lag));
             Ok(())
         };
-        cost::part(cost::Part::Business, work.instrument(span)).await
+        let operation = Operation::of(self.consumer.component, &telemetry::process_name(&envelope.topic));
+        scope::serving(operation, cost::part(Part::Business, work.instrument(span))).await
     }
 
     /// False when the event was applied before.

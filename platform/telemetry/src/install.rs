@@ -8,6 +8,7 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
+use runtime::cost::{OperationCost, Part};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -168,11 +169,12 @@ impl Telemetry {
     /// Figures that are read rather than recorded.
     fn collect(&self) {
         for (component, parts) in runtime::cost::cpu_by_component() {
-            for (part, ns) in runtime::cost::Part::ALL.into_iter().zip(parts) {
+            for (part, ns) in Part::ALL.into_iter().zip(parts) {
                 gauge!(names::COST_CPU, names::SERVICE => component.as_str(), names::PART => part.as_str())
                     .set(ns as f64 / 1e9);
             }
         }
+        runtime::cost::cost_by_operation().iter().for_each(collect_operation);
         crate::metrics::collect_longest_waits();
         let spans = self.span_counts();
         counter!(names::SPANS_ENDED).absolute(spans.ended);
@@ -210,6 +212,26 @@ impl Telemetry {
         }
         self.counters.flushed();
         self.counters.read()
+    }
+}
+
+/// What an operation took, once it was asked for; what belongs to none of a component's is in the component's sums alone.
+fn collect_operation(cost: &OperationCost) {
+    let (service, operation) = (cost.component.as_str(), cost.name);
+    if operation.is_empty() || cost.served == 0 {
+        return;
+    }
+    let parts = Part::ALL.into_iter().map(Part::as_str).zip(cost.parts_ns);
+    let spent = parts.chain([(names::BLOCKING, cost.blocking_ns)]).filter(|(_, ns)| *ns > 0);
+    for (part, ns) in spent {
+        let labels = [(names::SERVICE, service), (names::OPERATION, operation), (names::PART, part)];
+        gauge!(names::OPERATION_CPU, &labels).set(ns as f64 / 1e9);
+    }
+    counter!(names::OPERATIONS, names::SERVICE => service, names::OPERATION => operation)
+        .absolute(cost.served);
+    for (topic, count) in &cost.published {
+        let labels = [(names::SERVICE, service), (names::OPERATION, operation), (names::DESTINATION, *topic)];
+        counter!(names::OPERATION_EVENTS, &labels).absolute(*count);
     }
 }
 

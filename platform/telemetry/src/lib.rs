@@ -37,7 +37,7 @@ pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use sampling::Origin;
 pub use spans::{
     Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span, is_traced,
-    producer_span, server_end, server_span, wait_span,
+    process_name, producer_span, server_end, server_span, wait_span,
 };
 pub use tail::UnsampledRequest;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use contract::ComponentName;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use runtime::clock;
-use runtime::cost::{self, Part};
+use runtime::cost::{self, Operation, Part};
 
 use crate::names;
 use crate::recent_maximum::RecentMaximum;
@@ -61,6 +61,8 @@ pub struct ServerMetrics {
     service: ComponentName,
     method: &'static str,
     route: Arc<str>,
+    /// What their CPU is charged to.
+    pub operation: &'static Operation,
     active: Gauge,
     by_status: ShortCache<u16, Histogram>,
 }
@@ -75,6 +77,7 @@ impl ServerMetrics {
             Arc::new(Self {
                 service,
                 method,
+                operation: Operation::of(service, &operation_name(method, &route)),
                 route,
                 active: gauge!(names::HTTP_SERVER_ACTIVE_REQUESTS, names::SERVICE => service.as_str()),
                 by_status: ShortCache::new(),
@@ -112,6 +115,11 @@ impl Drop for ActiveRequestGuard {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
+}
+
+/// As the spans of a route have it; a call has the same name however it is carried.
+fn operation_name(method: &str, route: &str) -> String {
+    route.strip_prefix("/call/").map_or_else(|| format!("{method} {route}"), str::to_owned)
 }
 
 /// Methods HTTP knows; anything else is `_OTHER`, or labels would be without bound.

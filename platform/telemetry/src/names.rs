@@ -34,6 +34,8 @@ pub const QUEUE: &str = "queue";
 pub const KIND: &str = "kind";
 /// Part of a cost.
 pub const PART: &str = "part";
+/// What a component does for its callers: `GET /v1/feed`, `photo.by_ids`, `process photo.liked`.
+pub const OPERATION: &str = "operation";
 
 /// The run that measured.
 pub const RUN_ID: &str = "run_id";
@@ -76,8 +78,12 @@ pub const LABELS: &[&str] = &[
     QUEUE,
     KIND,
     PART,
+    OPERATION,
     LE,
 ];
+
+/// [`PART`] of an operation's own work on threads for blocking and for background work.
+pub const BLOCKING: &str = "blocking";
 
 /// What the name of a metric of our own begins with, so that it meets no other program's.
 /// Source: <https://prometheus.io/docs/practices/naming/>.
@@ -155,6 +161,12 @@ pub const DRAIN_ABORTED: &str = "cleave_drain_aborted_total";
 pub const DISCOVERY_STALENESS: &str = "cleave_discovery_staleness_seconds";
 /// CPU by component and part, scaled up from sampled polls.
 pub const COST_CPU: &str = "cleave_cost_cpu_seconds_total";
+/// The same by operation as well; `part` is `blocking` for its own work on other threads than workers.
+pub const OPERATION_CPU: &str = "cleave_operation_cpu_seconds_total";
+/// How often operations were begun.
+pub const OPERATIONS: &str = "cleave_operations_total";
+/// Events that operations have published, by topic.
+pub const OPERATION_EVENTS: &str = "cleave_operation_events_total";
 /// Spans that ended and were sampled.
 pub const SPANS_ENDED: &str = "otel_spans_ended_total";
 /// Spans a collector took.
@@ -211,6 +223,9 @@ pub const NODE: &[(&str, &str)] = &[
     (DRAIN_ABORTED, "Connections cut off by a drain with requests under way."),
     (DISCOVERY_STALENESS, "Time since the registry last answered its client."),
     (COST_CPU, "CPU by component and part, scaled up from sampled polls."),
+    (OPERATION_CPU, "CPU by component, operation and part, scaled up from sampled polls."),
+    (OPERATIONS, "Requests, calls and events that operations have begun to serve."),
+    (OPERATION_EVENTS, "Events that operations have published, by topic."),
     (SPANS_ENDED, "Sampled spans that ended."),
     (SPANS_EXPORTED, "Spans that a collector took."),
     (SPANS_FAILED, "Spans that a collector refused or did not receive."),

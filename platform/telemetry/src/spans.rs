@@ -224,6 +224,12 @@ pub fn producer_span(topic: &str, id: &str) -> Span {
     })
 }
 
+/// What applying an event of a topic is called, as a span and as an operation.
+/// Source: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/#span-name>.
+pub fn process_name(topic: &str) -> String {
+    format!("process {topic}")
+}
+
 /// An event being applied: a trace of its own, linked to the producer's, or one
 /// upload to 5,000 followers would be one trace that stays open for minutes.
 /// Sampled only if the producer was. `system` names what carried it.
@@ -234,7 +240,7 @@ pub fn consumer_span(system: &'static str, topic: &str, producer: TraceContext) 
     let span = info_span!(
         parent: None,
         "consume",
-        otel.name = %format_args!("process {topic}"),
+        otel.name = process_name(topic),
         otel.kind = "consumer",
         messaging.system = system,
         messaging.destination.name = topic,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use contract::hash::fnv1a64_with;
 use contract::{Answer, Call, CallContext, ComponentName, Deadline, Refusal};
+use runtime::cost::Operation;
 use runtime::{clock, scope};
 
 use crate::codec::Codec;
@@ -21,15 +22,16 @@ use crate::server_stack::ServerStack;
 pub(crate) struct CallHandler<C: Call> {
     service: Arc<dyn Answer<C>>,
     server_stack: ServerStack,
+    operation: &'static Operation,
 }
 
 impl<C: Call> CallHandler<C> {
     pub fn new(service: Arc<dyn Answer<C>>, server_stack: ServerStack) -> Self {
-        Self { service, server_stack }
+        Self { service, server_stack, operation: Operation::of(callee::<C>(), C::NAME) }
     }
 
     /// The callee's side of a call: too late before any work, a place, the
-    /// component's own faults, then its answer in its own scope.
+    /// component's own faults, then its answer in its own scope, as an operation of its own.
     pub async fn handle(&self, cx: &CallContext, call: C) -> Result<C::Reply, Refusal> {
         let answer = async {
             self.server_stack.on_time(cx)?;
@@ -41,7 +43,7 @@ impl<C: Call> CallHandler<C> {
             admitted.finish().await;
             reply
         };
-        scope::within(callee::<C>(), answer).await
+        scope::serving(self.operation, answer).await
     }
 }
 

@@ -11,7 +11,7 @@ use axum::response::Response;
 use contract::hash::fnv1a64_with;
 use contract::{ComponentName, Refusal};
 use http::HeaderMap;
-use runtime::cost::{self, Part};
+use runtime::cost::{self, Operation, Part};
 use runtime::{ShutdownPolicy, clock, scope};
 use telemetry::ServerMetrics;
 use tower::{Layer, Service};
@@ -63,7 +63,7 @@ impl ServerLayer {
         let _active = metrics.begin();
         let response = match self.admit(request.headers()) {
             Err(refusal) => refusal_response::encode(&refusal).map(Into::into),
-            Ok(()) => self.work(service, request, route).instrument(span.clone()).await,
+            Ok(()) => self.work(service, request, route, metrics.operation).instrument(span.clone()).await,
         };
         let status = response.status().as_u16();
         telemetry::server_end(&span, status);
@@ -82,7 +82,13 @@ impl ServerLayer {
 
     /// A place, the component's faults, then its work: all of it goes on in a task
     /// of its own where the edge detaches.
-    async fn work<S>(&self, mut service: S, request: Request, route: &str) -> Response
+    async fn work<S>(
+        &self,
+        mut service: S,
+        request: Request,
+        route: &str,
+        operation: &'static Operation,
+    ) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
         S::Future: Send,
@@ -110,6 +116,7 @@ impl ServerLayer {
             }
             response
         };
+        let handled = scope::serving(operation, handled);
         work(self.router_state.as_ref(), self.component, caller, handled, is_work).await
     }
 }

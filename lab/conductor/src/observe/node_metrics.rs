@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use record::OperationCost;
+
 use crate::observe::edges::{CallerStats, EdgeKey};
 use crate::observe::exposition::{Sample, samples};
 use crate::process::control::ControlClient;
@@ -30,6 +32,8 @@ pub struct NodeMetrics {
     pub(super) work: BTreeMap<String, [u64; 2]>,
     /// Reads of a cache by component: hits, and all.
     pub(super) cache: BTreeMap<String, [u64; 2]>,
+    /// What operations took, by component and name.
+    pub(super) operations: BTreeMap<String, OperationCost>,
     /// Longest recent waits by component and queue, microseconds.
     pub(super) longest_waits: BTreeMap<String, u64>,
 }
@@ -63,6 +67,12 @@ impl NodeMetrics {
         }
     }
 
+    fn operation(&mut self, sample: &Sample<'_>) -> &mut OperationCost {
+        use telemetry::names;
+        let name = format!("{}/{}", sample.label(names::SERVICE), sample.label(names::OPERATION));
+        self.operations.entry(name).or_default()
+    }
+
     fn add(&mut self, sample: &Sample<'_>) {
         use telemetry::names;
         let edge = |metrics: &mut Self, change: &dyn Fn(&mut CallerStats)| {
@@ -94,6 +104,20 @@ impl NodeMetrics {
             }
             (names::COST_CPU, _) => {
                 *self.cpu_parts.entry(sample.label(names::PART).to_owned()).or_default() += value;
+            }
+            (names::OPERATION_CPU, _) => {
+                let (cost, ns) = (self.operation(sample), nanoseconds(value));
+                match sample.label(names::PART) {
+                    "business" => cost.business_ns += ns,
+                    "database" => cost.database_ns += ns,
+                    names::BLOCKING => cost.blocking_ns += ns,
+                    _ => {}
+                }
+            }
+            (names::OPERATIONS, _) => self.operation(sample).served += value as u64,
+            (names::OPERATION_EVENTS, _) => {
+                let topic = sample.label(names::DESTINATION).to_owned();
+                *self.operation(sample).published.entry(topic).or_default() += value as u64;
             }
             (names::WORK_DONE, _) => {
                 self.work.entry(sample.label(names::SERVICE).to_owned()).or_default()[0] += value as u64;
@@ -146,6 +170,12 @@ http_server_request_duration_seconds_count{service=\"gateway\",http_route=\"/v1/
 http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/feed\"} 5
 cleave_pool_waiting{peer_service=\"photo\"} 4
 cleave_cost_cpu_seconds_total{service=\"feed\",part=\"encoding\"} 0.25
+cleave_operation_cpu_seconds_total{service=\"photo\",operation=\"POST /v1/photos\",part=\"business\"} 0.5
+cleave_operation_cpu_seconds_total{service=\"photo\",operation=\"POST /v1/photos\",part=\"blocking\"} 0.25
+cleave_operation_cpu_seconds_total{service=\"photo\",operation=\"POST /v1/photos\",part=\"transport\"} 4
+cleave_operation_cpu_seconds_total{service=\"photo\",operation=\"photo.by_ids\",part=\"database\"} 0.125
+cleave_operations_total{service=\"photo\",operation=\"POST /v1/photos\"} 3
+cleave_operation_events_total{service=\"photo\",operation=\"POST /v1/photos\",destination=\"photo.posted\"} 2
 otel_spans_ended_total{service=\"feed\"} 7
 cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"tx\"} 0.974
 cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
@@ -158,6 +188,15 @@ cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
         assert_eq!(metrics.requests(), 15);
         assert_eq!(metrics.cpu_parts["encoding"], 0.25);
         assert_eq!(metrics.parts_ns()["encoding"], 250_000_000);
+        let posted = OperationCost {
+            served: 3,
+            business_ns: 500_000_000,
+            blocking_ns: 250_000_000,
+            database_ns: 0,
+            published: BTreeMap::from([("photo.posted".to_owned(), 2)]),
+        };
+        assert_eq!(metrics.operations["photo/POST /v1/photos"], posted);
+        assert_eq!(metrics.operations["photo/photo.by_ids"].database_ns, 125_000_000);
         assert_eq!(metrics.spans, [7, 0, 0, 0]);
         assert_eq!(metrics.longest_waits, BTreeMap::from([("photo tx".to_owned(), 974_000)]));
     }

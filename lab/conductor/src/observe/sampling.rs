@@ -194,6 +194,7 @@ impl Sampler {
             requests: metrics.map_or(0, NodeMetrics::requests),
             spans: metrics.map_or([0; 4], |metrics| metrics.spans),
             cache: metrics.map_or_else(BTreeMap::new, |metrics| metrics.cache.clone()),
+            operations: metrics.map_or_else(BTreeMap::new, |metrics| metrics.operations.clone()),
             work: metrics.map_or_else(BTreeMap::new, |metrics| metrics.work.clone()),
             longest_waits: metrics.map_or_else(BTreeMap::new, |metrics| metrics.longest_waits.clone()),
             ..self.process_line(instance.pid)

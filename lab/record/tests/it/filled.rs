@@ -244,6 +244,16 @@ pub fn lines() -> Vec<Line> {
             scraped: true,
             parts: map("business", 1),
             requests: 1,
+            operations: map(
+                "feed/GET /v1/feed",
+                OperationCost {
+                    served: 1,
+                    business_ns: 1,
+                    blocking_ns: 1,
+                    database_ns: 1,
+                    published: map("photo.liked", 1),
+                },
+            ),
             work: map("feed", [1, 0]),
             cache: map("feed", [1, 1]),
             longest_waits: map("feed tx", 1),

@@ -1,10 +1,10 @@
-//! CPU by part and component, from sampled polls.
+//! CPU by part, component and operation, from sampled polls.
 //!
 //! Reading the thread's CPU clock is a system call of 250 ns and more, and a measured poll makes dozens of them. So a
 //! top-level poll decides before anything is read whether it is measured: one in so many that a thread measures about one
 //! in [`SAMPLE_INTERVAL_NS`], and each counts for as many as it stands for. A thread with little to do measures all of its
-//! polls. Within a measured poll every change of part or component charges what ran since the last change: nested parts
-//! are exclusive by construction.
+//! polls. Within a measured poll every change of part, component or operation charges what ran since the last change: nested
+//! parts are exclusive by construction.
 
 use std::cell::Cell;
 use std::sync::RwLock;
@@ -75,29 +75,113 @@ impl Schedule {
     }
 }
 
-struct Account {
-    component: ComponentName,
+static OPERATIONS: RwLock<Vec<&'static Operation>> = RwLock::new(Vec::new());
+
+/// Most operations of a process: routes, calls and topics are closed sets. What is beyond is charged to its component alone.
+const MAX_OPERATIONS: usize = 1_024;
+
+/// Something that a component does for its callers: a route, a call, the handler of an event.
+#[derive(Debug)]
+pub struct Operation {
+    /// The component that does it.
+    pub component: ComponentName,
+    /// As its spans name it: `GET /v1/feed`, `photo.by_ids`, `process photo.liked`. Empty for what a component does for none.
+    pub name: &'static str,
+    /// CPU by part on workers, ns.
     ns: [AtomicU64; Part::ALL.len()],
+    /// The same on other threads.
+    blocking_ns: [AtomicU64; Part::ALL.len()],
+    served: AtomicU64,
+    /// Events that it has published, by topic.
+    published: RwLock<Vec<(&'static str, u64)>>,
 }
 
-static ACCOUNTS: RwLock<Vec<&'static Account>> = RwLock::new(Vec::new());
+/// What an operation has taken since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationCost {
+    /// The component that does it.
+    pub component: ComponentName,
+    /// Its name.
+    pub name: &'static str,
+    /// How often it was begun.
+    pub served: u64,
+    /// CPU by part, ns, scaled up from the sample; without `blocking_ns`.
+    pub parts_ns: [u64; Part::ALL.len()],
+    /// CPU of its own work on other threads than workers, ns.
+    pub blocking_ns: u64,
+    /// Events that it has published, by topic.
+    pub published: Vec<(&'static str, u64)>,
+}
 
-fn account(component: ComponentName) -> &'static Account {
-    let find = |accounts: &[&'static Account]| accounts.iter().copied().find(|a| a.component == component);
-    if let Some(account) = find(&ACCOUNTS.read().expect("no panic while held")) {
-        return account;
+impl Operation {
+    /// That of a component and name, made at the first call and kept.
+    pub fn of(component: ComponentName, name: &str) -> &'static Self {
+        let find = |all: &[&'static Self]| {
+            all.iter().copied().find(|one| one.name == name && one.component == component)
+        };
+        if let Some(known) = find(&OPERATIONS.read().expect("no panic while held")) {
+            return known;
+        }
+        let mut all = OPERATIONS.write().expect("no panic while held");
+        if let Some(known) = find(&all) {
+            return known;
+        }
+        let name: &'static str = if all.len() < MAX_OPERATIONS { Box::leak(name.into()) } else { "" };
+        if let Some(known) = all.iter().copied().find(|one| one.name == name && one.component == component) {
+            return known;
+        }
+        // Operations are few and live as long as the process.
+        let operation: &'static Self = Box::leak(Box::new(Self {
+            component,
+            name,
+            ns: Default::default(),
+            blocking_ns: Default::default(),
+            served: AtomicU64::new(0),
+            published: RwLock::default(),
+        }));
+        all.push(operation);
+        operation
     }
-    let mut accounts = ACCOUNTS.write().expect("no panic while held");
-    find(&accounts).unwrap_or_else(|| {
-        // Components are few and live as long as the process.
-        let account: &'static Account = Box::leak(Box::new(Account { component, ns: Default::default() }));
-        accounts.push(account);
-        account
-    })
+
+    /// It begins once more.
+    pub fn count(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has published an event of a topic.
+    pub fn count_published(&self, topic: &'static str) {
+        let mut published = self.published.write().expect("no panic while held");
+        match published.iter_mut().find(|(known, _)| *known == topic) {
+            Some((_, count)) => *count += 1,
+            None => published.push((topic, 1)),
+        }
+    }
+
+    fn read(&self) -> OperationCost {
+        let (mut parts_ns, mut blocking_ns) = ([0; Part::ALL.len()], 0);
+        for (at, part) in Part::ALL.into_iter().enumerate() {
+            let elsewhere = self.blocking_ns[at].load(Ordering::Relaxed);
+            parts_ns[at] = self.ns[at].load(Ordering::Relaxed);
+            if part == Part::Business { blocking_ns += elsewhere } else { parts_ns[at] += elsewhere }
+        }
+        OperationCost {
+            component: self.component,
+            name: self.name,
+            served: self.served.load(Ordering::Relaxed),
+            parts_ns,
+            blocking_ns,
+            published: self.published.read().expect("no panic while held").clone(),
+        }
+    }
+}
+
+/// What is charged now: the operation that runs, or its component where none does.
+fn charged() -> &'static Operation {
+    scope::operation().unwrap_or_else(|| Operation::of(scope::component(), ""))
 }
 
 fn charge(part: Part, ns: u64) {
-    account(scope::component()).ns[part as usize].fetch_add(ns, Ordering::Relaxed);
+    charged().ns[part as usize].fetch_add(ns, Ordering::Relaxed);
 }
 
 /// Charges what ran so far in a measured poll: something changes now.
@@ -159,7 +243,8 @@ pub(crate) fn measure_blocking<R>(part: Part, work: impl FnOnce() -> R) -> R {
     struct ChargeGuard(Part, u64);
     impl Drop for ChargeGuard {
         fn drop(&mut self) {
-            charge(self.0, clock::thread_cpu_ns().saturating_sub(self.1));
+            let ns = clock::thread_cpu_ns().saturating_sub(self.1);
+            charged().blocking_ns[self.0 as usize].fetch_add(ns, Ordering::Relaxed);
         }
     }
     let _ended = ChargeGuard(part, clock::thread_cpu_ns());
@@ -176,11 +261,22 @@ pub fn cpu_totals() -> [u64; Part::ALL.len()] {
 
 /// The same, by component.
 pub fn cpu_by_component() -> Vec<(ComponentName, [u64; Part::ALL.len()])> {
-    let accounts = ACCOUNTS.read().expect("no panic while held");
-    accounts
-        .iter()
-        .map(|account| (account.component, std::array::from_fn(|i| account.ns[i].load(Ordering::Relaxed))))
-        .collect()
+    let mut sums: Vec<(ComponentName, [u64; Part::ALL.len()])> = Vec::new();
+    for cost in cost_by_operation() {
+        let at = sums.iter().position(|(component, _)| *component == cost.component).unwrap_or_else(|| {
+            sums.push((cost.component, [0; Part::ALL.len()]));
+            sums.len() - 1
+        });
+        let parts = &mut sums[at].1;
+        parts.iter_mut().zip(cost.parts_ns).for_each(|(sum, ns)| *sum += ns);
+        parts[Part::Business as usize] += cost.blocking_ns;
+    }
+    sums
+}
+
+/// The same, by operation; what belongs to none of a component's has an empty name.
+pub fn cost_by_operation() -> Vec<OperationCost> {
+    OPERATIONS.read().expect("no panic while held").iter().map(|operation| operation.read()).collect()
 }
 
 #[cfg(test)]
@@ -249,5 +345,43 @@ mod tests {
         let ratio = encoding as f64 / business as f64;
         assert!((1.5..2.2).contains(&ratio), "{ratio}: {parts:?}");
         assert!((100_000_000..400_000_000).contains(&business), "{business}");
+    }
+
+    #[test]
+    fn operations_are_charged_apart_and_blocking_work_to_its_operation() {
+        let component = ComponentName::of("operations-test");
+        let (light, heavy) = (Operation::of(component, "light"), Operation::of(component, "heavy"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        const TASKS: u64 = 2_000;
+        runtime.block_on(async {
+            for _ in 0..TASKS {
+                let poll = |operation, ns| {
+                    root(
+                        Part::Transport,
+                        scope::serving(operation, part(Part::Business, async move { burn(ns) })),
+                    )
+                };
+                poll(light, 10_000).await;
+                poll(heavy, 40_000).await;
+            }
+            let hash = || burn(5_000_000);
+            scope::serving(heavy, part(Part::Business, crate::blocking(hash))).await;
+            light.count_published("topic");
+        });
+        let of = |name| {
+            let all = cost_by_operation();
+            all.into_iter().find(|cost| cost.component == component && cost.name == name).expect("charged")
+        };
+        let (light, heavy) = (of("light"), of("heavy"));
+        let business = |cost: &OperationCost| cost.parts_ns[Part::Business as usize];
+        let ratio = business(&heavy) as f64 / business(&light) as f64;
+        assert!((2.5..6.5).contains(&ratio), "four times as much each: {ratio}");
+        assert_eq!((light.served, heavy.served), (TASKS, TASKS + 1));
+        assert!(heavy.blocking_ns >= 5_000_000 && light.blocking_ns == 0, "{heavy:?}");
+        assert_eq!(light.published, [("topic", 1)]);
+        let (_, parts) =
+            cpu_by_component().into_iter().find(|(name, _)| *name == component).expect("charged");
+        let sum = business(&light) + business(&heavy) + heavy.blocking_ns;
+        assert_eq!(parts[Part::Business as usize], sum, "a component's is that of its operations");
     }
 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub use cpu::{cpu_by_component, cpu_totals};
+pub use cpu::{Operation, OperationCost, cost_by_operation, cpu_by_component, cpu_totals};
 use pin_project_lite::pin_project;
 
 /// Where CPU goes.

@@ -124,7 +124,8 @@ impl<C: Call> Answer<C> for RemoteClient<C> {
             let edge = self.stack.edge();
             let message = EncodedCall { target: &self.target, body: self.target.codec.encode(&call) };
             let outbound = OutboundCall::new(cx.called_by(edge.caller), idempotency::<C>(cx), message);
-            let reply = match self.stack.send(outbound).await {
+            // What policies and tries take is the way there: a call within the process has none of it.
+            let reply = match cost::part(Part::Transport, self.stack.send(outbound)).await {
                 Ok(reply) => reply,
                 Err(failure) => {
                     let stead = edge.policy.fallback && failure.refusal.kind.is_failure();
