@@ -15,6 +15,9 @@ use crate::tasks::carried;
 /// (weights 110 and 1,024 of the kernel's scheduler), and all of it where that thread sleeps.
 const NICE: u8 = 10;
 
+/// What the names of these threads begin with. Their work is that of tasks: it is accounted with the workers'.
+pub const THREAD_PREFIX: &str = "background-";
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// So many threads; they end when this is dropped.
@@ -24,7 +27,7 @@ pub struct BackgroundThreads {
 }
 
 impl BackgroundThreads {
-    /// Starts them.
+    /// Starts them; `name` is what they do.
     ///
     /// # Errors
     /// When the kernel gives no thread.
@@ -33,7 +36,9 @@ impl BackgroundThreads {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..count.max(1) {
             let receiver = receiver.clone();
-            thread::Builder::new().name(name.to_owned()).spawn(move || work_off(&receiver))?;
+            thread::Builder::new()
+                .name(format!("{THREAD_PREFIX}{name}"))
+                .spawn(move || work_off(&receiver))?;
         }
         Ok(Self { jobs })
     }
@@ -79,8 +84,13 @@ mod tests {
         let photo = ComponentName::of("photo");
         let threads = BackgroundThreads::start("test", 2).expect("two threads");
         let here = limits::thread_priority().expect("Linux");
-        let seen = scope::within(photo, threads.run(|| (limits::thread_priority(), scope::component())));
-        let (there, component) = seen.await;
+        let name = || std::thread::current().name().map(str::to_owned);
+        let seen = scope::within(
+            photo,
+            threads.run(move || (limits::thread_priority(), scope::component(), name())),
+        );
+        let (there, component, name) = seen.await;
+        assert_eq!(name.as_deref(), Some("background-test"), "as the kernel accounts it");
         assert_eq!(there.expect("Linux"), (here + i32::from(NICE)).min(19));
         assert_eq!(component, photo);
     }

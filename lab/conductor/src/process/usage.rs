@@ -11,7 +11,8 @@ pub struct ProcessUsage {
     pub cpu_ns: u64,
     /// Of it, threads of the telemetry exporter.
     pub cpu_telemetry_ns: u64,
-    /// Of it, workers of the async runtime: what they spend outside any task is waking up and going to sleep.
+    /// Of it, threads that do the work of tasks: workers of the async runtime, its threads for blocking work, and those for
+    /// background work. What workers spend outside any task is waking up and going to sleep.
     pub cpu_workers_ns: u64,
     /// Of it, the thread that ends injected delays and declared work.
     pub cpu_timer_ns: u64,
@@ -73,10 +74,15 @@ fn thread_usage(task: &Task) -> Option<ProcessUsage> {
         switches: schedstat.pcount,
         // Thread names are cut to 15 bytes by the kernel.
         cpu_telemetry_ns: of("OpenTelemetry"),
-        cpu_workers_ns: of("tokio-"),
+        cpu_workers_ns: if works_for_tasks(&name) { cpu_ns } else { 0 },
         cpu_timer_ns: of(runtime::timer::THREAD_NAME),
         threads: 1,
     })
+}
+
+/// Whether a thread of this name does what tasks are charged for.
+fn works_for_tasks(name: &str) -> bool {
+    name.starts_with("tokio-") || name.starts_with(runtime::background::THREAD_PREFIX)
 }
 
 /// Proportional set size, KiB: shared pages are split among the processes that share them, so that it may be summed.
@@ -158,6 +164,14 @@ mod tests {
         worker.join().expect("it ends").expect("the test sends");
         let usage = tracker.sample(std::process::id()).expect("this process");
         assert!(usage.cpu_telemetry_ns < usage.cpu_ns, "the test's own thread exports nothing");
+    }
+
+    #[test]
+    fn background_work_is_that_of_tasks() {
+        // As the kernel cuts it.
+        let background = &format!("{}decoder", runtime::background::THREAD_PREFIX)[..15];
+        assert!(works_for_tasks("tokio-rt-worker") && works_for_tasks(background));
+        assert!(!works_for_tasks("OpenTelemetry.B") && !works_for_tasks("decoder"));
     }
 
     #[test]
