@@ -84,7 +84,8 @@ impl Cpu {
         self.flow.enter(now_ns);
         burst.since_ns = now_ns;
         if self.contention > 0.0 {
-            let others = self.flow.present() - 1;
+            // As many as run at once: what waits for a core evicts nothing from caches.
+            let others = (self.flow.present() - 1).min(self.cores.count() - 1);
             burst.demand_ns = (burst.demand_ns as f64 * (1.0 + self.contention * others as f64)) as u64;
         }
         let wake = match &mut self.cores {
@@ -479,5 +480,9 @@ mod tests {
     #[test]
     fn neighbours_slow_a_thread_down() {
         assert_eq!(ends(Cpu::new(2, CpuSharing::Fcfs, 0.5), &[(0, 100), (0, 100)]), [100, 150]);
+        // Those that wait for a core do not: each has one neighbour at most, however long the queue.
+        let queue: Vec<(u64, u64)> = (0..5).map(|_| (0, 100)).collect();
+        assert_eq!(ends(Cpu::new(2, CpuSharing::Fcfs, 0.5), &queue), [100, 150, 250, 300, 400]);
+        assert_eq!(ends(Cpu::new(1, CpuSharing::Fcfs, 0.5), &queue), [100, 200, 300, 400, 500]);
     }
 }

@@ -58,6 +58,8 @@ pub struct Process {
     pub costs: HopCosts,
     /// How long it takes to begin when idle.
     pub wake: Distribution,
+    /// Until when it wakes, ns: what arrives meanwhile wakes it no second time.
+    pub waking_until_ns: u64,
     /// Whether it runs at all.
     pub is_up: bool,
     /// Whether it is stopped for now.
@@ -71,6 +73,19 @@ pub struct Process {
 impl Process {
     fn lane(&mut self, burst: &Burst) -> &mut Lane {
         if burst.owner.is_blocking() { &mut self.blocking } else { &mut self.workers }
+    }
+
+    /// A message comes in: how long until it is looked at, ns, and the CPU of waking the process for it. `draw` are dice.
+    pub fn woken(&mut self, now_ns: u64, draw: u64) -> (u64, u64) {
+        if now_ns < self.waking_until_ns {
+            return (self.waking_until_ns - now_ns, 0);
+        }
+        if !self.workers.is_idle() {
+            return (0, 0);
+        }
+        let delay_ns = if self.wake.is_zero() { 0 } else { self.wake.sample(draw) };
+        self.waking_until_ns = now_ns + delay_ns;
+        (delay_ns, self.costs.wake)
     }
 
     /// A burst becomes ready. Returns it if a thread is free for it; else it waits.
@@ -134,6 +149,7 @@ impl Process {
     /// It dies: what ran and what waited is gone.
     pub fn kill(&mut self, now_ns: u64) {
         (self.is_up, self.is_paused) = (false, false);
+        self.waking_until_ns = 0;
         self.frozen.clear();
         for lane in [&mut self.workers, &mut self.blocking] {
             for burst in lane.ready.drain(..) {
@@ -141,5 +157,30 @@ impl Process {
             }
             lane.running = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_while_a_process_wakes_waits_and_wakes_it_no_second_time() {
+        let mut process = Process {
+            name: "photo".into(),
+            host: 0,
+            workers: Lane::new(1),
+            blocking: Lane::new(1),
+            costs: HopCosts { wake: 7, ..HopCosts::default() },
+            wake: Distribution::Constant(100),
+            waking_until_ns: 0,
+            is_up: true,
+            is_paused: false,
+            frozen: Vec::new(),
+            used_ns: 0,
+        };
+        assert_eq!(process.woken(1_000, 0), (100, 7));
+        assert_eq!(process.woken(1_040, 0), (60, 0));
+        assert_eq!(process.woken(1_100, 0), (100, 7), "it went to sleep again");
     }
 }

@@ -385,6 +385,7 @@ fn new_process(plan: &ProcessPlan, host: u32) -> Process {
         blocking: Lane::new(plan.blocking),
         costs: plan.costs,
         wake: plan.wake.clone(),
+        waking_until_ns: 0,
         is_up: true,
         is_paused: false,
         frozen: Vec::new(),

@@ -135,6 +135,14 @@ fn a_trace_without_chance_is_as_by_hand() {
     assert_eq!(report.cpu_ns["feed"], 100 * (70 + 300 + 20 + 55 + 50 + 10) * US);
     assert_eq!(report.cpu_ns["photo"], 100 * (70 + 200 + 10) * US);
 
+    // A process that is woken takes its time to begin: feed for the call and for the answer of photo, photo for its call.
+    for process in &mut plan.processes {
+        process.wake =
+            if process.name == "clients" { Distribution::ZERO } else { Distribution::Constant(100 * US) };
+    }
+    let latency_ns = simulate(&plan, 1, u64::MAX).requests["users/ask"].latency.sum_ns;
+    assert_eq!(latency_ns, 100 * u128::from((expected_us + 3 * 100) * US));
+
     // In one process a call costs nothing of that. feed: 70 + 300 + 200 + 50 + 10, and the clients' network.
     plan.processes.truncate(1);
     let mut app = process("app", "one", &["feed", "photo"]);

@@ -191,20 +191,15 @@ impl<Q: EventQueue> Simulation<Q> {
         if !self.system.processes[process as usize].is_up {
             return self.answer(handle, Outcome::Refused);
         }
-        let is_idle = self.is_idle(process);
-        let costs = &self.system.processes[process as usize].costs;
+        let callee = &mut self.system.processes[process as usize];
+        let (wake_ns, wake_cpu_ns) = callee.woken(event.time_ns, Draws::derive(record.key, ANSWER_DRAW + 1));
+        let costs = callee.costs;
         let mut frame = Frame::new(Parent::Try(handle), record.program, instance, record.key, event.time_ns);
         let has_deadline = connection.edge.policy.deadline;
         (frame.deadline_ns, frame.attempt) =
             (if has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
         frame.is_detached = record.is_detached;
-        frame.debt_ns = costs.receive + costs.span + if is_idle { costs.wake } else { 0 };
-        let wake = &self.system.processes[process as usize].wake;
-        let wake_ns = if is_idle && !wake.is_zero() {
-            wake.sample(Draws::derive(record.key, ANSWER_DRAW + 1))
-        } else {
-            0
-        };
+        frame.debt_ns = costs.receive + costs.span + wake_cpu_ns;
         let callee = self.frames.insert(frame);
         if let Some(record) = self.tries.get_mut(handle) {
             record.callee = callee;
@@ -309,13 +304,16 @@ impl<Q: EventQueue> Simulation<Q> {
         }
         let connection = &self.system.connections[call.edge as usize];
         let (has_fallback, process) = (connection.edge.policy.fallback, connection.process);
-        let is_idle = self.is_idle(process);
-        let costs = self.system.processes[process as usize].costs;
+        let now_ns = self.events.now_ns();
+        let caller = &mut self.system.processes[process as usize];
+        let (wake_ns, wake_cpu_ns) = caller.woken(now_ns, Draws::derive(call.key, ANSWER_DRAW + 2));
+        let receive_ns = caller.costs.receive_reply;
         if let Some(frame) = self.frames.get_mut(call.frame) {
-            frame.debt_ns += costs.receive_reply + if is_idle { costs.wake } else { 0 };
+            frame.debt_ns += receive_ns + wake_cpu_ns;
         }
         let outcome = if has_fallback { Outcome::Done } else { outcome };
-        self.returned(call.frame, outcome);
+        // An answer finds its caller as idle as a call its callee.
+        self.returned_after(call.frame, outcome, wake_ns);
     }
 
     /// Starts a timer of a class.

@@ -55,11 +55,6 @@ impl<Q: EventQueue> Simulation<Q> {
         }
     }
 
-    /// Whether a process has nothing to run, so that a message wakes it.
-    pub(super) fn is_idle(&self, process: u32) -> bool {
-        self.system.processes[process as usize].workers.is_idle()
-    }
-
     pub(super) fn process_of(&self, instance: u32) -> u32 {
         self.system.instances[instance as usize].process
     }

@@ -241,11 +241,16 @@ impl<Q: EventQueue> Simulation<Q> {
 
     /// A frame ends early: it answers at once, or its branch is over.
     pub(super) fn fail(&mut self, handle: Handle, outcome: Outcome) {
+        self.fail_with(handle, outcome);
+        self.advance(handle);
+    }
+
+    /// What a frame goes on with has failed: its last steps are next.
+    fn fail_with(&mut self, handle: Handle, outcome: Outcome) {
         let Some(frame) = self.frames.get_mut(handle) else { return };
         let end = self.system.programs[frame.program as usize].steps.len() as u16 - 1;
         let is_branch = matches!(frame.parent, Parent::Fork(_) | Parent::Detached);
         (frame.outcome, frame.pc) = (outcome, if is_branch { end } else { end - 1 });
-        self.advance(handle);
     }
 
     /// A frame is done: what waits for it goes on.
@@ -275,6 +280,24 @@ impl<Q: EventQueue> Simulation<Q> {
         } else {
             self.fail(caller, outcome.passed_on());
         }
+    }
+
+    /// The same when time has passed: until then the frame waits for nothing else.
+    pub(super) fn returned_after(&mut self, caller: Handle, outcome: Outcome, delay_ns: u64) {
+        if delay_ns == 0 {
+            return self.returned(caller, outcome);
+        }
+        if outcome == Outcome::Done {
+            if let Some(frame) = self.frames.get_mut(caller) {
+                frame.pc += 1;
+            }
+        } else {
+            self.fail_with(caller, outcome.passed_on());
+        }
+        if let Some(frame) = self.frames.get_mut(caller) {
+            frame.waits = Waits::Work;
+        }
+        self.resume_after(caller, delay_ns);
     }
 }
 
