@@ -137,7 +137,8 @@ impl Autoscaler {
         Self { options, recommended: VecDeque::new(), copies: VecDeque::new() }
     }
 
-    /// Copies there should be at `now_ns`, of `copies` that serve and do `total` together, in the unit of the target.
+    /// Copies there should be at `now_ns`, of `copies` that do `total` together, in the unit of the target. Those that serve nothing
+    /// for now count as copies, as Kubernetes' `currentReplicas` do: another instance is not in their place.
     /// Without a figure all stays as it is, within the bounds.
     pub fn decide(&mut self, now_ns: u64, copies: u32, total: Option<f64>) -> u32 {
         let recommended = self.recommend(copies, total);
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(decide(3, 67.0), 4, "12 % above is not");
         assert_eq!(decide(2, 1e9), 6, "at most four more at once");
         assert_eq!(decide(6, 1e9), 8, "and at most as many as are allowed");
-        assert_eq!(decide(0, 10.0), 1, "none serves yet");
+        assert_eq!(decide(0, 10.0), 1, "none is there yet");
         assert_eq!(decide(1, 0.0), 1, "and never fewer than the least");
     }
 

@@ -10,7 +10,6 @@ use policy::{AutoscaleOptions, Autoscaler};
 use record::{EventKind, Proc};
 use runtime::clock;
 
-use crate::arm::instance::Health;
 use crate::steps::context::ActiveStep;
 use crate::steps::copies;
 
@@ -38,13 +37,12 @@ async fn scale(active: &ActiveStep<'_>, options: &AutoscaleOptions, process: &Pr
             return;
         }
         let all = arm.copies(&process.name);
-        let serving = all.iter().filter(|copy| copy.status().health == Health::Up).count() as u32;
         let now = record.now();
         let total = figure(active, options.target(), process, &components, now);
-        let wanted = autoscaler.decide(now, serving, total);
+        // Copies that are paused or dead count, so that there are never more than `max`: bringing them back is their
+        // supervisor's part.
+        let wanted = autoscaler.decide(now, all.len() as u32, total);
         active.count_hits(1);
-        // A copy that is paused or dead is not replaced here: its supervisor does that.
-        let wanted = wanted + (all.len() as u32 - serving);
         if wanted as usize != all.len() {
             event(format!(
                 "{letter} {}: {} to {wanted} copies{}",
