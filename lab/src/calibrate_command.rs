@@ -159,7 +159,21 @@ fn summary(calibration: &Calibration) -> Vec<String> {
             us(hop.called_ns)
         ));
     }
+    let unexplained: f64 = calibration.unexplained_ns_per_s.values().sum();
+    lines.push(format!(
+        "{} of CPU a second, over all components, is neither of an operation nor of a message",
+        us(unexplained)
+    ));
     for error in &calibration.fit {
+        // All CPU is scaled to what was learnt from: that the two agree shows nothing.
+        if error.is_fitted && error.measure == "cpu_per_journey" {
+            let measured = model::format::value(Some(error.measured), "s");
+            lines.push(format!(
+                "{} {}: measured {measured}, to which CPU is scaled",
+                error.arm, error.measure
+            ));
+            continue;
+        }
         let held_out = if error.is_fitted { "" } else { " (held out)" };
         lines.push(format!(
             "{}{held_out} {}: measured {}, simulated {}, {:+.0} %",

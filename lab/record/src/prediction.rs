@@ -72,7 +72,7 @@ pub struct CalibrationIdentity {
     pub error_p50: Option<f64>,
     /// The same of p99.
     pub error_p99: Option<f64>,
-    /// The same of CPU per journey.
+    /// The same of CPU per journey, of arms that were held out: all CPU is scaled to what the others spent. `None` without any.
     pub error_cpu: Option<f64>,
 }
 

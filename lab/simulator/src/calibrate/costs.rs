@@ -1,13 +1,16 @@
 //! From what was spent to what things cost: operations, messages, waking, watching.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use record::CLIENT;
+use record::{CLIENT, OperationCost};
 
-use super::document::{Calibration, Hop, Origin, Parameter, What};
-use super::ledger::{Ledger, Spent};
+use super::document::{Activity, Calibration, Hop, Operation, Origin, Parameter, Stage, Times, What};
+use super::ledger::{Ledger, Spent, component_of, topic_of};
 use super::shape;
 use super::{Hops, Sums};
+
+/// The component that clients are connected to.
+const GATEWAY: &str = "gateway";
 
 /// Threads take turns on a core after so long where more are runnable than there are cores: the base slice of Linux's
 /// scheduler (EEVDF), as it is on a machine of two cores, ns.
@@ -17,11 +20,14 @@ const MIN_WAKE_NS: f64 = 5_000.0;
 
 /// Puts costs into a calibration whose operations have the times of their spans. `ledgers` have the carrier of each arm.
 pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)], hops: &Hops) {
-    let all = |of: &dyn Fn(&Ledger) -> f64| ledgers.iter().map(|(_, ledger)| of(ledger)).sum::<f64>();
-    let count = ledgers.len().max(1) as f64;
-    calibration.generator_ns = all(&|ledger| ledger.generator_ns) / count;
-    calibration.idle_ns_per_s = all(&|ledger| ledger.idle_ns_per_s) / count;
-    calibration.lab_ns_per_s = all(&|ledger| ledger.lab_ns_per_s) / count;
+    let mean = |of: &dyn Fn(&Ledger) -> Option<f64>| {
+        let known: Vec<f64> = ledgers.iter().filter_map(|(_, ledger)| of(ledger)).collect();
+        per(known.iter().sum(), known.len() as f64)
+    };
+    calibration.generator_ns = mean(&|ledger| Some(ledger.generator_ns));
+    calibration.idle_ns_per_s = mean(&|ledger| ledger.idle_ns_per_s);
+    calibration.is_rest_known = ledgers.iter().any(|(_, ledger)| ledger.idle_ns_per_s.is_some());
+    calibration.lab_ns_per_s = mean(&|ledger| Some(ledger.lab_ns_per_s));
     let spent = |of: fn(&Spent) -> f64| {
         ledgers.iter().flat_map(|(_, ledger)| ledger.components.values()).map(of).sum::<f64>()
     };
@@ -31,11 +37,11 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
         .iter()
         .flat_map(|(_, ledger)| ledger.components.values().map(move |spent| (ledger.seconds, spent)))
         .map(|(seconds, spent)| {
-            let busy = if seconds > 0.0 { (spent.workers / 1e9 / seconds).min(1.0) } else { 0.0 };
+            // What blocks has threads of its own.
+            let busy = per((spent.workers - spent.blocking) / 1e9, seconds).clamp(0.0, 1.0);
             (spent.served + spent.called) * (1.0 - busy)
         })
         .sum();
-    let per = |sum: f64, n: f64| if n > 0.0 { sum / n } else { 0.0 };
     let parameters = &mut calibration.parameters;
     parameters.wake_cpu_ns = Parameter::fixed(per(spent(|spent| spent.waking), woken), Origin::Measured);
     parameters.span_ns = Parameter::fixed(per(spent(|spent| spent.telemetry), messages), Origin::Measured);
@@ -47,11 +53,11 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
     for (carrier, ledger) in ledgers {
         by_carrier.entry(carrier).or_default().push(ledger);
     }
-    let mut rest = Sums::new();
+    let mut left = Sums::new();
     for (carrier, ledgers) in by_carrier {
-        let (hop, left) = hop(&ledgers, calibration.idle_ns_per_s);
-        for (component, ns) in left {
-            *rest.entry(component).or_default() += ns;
+        let (hop, left_there) = hop(&ledgers);
+        for (component, ns) in left_there {
+            *left.entry(component).or_default() += ns;
         }
         calibration.hops.insert(carrier.to_owned(), hop);
     }
@@ -68,58 +74,118 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
     let wake_ns = ((per(beyond_ns, calls) - waking) / 2.0).max(MIN_WAKE_NS);
     calibration.parameters.wake_ns = Parameter::fixed(wake_ns, Origin::Held);
 
-    let component_of = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-    let mut spans = (Sums::new(), Sums::new());
-    let mut cpu = (Sums::new(), Sums::new());
-    for (_, ledger) in ledgers {
-        for (name, count) in &ledger.counts {
-            let Some(operation) = calibration.operations.get(name) else { continue };
-            let component = component_of(name);
-            *spans.0.entry(component.clone()).or_default() += count * operation.own.mean_ns;
-            *spans.1.entry(component).or_default() += count * operation.statements_ns();
-        }
-        for (component, spent) in &ledger.components {
-            *cpu.0.entry(component.clone()).or_default() += spent.business;
-            *cpu.1.entry(component.clone()).or_default() += spent.database;
-        }
-    }
-    for (component, ns) in rest {
-        *cpu.0.entry(component).or_default() += ns;
-    }
-    let factor = |cpu: &Sums, spans: &Sums, component: &str| {
-        let of = |sums: &Sums| sums.get(component).copied().unwrap_or(0.0);
-        per(of(cpu).max(0.0), of(spans))
-    };
+    // Connections of clients are the gateway's alone: they cost what a request takes there beyond any other message.
+    let requests: f64 = served(ledgers, |name| component_of(name) == GATEWAY);
+    let door_ns = per(left.remove(GATEWAY).unwrap_or(0.0).max(0.0), requests);
+    let seconds: f64 = ledgers.iter().map(|(_, ledger)| ledger.seconds).sum();
+    calibration.unexplained_ns_per_s =
+        left.into_iter().map(|(component, ns)| (component, per(ns, seconds))).collect();
     for (name, operation) in &mut calibration.operations {
-        let component = component_of(name);
-        if component == CLIENT {
+        if component_of(name) != CLIENT {
+            let door_ns = if component_of(name) == GATEWAY { door_ns } else { 0.0 };
+            charge(operation, &cost(ledgers, name), door_ns);
+        }
+    }
+    add_events(calibration, ledgers);
+}
+
+fn per(sum: f64, n: f64) -> f64 {
+    if n > 0.0 { sum / n } else { 0.0 }
+}
+
+/// How often operations were served.
+fn served(ledgers: &[(String, Ledger)], is_meant: impl Fn(&str) -> bool) -> f64 {
+    let all = ledgers.iter().flat_map(|(_, ledger)| &ledger.operations);
+    all.filter(|(name, _)| is_meant(name)).map(|(_, cost)| cost.served as f64).sum()
+}
+
+/// What an operation took in all arms.
+fn cost(ledgers: &[(String, Ledger)], name: &str) -> OperationCost {
+    let mut sum = OperationCost::default();
+    for cost in ledgers.iter().filter_map(|(_, ledger)| ledger.operations.get(name)) {
+        sum.served += cost.served;
+        sum.business_ns += cost.business_ns;
+        sum.blocking_ns += cost.blocking_ns;
+        sum.database_ns += cost.database_ns;
+        for (topic, count) in &cost.published {
+            *sum.published.entry(topic.clone()).or_default() += count;
+        }
+    }
+    sum
+}
+
+/// Gives an operation the CPU that it took: its times keep the shape of its spans, and nothing of their length. `more_ns` of its
+/// own comes on top.
+fn charge(operation: &mut Operation, cost: &OperationCost, more_ns: f64) {
+    let each = |ns: u64| per(ns as f64, cost.served as f64);
+    let statements_ns = operation.statements_ns();
+    // Where no statement was traced, what they took is its own.
+    let unseen_ns = if statements_ns > 0.0 { 0.0 } else { each(cost.database_ns) };
+    operation.blocking = match each(cost.blocking_ns) {
+        ns if ns > 0.0 => operation.own.with_mean(ns),
+        _ => Times::default(),
+    };
+    operation.own = operation.own.with_mean(each(cost.business_ns) + unseen_ns + more_ns);
+    let factor = per(each(cost.database_ns), statements_ns);
+    for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
+        if let What::Read(times) | What::Write(times) = &mut activity.what {
+            *times = times.scaled(factor);
+        }
+    }
+}
+
+/// Handlers of events as operations, which those cause that publish them. They have no spans in the traces of their cause: what
+/// is known of them is what they took.
+fn add_events(calibration: &mut Calibration, ledgers: &[(String, Ledger)]) {
+    let names: BTreeSet<&String> = ledgers.iter().flat_map(|(_, ledger)| ledger.operations.keys()).collect();
+    let published = |topic: &str| {
+        let counts = names.iter().filter_map(|name| {
+            let cost = cost(ledgers, name);
+            let count = *cost.published.get(topic)?;
+            (count > 0 && cost.served > 0).then(|| ((*name).clone(), count as f64, cost.served as f64))
+        });
+        counts.collect::<Vec<_>>()
+    };
+    for name in &names {
+        let Some(topic) = topic_of(name) else { continue };
+        let (cost, causes) = (cost(ledgers, name), published(topic));
+        let all: f64 = causes.iter().map(|(_, count, _)| count).sum();
+        if cost.served == 0 || all <= 0.0 {
             continue;
         }
-        operation.own = operation.own.scaled(factor(&cpu.0, &spans.0, &component));
-        let database = factor(&cpu.1, &spans.1, &component);
-        for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
-            if let What::Read(times) | What::Write(times) = &mut activity.what {
-                *times = times.scaled(database);
+        let each = |ns: u64| Times::constant(cost.served, per(ns as f64, cost.served as f64));
+        let write = Activity { share: 1.0, what: What::Write(each(cost.database_ns)) };
+        let handler = Operation {
+            own: each(cost.business_ns),
+            blocking: each(cost.blocking_ns),
+            before: 1.0,
+            stages: vec![Stage { lanes: vec![vec![write]] }],
+            ..Operation::default()
+        };
+        calibration.operations.insert((*name).clone(), handler);
+        for (cause, count, of) in causes {
+            if let Some(cause) = calibration.operations.get_mut(&cause) {
+                cause.events.insert((*name).clone(), count / of * (cost.served as f64 / all));
             }
         }
     }
 }
 
 /// What messages cost on a carrier, by least squares over the components: some only serve, others call as well. What is left
-/// of a component beyond that, ns, is its own code.
-fn hop(ledgers: &[&Ledger], idle_ns_per_s: f64) -> (Hop, Sums) {
+/// of a component beyond that, ns, is no message's.
+fn hop(ledgers: &[&Ledger]) -> (Hop, Sums) {
     let rows: Vec<(&String, &Spent, f64)> = ledgers
         .iter()
-        .flat_map(|ledger| ledger.components.iter().map(move |(name, spent)| (name, spent, ledger.seconds)))
-        .filter(|(_, spent, _)| spent.served > 0.0)
-        .map(|(name, spent, seconds)| {
-            let known = spent.business + spent.database + spent.telemetry + spent.waking;
-            (name, spent, (spent.total - known - idle_ns_per_s * seconds).max(0.0))
+        .flat_map(|ledger| &ledger.components)
+        .filter(|(_, spent)| spent.served > 0.0)
+        .map(|(name, spent)| {
+            let known = spent.operations + spent.telemetry + spent.waking;
+            (name, spent, (spent.total - known).max(0.0))
         })
         .collect();
-    // The gateway's own code is charged to no part of its own: it would pass for that of messages.
+    // Connections of clients are not those of components.
     let [mut ss, mut sc, mut cc, mut sy, mut cy] = [0.0; 5];
-    for (_, spent, ns) in rows.iter().filter(|(name, ..)| *name != "gateway") {
+    for (_, spent, ns) in rows.iter().filter(|(name, ..)| *name != GATEWAY) {
         ss += spent.served * spent.served;
         sc += spent.served * spent.called;
         cc += spent.called * spent.called;
@@ -135,7 +201,7 @@ fn hop(ledgers: &[&Ledger], idle_ns_per_s: f64) -> (Hop, Sums) {
         let (ns, messages) = rows
             .iter()
             .fold((0.0, 0.0), |(ns, n), (_, spent, rest)| (ns + rest, n + spent.served + spent.called));
-        let each = if messages > 0.0 { ns / messages } else { 0.0 };
+        let each = per(ns, messages);
         Hop { served_ns: each, called_ns: each }
     };
     let hop = solved.filter(|hop| hop.served_ns > 0.0 && hop.called_ns > 0.0).unwrap_or_else(alike);
@@ -154,7 +220,7 @@ mod tests {
     #[test]
     fn messages_and_the_code_of_components_are_separated() {
         let spent = |served: f64, called: f64, own: f64| Spent {
-            business: 1_000.0 * served,
+            operations: 1_000.0 * served,
             served,
             called,
             total: 1_000.0 * served + 50.0 * served + 80.0 * called + own,
@@ -166,9 +232,68 @@ mod tests {
             ("photo".to_owned(), spent(100.0, 0.0, 0.0)),
         ]);
         let ledger = Ledger { components, seconds: 1.0, ..Ledger::default() };
-        let (hop, left) = hop(&[&ledger], 0.0);
+        let (hop, left) = hop(&[&ledger]);
         assert!((hop.served_ns - 50.0).abs() < 1e-6 && (hop.called_ns - 80.0).abs() < 1e-6, "{hop:?}");
         assert!((left["gateway"] - 3_000.0).abs() < 1e-6, "the gateway's own: {left:?}");
         assert!(left["feed"].abs() < 1e-6);
+    }
+
+    fn took(served: u64, business_ns: u64, blocking_ns: u64, published: &[(&str, u64)]) -> OperationCost {
+        let published = published.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect();
+        OperationCost { served, business_ns, blocking_ns, published, ..OperationCost::default() }
+    }
+
+    #[test]
+    fn an_operation_costs_what_it_took_whatever_its_spans_are() {
+        let spans = |mean_ns: f64| Operation { own: Times::constant(9, mean_ns), ..Operation::default() };
+        let mut calibration = Calibration::default();
+        calibration.operations.insert("photo/photo.by_ids".into(), spans(160e3));
+        calibration.operations.insert("photo/POST /v1/photos".into(), spans(20e6));
+        let ledger = Ledger {
+            operations: BTreeMap::from([
+                // 40 us each, a quarter of their spans.
+                ("photo/photo.by_ids".into(), took(900, 36_000_000, 0, &[])),
+                // 1 ms each, and 15 ms on a thread of its own.
+                (
+                    "photo/POST /v1/photos".into(),
+                    took(100, 100_000_000, 1_500_000_000, &[("photo.posted", 100)]),
+                ),
+                // Three of five were handled: 300 us each.
+                ("feed/process photo.posted".into(), took(60, 18_000_000, 0, &[])),
+            ]),
+            seconds: 1.0,
+            ..Ledger::default()
+        };
+        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new());
+        let of = |name: &str| &calibration.operations[name];
+        let (light, heavy) = (of("photo/photo.by_ids"), of("photo/POST /v1/photos"));
+        assert!((light.own.mean_ns - 40e3).abs() < 1.0 && light.blocking.mean_ns.abs() < 1.0, "{light:?}");
+        assert!((heavy.own.mean_ns - 1e6).abs() < 1.0 && (heavy.blocking.mean_ns - 15e6).abs() < 1.0);
+        let handler = of("feed/process photo.posted");
+        assert!((handler.own.mean_ns - 300e3).abs() < 1.0, "{handler:?}");
+        assert!((heavy.events["feed/process photo.posted"] - 0.6).abs() < 1e-9);
+        assert!(light.events.is_empty(), "a read causes nothing");
+        assert!(!calibration.is_rest_known);
+    }
+
+    #[test]
+    fn a_process_is_as_busy_as_its_workers_and_not_as_what_blocks_elsewhere() {
+        let mut calibration = Calibration::default();
+        // 0.6 s of CPU in a second, of which a hash has 0.5 s on a thread of its own: nine of ten messages find it idle.
+        let profile = Spent {
+            served: 100.0,
+            workers: 0.6e9,
+            blocking: 0.5e9,
+            waking: 90.0 * 20e3,
+            total: 0.6e9,
+            operations: 0.5e9,
+            ..Spent::default()
+        };
+        let components = BTreeMap::from([("profile".to_owned(), profile)]);
+        let ledger = Ledger { components, seconds: 1.0, idle_ns_per_s: Some(3e6), ..Ledger::default() };
+        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new());
+        let wake_cpu_ns = calibration.parameters.wake_cpu_ns.value;
+        assert!((wake_cpu_ns - 20e3).abs() < 1e-6, "{wake_cpu_ns} ns");
+        assert!(calibration.is_rest_known && (calibration.idle_ns_per_s - 3e6).abs() < 1e-6);
     }
 }

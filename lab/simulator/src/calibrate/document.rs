@@ -13,7 +13,7 @@ use traffic::load::{Feed, Popularity};
 use crate::dist::{Distribution, Histogram};
 
 /// Version of the document: a reader refuses any other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why a text is no calibration.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +49,17 @@ pub struct Calibration {
     pub telemetry: String,
     /// What each operation does, by component and name: `feed/GET /v1/feed`. Those of `client` are the journeys.
     pub operations: BTreeMap<String, Operation>,
+    /// CPU of components, ns a second of the runs, that is neither of their operations nor of their messages; below 0 where
+    /// these come to more than was spent. Predictions have it only as far as all CPU is scaled to what the runs spent.
+    pub unexplained_ns_per_s: BTreeMap<String, f64>,
     /// CPU of messages, by carrier: `http+json`.
     pub hops: BTreeMap<String, Hop>,
     /// CPU of a request in the load generator: sending it and reading its answer.
     pub generator_ns: f64,
     /// CPU that a process takes at rest, ns a second: it is asked for its figures once a second.
     pub idle_ns_per_s: f64,
+    /// Whether a run was looked at while at rest. Else what processes take at rest counts as what journeys take.
+    pub is_rest_known: bool,
     /// CPU that the lab takes beside the arms, ns a second: it looks at all processes once a second.
     pub lab_ns_per_s: f64,
     /// What else the machine did during the runs.
@@ -124,8 +129,8 @@ pub struct SourceRun {
     pub interleaved: bool,
     /// Lowest and highest arrivals a second of its measured phases.
     pub rates: (f64, f64),
-    /// Journeys of it.
-    pub journeys: Vec<String>,
+    /// Its journeys, each with its share of them, 0 to 1.
+    pub mix: BTreeMap<String, f64>,
     /// Requests whose traces were read.
     pub traces: u64,
 }
@@ -136,12 +141,16 @@ pub struct SourceRun {
 pub struct Operation {
     /// Whether it may be done twice: it writes nothing.
     pub is_idempotent: bool,
-    /// CPU of its own code; of a journey, the time of the client between its requests.
+    /// CPU of its own code on the thread that serves it; of a journey, the time of the client between its requests.
     pub own: Times,
+    /// CPU of its own code on threads for blocking and for background work: passwords are hashed there, and pictures decoded.
+    pub blocking: Times,
     /// Share of that before the first stage.
     pub before: f64,
     /// What it waits for, one stage after another.
     pub stages: Vec<Stage>,
+    /// How often it causes another operation without waiting for it: the handlers of its events.
+    pub events: BTreeMap<String, f64>,
 }
 
 impl Operation {
@@ -200,6 +209,18 @@ pub struct Times {
 }
 
 impl Times {
+    /// Always the same, `n` times measured.
+    pub fn constant(n: u64, ns: f64) -> Self {
+        let whole = ns.max(0.0).round() as u64;
+        Self { n, mean_ns: ns.max(0.0), bins: vec![(whole, whole, n.max(1))] }
+    }
+
+    /// The same shape, with another mean; without a shape it is constant.
+    #[must_use]
+    pub fn with_mean(&self, ns: f64) -> Self {
+        if self.mean_ns > 0.0 { self.scaled(ns / self.mean_ns) } else { Self::constant(self.n, ns) }
+    }
+
     /// The times, `factor` times as long.
     pub fn distribution(&self, factor: f64) -> Distribution {
         let scaled = |ns: u64| (ns as f64 * factor).round() as u64;
@@ -272,7 +293,7 @@ pub struct Parameters {
     pub quantum_ns: Parameter,
     /// CPU of a message that finds its process idle, ns.
     pub wake_cpu_ns: Parameter,
-    /// By how much each other runnable thread slows one down that starts.
+    /// By how much each other thread that runs slows one down that starts.
     pub contention: Parameter,
     /// How long an idle process takes to begin, ns.
     pub wake_ns: Parameter,
@@ -354,7 +375,7 @@ impl Calibration {
         serde_json::to_string_pretty(self).expect("plain data") + "\n"
     }
 
-    /// The same machine, on which everything takes `factor` times as much CPU.
+    /// The same machine, on which everything takes `factor` times as much CPU but processes at rest, whose is measured by itself.
     #[must_use]
     pub fn with_cpu(&self, factor: f64) -> Self {
         let mut scaled = self.clone();
@@ -364,6 +385,7 @@ impl Calibration {
                 continue;
             }
             operation.own = operation.own.scaled(factor);
+            operation.blocking = operation.blocking.scaled(factor);
             for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
                 if let What::Read(times) | What::Write(times) = &mut activity.what {
                     *times = times.scaled(factor);
@@ -377,16 +399,24 @@ impl Calibration {
         for parameter in [&mut parameters.wake_cpu_ns, &mut parameters.span_ns] {
             *parameter = Parameter::fixed(parameter.value * factor, parameter.origin);
         }
-        scaled.idle_ns_per_s *= factor;
         scaled
     }
 
     /// Mean size of the errors of a figure over the arms that were learnt from; `None` without any.
     pub fn error(&self, measure: &str) -> Option<f64> {
+        self.mean_error(measure, true)
+    }
+
+    /// The same over the arms that were held out: of CPU, to which all is scaled, no other error shows anything.
+    pub fn held_out_error(&self, measure: &str) -> Option<f64> {
+        self.mean_error(measure, false)
+    }
+
+    fn mean_error(&self, measure: &str, is_fitted: bool) -> Option<f64> {
         let errors: Vec<f64> = self
             .fit
             .iter()
-            .filter(|error| error.is_fitted && error.measure == measure)
+            .filter(|error| error.is_fitted == is_fitted && error.measure == measure)
             .map(|error| error.relative().abs())
             .collect();
         (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
@@ -405,7 +435,7 @@ impl Calibration {
             profile: self.machine.profile.clone(),
             error_p50: self.error("latency_p50"),
             error_p99: self.error("latency_p99"),
-            error_cpu: self.error("cpu_per_journey"),
+            error_cpu: self.held_out_error("cpu_per_journey"),
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use contract::ComponentName;
+use model::Window;
 use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
@@ -48,6 +49,8 @@ pub(super) struct Measured<'a> {
     pub layouts: Vec<Layout>,
     /// What each arm showed, and whether it is learnt from; `None` of one whose data is on a server, which is not simulated.
     figures: Vec<Option<(Figures, bool)>>,
+    /// Seconds of processes of each arm over its journeys: at rest, a journey's share of these is spent all the same.
+    process_seconds: Vec<f64>,
 }
 
 impl<'a> Measured<'a> {
@@ -60,6 +63,13 @@ impl<'a> Measured<'a> {
             let figures = Figures::of(|row| run.figure_of_whole(layout.letter, row))?;
             Some((figures, is_learnt(scenario, arm)))
         };
+        let range = run.whole(&Window::Whole);
+        let process_seconds = |layout: &Layout| {
+            let load = run.run_time(layout.letter, &range);
+            let seconds = load.iter().map(|time| time.end - time.start).sum::<u64>() as f64 / 1e9;
+            let journeys = run.sum(layout.letter, &range, "all", |window| window.sent).max(1) as f64;
+            seconds * layout.copies().len() as f64 / journeys
+        };
         Self {
             run_id: header.run_id.clone(),
             scenario,
@@ -70,6 +80,7 @@ impl<'a> Measured<'a> {
             threads,
             data: dataset(header.seed, scenario),
             figures: layouts.iter().map(figures).collect(),
+            process_seconds: layouts.iter().map(process_seconds).collect(),
             layouts,
         }
     }
@@ -149,8 +160,10 @@ fn with(base: &Calibration, point: [f64; 2], runs: &[Measured<'_>]) -> Calibrati
     let (mut measured, mut simulated) = (0.0, 0.0);
     for run in runs {
         for (arm, figures) in run.simulated(&calibration, false) {
-            simulated += figures.cpu;
-            measured += run.figures[arm].map_or(0.0, |(figures, _)| figures.cpu);
+            // What processes take at rest is not scaled.
+            let at_rest = base.idle_ns_per_s / 1e9 * run.process_seconds[arm];
+            simulated += figures.cpu - at_rest;
+            measured += run.figures[arm].map_or(0.0, |(figures, _)| figures.cpu - at_rest);
         }
     }
     let is_known = measured > 0.0 && simulated > 0.0;

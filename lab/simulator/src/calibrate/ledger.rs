@@ -1,10 +1,10 @@
-//! What an arm spent in its measured phases, by component, and how often each operation was done: CPU is what the kernel and
-//! the processes account, never a length of spans, which has waiting in it.
+//! What an arm spent in its measured phases, by component and operation: CPU is what the kernel and the processes account,
+//! never a length of spans, which has waiting in it.
 
 use std::collections::BTreeMap;
 
 use model::{Run, TimeRange, Window};
-use record::{CLIENT, Proc};
+use record::{CLIENT, OperationCost, Proc};
 
 use super::document::{Operation, What};
 
@@ -18,17 +18,17 @@ const CONDUCTOR: &str = "cleave";
 /// CPU of a component, ns, over the measured phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Spent {
-    /// Its own code.
-    pub business: f64,
-    /// Statements.
-    pub database: f64,
-    /// Watching, the exporter's thread included.
+    /// Its operations: their own code and their statements, on whatever threads.
+    pub operations: f64,
+    /// Of them, on other threads than workers.
+    pub blocking: f64,
+    /// Watching, the exporter's thread included, beyond what it takes at rest.
     pub telemetry: f64,
-    /// Workers outside of tasks: waking up and going to sleep.
+    /// Workers outside of tasks, beyond what they take at rest: waking up and going to sleep.
     pub waking: f64,
-    /// All of its process.
+    /// All of its processes, beyond what they take at rest.
     pub total: f64,
-    /// Of it, workers.
+    /// Threads that work for tasks.
     pub workers: f64,
     /// Calls served.
     pub served: f64,
@@ -41,12 +41,12 @@ pub(super) struct Spent {
 pub(super) struct Ledger {
     /// By component.
     pub components: BTreeMap<String, Spent>,
-    /// How often each operation was done.
-    pub counts: BTreeMap<String, f64>,
+    /// What each operation took, handlers of events included.
+    pub operations: BTreeMap<String, OperationCost>,
     /// CPU of a request in the load generator, ns.
     pub generator_ns: f64,
-    /// CPU of a process at rest, ns a second.
-    pub idle_ns_per_s: f64,
+    /// CPU of a process at rest, ns a second; `None` where the run was never at rest.
+    pub idle_ns_per_s: Option<f64>,
     /// CPU of the lab while the arm had its load, ns a second.
     pub lab_ns_per_s: f64,
     /// Seconds of load.
@@ -57,73 +57,150 @@ impl Ledger {
     /// That of an arm in which every process holds one component; `operations` are what the traces show.
     pub fn of(run: &Run, arm: &record::Arm, operations: &BTreeMap<String, Operation>) -> Self {
         let range = run.whole(&Window::Whole);
-        let of = |figure: &dyn Fn(&Proc) -> u64| by_component(run, arm, &range, figure);
-        let part = |name: &'static str| move |proc: &Proc| proc.parts.get(name).copied().unwrap_or(0);
-        let tasks = of(&|proc| proc.parts.values().sum());
-        let (business, database) = (of(&part("business")), of(&part("database")));
-        let watching = of(&part("telemetry"));
-        let exporter = of(&|proc| proc.cpu_telemetry_ns);
-        let (total, workers) = (of(&|proc| proc.cpu_ns), of(&|proc| proc.cpu_workers_ns));
-        let counts = counts(run, arm.letter, &range, operations);
-        let mut components: BTreeMap<String, Spent> = BTreeMap::new();
-        for (component, total) in &total {
-            let ns = |figures: &BTreeMap<String, f64>| figures.get(component).copied().unwrap_or(0.0);
-            let spent = Spent {
-                business: ns(&business),
-                database: ns(&database),
-                telemetry: ns(&watching) + ns(&exporter),
-                waking: (ns(&workers) - ns(&tasks)).max(0.0),
-                total: *total,
-                workers: ns(&workers),
-                ..Spent::default()
-            };
-            components.insert(component.clone(), spent);
+        let seconds = run.run_time(arm.letter, &range).iter().map(|time| time.end - time.start).sum::<u64>()
+            as f64
+            / 1e9;
+        let rest = rest(run, arm);
+        let costs = run.operations(arm.letter, &range);
+        let mut components = spent(run, arm, &range, seconds, &rest.clone().unwrap_or_default());
+        for (name, cost) in &costs {
+            let spent = components.entry(component_of(name).to_owned()).or_default();
+            spent.operations += (cost.business_ns + cost.blocking_ns + cost.database_ns) as f64;
+            spent.blocking += cost.blocking_ns as f64;
         }
         let mut requests = 0.0;
-        for (name, count) in &counts {
-            let (component, _) = name.split_once('/').unwrap_or((name.as_str(), ""));
-            if component == CLIENT {
-                requests += count * calls_of(&operations[name]).map(|(_, share)| share).sum::<f64>();
+        for (name, count) in &counts(run, arm.letter, &range, operations) {
+            let calls = calls_of(&operations[name]).map(|(_, share)| share).sum::<f64>();
+            if component_of(name) == CLIENT {
+                requests += count * calls;
                 continue;
             }
-            let spent = components.entry(component.to_owned()).or_default();
+            let spent = components.entry(component_of(name).to_owned()).or_default();
             spent.served += count;
-            let calls = operations
-                .get(name)
-                .map_or(0.0, |operation| calls_of(operation).map(|(_, share)| share).sum::<f64>());
             spent.called += count * calls;
+        }
+        for (name, messages) in events(&costs) {
+            let spent = components.entry(name.to_owned()).or_default();
+            spent.served += messages.served;
+            spent.called += messages.called;
         }
         let lab = run.grown_by_instance(LAB, arm.letter, &range, |proc| proc.cpu_ns);
         let of_lab = |instance: &str| lab.get(instance).copied().unwrap_or(0) as f64;
         let generator = of_lab(GENERATOR);
-        let seconds = run.run_time(arm.letter, &range).iter().map(|time| time.end - time.start).sum::<u64>()
-            as f64
-            / 1e9;
         // Side by side one generator serves all arms alike.
         let shared = if run.header.way == "interleaved" { 1 } else { run.header.arms.len().max(1) };
-        let rounds = 1..=run.header.rounds.max(1);
-        let idle: Vec<f64> = rounds.filter_map(|round| run.idle_ns_per_s(arm.letter, round)).collect();
-        let processes = arm.instances.len().max(1) as f64;
         Self {
+            components,
+            operations: costs,
             generator_ns: if requests > 0.0 { generator / shared as f64 / requests } else { 0.0 },
-            idle_ns_per_s: idle.iter().sum::<f64>() / idle.len().max(1) as f64 / processes,
+            idle_ns_per_s: rest.map(|rest| rest.total),
             lab_ns_per_s: if seconds > 0.0 { of_lab(CONDUCTOR) / seconds } else { 0.0 },
             seconds,
-            components,
-            counts,
         }
     }
 }
 
-/// A figure of the processes of an arm, added up by component.
-fn by_component(
+/// What the names of handlers of events begin with, before their topic.
+const HANDLER: &str = "process ";
+
+/// The topic that an operation handles; `None` of any other operation.
+pub(super) fn topic_of(operation: &str) -> Option<&str> {
+    operation.split_once('/')?.1.strip_prefix(HANDLER)
+}
+
+/// Events on their way, by component, as they are simulated: each is a call of its consumer by its publisher.
+fn events(costs: &BTreeMap<String, OperationCost>) -> BTreeMap<&str, Spent> {
+    let mut messages: BTreeMap<&str, Spent> = BTreeMap::new();
+    let handled = costs.iter().filter_map(|(name, cost)| Some((name, topic_of(name)?, cost.served as f64)));
+    for (consumer, topic, count) in handled {
+        let published = |cost: &OperationCost| cost.published.get(topic).copied().unwrap_or(0) as f64;
+        let all: f64 = costs.values().map(published).sum();
+        for (publisher, cost) in costs.iter().filter(|(_, cost)| published(cost) > 0.0) {
+            let share = count * published(cost) / all;
+            messages.entry(component_of(publisher)).or_default().called += share;
+            messages.entry(component_of(consumer)).or_default().served += share;
+        }
+    }
+    messages
+}
+
+/// `photo` of `photo/photo.by_ids`.
+pub(crate) fn component_of(operation: &str) -> &str {
+    operation.split('/').next().unwrap_or_default()
+}
+
+/// CPU of a process at rest, ns a second.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    total: f64,
+    parts: BTreeMap<String, f64>,
+}
+
+impl Rest {
+    fn part(&self, name: &str) -> f64 {
+        self.parts.get(name).copied().unwrap_or(0.0)
+    }
+}
+
+/// Mean over the rounds before which an arm was at rest; `None` without any.
+fn rest(run: &Run, arm: &record::Arm) -> Option<Rest> {
+    let rounds = 1..=run.header.rounds.max(1);
+    let known: Vec<(f64, BTreeMap<String, f64>)> = rounds
+        .filter_map(|round| {
+            let total = run.idle_ns_per_s(arm.letter, round)?;
+            Some((total, run.idle_parts_ns_per_s(arm.letter, round).unwrap_or_default()))
+        })
+        .collect();
+    let share = (known.len() * arm.instances.len().max(1)) as f64;
+    let mut rest = Rest::default();
+    for (total, parts) in &known {
+        rest.total += total / share;
+        for (part, ns) in parts {
+            *rest.parts.entry(part.clone()).or_default() += ns / share;
+        }
+    }
+    (!known.is_empty()).then_some(rest)
+}
+
+/// What the kernel and the processes account to components, without what these take at rest.
+fn spent(
     run: &Run,
     arm: &record::Arm,
     range: &TimeRange,
-    figure: &dyn Fn(&Proc) -> u64,
-) -> BTreeMap<String, f64> {
+    seconds: f64,
+    rest: &Rest,
+) -> BTreeMap<String, Spent> {
+    let kernel = |figure: &dyn Fn(&Proc) -> u64| {
+        by_component(arm, run.grown_by_instance(arm.letter, arm.letter, range, figure))
+    };
+    let own = |figure: &dyn Fn(&Proc) -> u64| {
+        by_component(arm, run.reported_by_instance(arm.letter, range, figure))
+    };
+    let tasks = own(&|proc| proc.parts.values().sum());
+    let watching = own(&|proc| proc.parts.get("telemetry").copied().unwrap_or(0));
+    let exporter = kernel(&|proc| proc.cpu_telemetry_ns);
+    let (total, workers) = (kernel(&|proc| proc.cpu_ns), kernel(&|proc| proc.cpu_workers_ns));
+    let of_component = |(component, total): (&String, &f64)| {
+        let ns = |figures: &BTreeMap<String, f64>| figures.get(component).copied().unwrap_or(0.0);
+        let holds = |instance: &&record::Instance| instance.hosts.first() == Some(component);
+        let at_rest_s = seconds * arm.instances.iter().filter(holds).count() as f64;
+        let beyond = |ns: f64, rest_ns_per_s: f64| (ns - rest_ns_per_s * at_rest_s).max(0.0);
+        let spent = Spent {
+            telemetry: beyond(ns(&watching) + ns(&exporter), rest.part("telemetry")),
+            waking: beyond(ns(&workers) - ns(&tasks), rest.part("waking")),
+            total: beyond(*total, rest.total),
+            workers: ns(&workers),
+            ..Spent::default()
+        };
+        (component.clone(), spent)
+    };
+    total.iter().map(of_component).collect()
+}
+
+/// Figures of the processes of an arm, added up by component.
+fn by_component(arm: &record::Arm, figures: BTreeMap<String, u64>) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
-    for (instance, ns) in run.grown_by_instance(arm.letter, arm.letter, range, figure) {
+    for (instance, ns) in figures {
         let known = arm.instances.iter().find(|known| known.name == instance);
         if let Some(component) = known.and_then(|known| known.hosts.first()) {
             *sums.entry(component.clone()).or_default() += ns as f64;
@@ -148,7 +225,7 @@ fn counts(
 }
 
 /// Longest chain of calls.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 fn add(
     name: &str,
@@ -177,6 +254,23 @@ pub(crate) fn calls_of(operation: &Operation) -> impl Iterator<Item = (&str, f64
 mod tests {
     use super::super::document::{Activity, Stage};
     use super::*;
+
+    #[test]
+    fn an_event_is_a_message_of_its_publisher_to_each_consumer() {
+        let cost = |served, published: &[(&str, u64)]| OperationCost {
+            served,
+            published: published.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect(),
+            ..OperationCost::default()
+        };
+        let costs = BTreeMap::from([
+            ("photo/POST /v1/photos".to_owned(), cost(50, &[("photo.posted", 40)])),
+            ("feed/process photo.posted".to_owned(), cost(40, &[])),
+            ("search/process photo.posted".to_owned(), cost(30, &[])),
+        ]);
+        let seen = events(&costs);
+        let of = |component: &str| (seen[component].served, seen[component].called);
+        assert_eq!((of("photo"), of("feed"), of("search")), ((0.0, 70.0), (40.0, 0.0), (30.0, 0.0)));
+    }
 
     #[test]
     fn calls_are_counted_down_the_tree() {

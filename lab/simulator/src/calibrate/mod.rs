@@ -80,7 +80,7 @@ pub enum CalibrateError {
     FewTraces(String, u64),
     /// Processes did not report.
     #[error(
-        "the processes of {0} did not report their CPU by part; run it again with this version of Cleave"
+        "the processes of {0} did not report their CPU by operation; run it again with this version of Cleave"
     )]
     NoParts(String),
     /// Runs that do not belong together.
@@ -136,7 +136,7 @@ pub fn calibrate(
             (carrier_of(scenario, &arm.name), Ledger::of(run, arm, &calibration.operations))
         })
         .collect();
-    if ledgers.iter().all(|(_, ledger)| ledger.components.values().all(|spent| spent.business <= 0.0)) {
+    if ledgers.iter().all(|(_, ledger)| ledger.operations.values().all(|cost| cost.business_ns == 0)) {
         return Err(CalibrateError::NoParts(names));
     }
     costs::apply(&mut calibration, &ledgers, &hops);
@@ -209,11 +209,18 @@ fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
             groupings: Vec::new(),
             interleaved: header.way == "interleaved",
             rates,
-            journeys: header.journeys.iter().map(|journey| journey.name.clone()).collect(),
+            mix: shares(scenario),
             traces: 0,
         });
     }
     Ok(calibration)
+}
+
+/// Share of each journey of a load, 0 to 1.
+pub(crate) fn shares(scenario: &Scenario) -> BTreeMap<String, f64> {
+    let weights = scenario.load.weights();
+    let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    weights.into_iter().map(|(journey, weight)| (journey.name().to_owned(), weight / all)).collect()
 }
 
 /// What the machine did besides the runs, over their measured phases.

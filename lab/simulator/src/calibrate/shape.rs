@@ -94,6 +94,7 @@ pub(super) fn operation(samples: &[Sample]) -> Operation {
         own,
         before: if spent > 0.0 { before / spent } else { 1.0 },
         stages: stages(&order, overlap, all),
+        ..Operation::default()
     }
 }
 

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use record::{
-    Arm, Entry, Errors, Event, EventKind, Header, Host, Latencies, Line, Phase, Prediction, Provenance,
-    Window, histogram,
+    Arm, CLIENT, Entry, Errors, Event, EventKind, Header, Host, Latencies, Line, Phase, Prediction,
+    Provenance, Window, histogram,
 };
 use scenario::Scenario;
 
 use self::processes::Processes;
 use super::block::{Block, finished, latency_us, load_seconds};
 use super::layout::Layout;
+use super::setting::edges;
 use crate::calibrate::Calibration;
 use crate::model::edge::Outcome;
 use crate::model::report::{Ended, Requests};
@@ -182,6 +183,7 @@ impl Turn<'_> {
 
     fn edges(&self, arm: &Arm, lines: &mut Vec<Line>) {
         let prefix = format!("{}:", arm.letter);
+        let called = edges(self.recorded.calibration);
         for (second, pair) in (1..).zip(self.block.snapshots.windows(2)) {
             for (name, (now, breaker)) in &pair[1].edges {
                 let before = pair[0].edges.get(name).map(|(counts, _)| *counts).unwrap_or_default();
@@ -191,6 +193,10 @@ impl Turn<'_> {
                 else {
                     continue;
                 };
+                // What fetches events is no edge of calls.
+                if caller != CLIENT && !called.contains(&(caller, callee)) {
+                    continue;
+                }
                 let edge = record::Edge {
                     arm: arm.letter,
                     caller: caller.to_owned(),

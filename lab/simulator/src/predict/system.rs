@@ -236,9 +236,24 @@ impl Arm<'_> {
     /// The work of an operation of a component.
     fn work(&self, component: &str, operation: &Operation) -> Work {
         let (before, after) = (operation.before.clamp(0.0, 1.0), 1.0 - operation.before.clamp(0.0, 1.0));
-        let own = |share: f64| Work::Cpu(operation.own.distribution(share));
+        let own = |share: f64| {
+            let blocks = operation.blocking.mean_ns * share >= 1.0;
+            let blocking = blocks.then(|| Work::Blocking(operation.blocking.distribution(share)));
+            [Work::Cpu(operation.own.distribution(share))].into_iter().chain(blocking)
+        };
         let stages = operation.stages.iter().map(|stage| self.stage(component, stage));
-        Work::Seq([own(before)].into_iter().chain(stages).chain([own(after)]).collect())
+        let events = operation.events.iter().map(|(name, share)| self.event(name, *share));
+        Work::Seq(own(before).chain(stages).chain(own(after)).chain(events).collect())
+    }
+
+    /// An event on its way to its handler; its publisher does not wait.
+    fn event(&self, handler: &str, share: f64) -> Work {
+        let (component, operation) = handler.split_once('/').unwrap_or((handler, ""));
+        let call = || Work::Spawn(Box::new(Work::Call(self.layout.own(component), operation.to_owned())));
+        let whole = share.trunc();
+        let certain = std::iter::repeat_with(call).take(whole as usize);
+        let rest = (share > whole).then(|| Work::Sometimes(share - whole, Box::new(call())));
+        Work::Seq(certain.chain(rest).collect())
     }
 
     /// A stage. Lanes are futures of one task: what stays in the process takes its turns on one thread, and only calls of

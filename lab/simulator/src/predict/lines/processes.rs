@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Cost, Entry, Line, Proc};
+use record::{Cost, Entry, Line, OperationCost, Proc};
 
 use super::{REST_SECONDS, SECOND_NS, Turn};
 use crate::calibrate::{Operation, calls_of};
@@ -22,6 +22,7 @@ struct Accounted {
     database: f64,
     telemetry: f64,
     requests: f64,
+    operations: BTreeMap<String, OperationCost>,
     /// By component: calls served.
     served: BTreeMap<String, u64>,
 }
@@ -87,6 +88,7 @@ impl Processes<'_> {
             cpu_workers_ns: cpu_ns,
             parts,
             requests: accounted.requests as u64,
+            operations: accounted.operations,
             work: accounted.served.into_iter().map(|(name, n)| (name, [n, 0])).collect(),
             ..self.proc(layout, copy, pid)
         }
@@ -109,8 +111,18 @@ impl Processes<'_> {
                 all += count;
                 let count = *count as f64 / holders as f64;
                 let span_ns = calibration.parameters.span_ns.value;
-                sum.business += count * known.own.mean_ns;
-                sum.database += count * known.statements_ns();
+                let (own, blocking) = (count * known.own.mean_ns, count * known.blocking.mean_ns);
+                let database = count * known.statements_ns();
+                sum.business += own + blocking;
+                sum.database += database;
+                let cost = OperationCost {
+                    served: count as u64,
+                    business_ns: own as u64,
+                    blocking_ns: blocking as u64,
+                    database_ns: database as u64,
+                    published: BTreeMap::new(),
+                };
+                sum.operations.insert(format!("{component}/{operation}"), cost);
                 sum.telemetry += count * span_ns * (1.0 + remote_calls(layout, component, known));
             }
             sum.served.insert(component.clone(), all / holders as u64);

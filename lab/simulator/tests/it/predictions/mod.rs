@@ -12,6 +12,7 @@ use model::Run;
 use policy::units::Rate;
 use record::{Header, JourneyPlan, Line, Machine, Validity};
 use scenario::{Application, Scenario, TelemetryLevel};
+use simulator::calibrate::document::VERSION;
 use simulator::calibrate::{
     Activity, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
 };
@@ -62,6 +63,7 @@ fn operation(own_us: u64, stages: Vec<Vec<What>>) -> Operation {
         own: times(own_us),
         before: 0.5,
         stages: stages.into_iter().map(stage).collect(),
+        ..Operation::default()
     }
 }
 
@@ -90,7 +92,7 @@ fn calibration() -> Calibration {
     ];
     let held = |value| Parameter::fixed(value, Origin::Held);
     Calibration {
-        schema_version: 1,
+        schema_version: VERSION,
         version: "1".into(),
         machine: machine(),
         sources: vec![SourceRun {
@@ -102,6 +104,7 @@ fn calibration() -> Calibration {
             ],
             interleaved: true,
             rates: (60.0, 60.0),
+            mix: BTreeMap::from([("home-feed".into(), 0.6), ("view-photo".into(), 0.4)]),
             ..SourceRun::default()
         }],
         size: "tiny".into(),
@@ -110,6 +113,7 @@ fn calibration() -> Calibration {
         hops: BTreeMap::from([("http+json".into(), Hop { served_ns: 60e3, called_ns: 80e3 })]),
         generator_ns: 200e3,
         idle_ns_per_s: 1e6,
+        is_rest_known: true,
         lab_ns_per_s: 20e6,
         start_ns: 200_000_000,
         sync: times(500),
@@ -246,7 +250,7 @@ fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
 fn a_calibration_is_written_and_read_alike_and_another_version_is_refused() {
     let known = calibration();
     assert_eq!(Calibration::read(&known.text()).expect("reads"), known);
-    let other = known.text().replacen("\"schema_version\": 1", "\"schema_version\": 99", 1);
+    let other = known.text().replacen("\"schema_version\": 2", "\"schema_version\": 99", 1);
     assert!(Calibration::read(&other).expect_err("another").to_string().contains("version 99"));
     assert!(Calibration::read("{}").expect_err("none").to_string().contains("cleave calibrate"));
 }
