@@ -8,7 +8,6 @@ use std::time::Instant;
 use conductor::{RunError, RunOptions};
 use model::Run;
 use record::Verdict;
-use scenario::Scenario;
 use simulator::calibrate::Calibration;
 use simulator::validate::{self, HeldOut, Validation};
 use tokio::sync::watch;
@@ -18,7 +17,7 @@ use crate::output::{self, EXIT_INTERRUPTED};
 use crate::run_view::View;
 use crate::{calibrate_command, cli, execution, prediction, run_files, scenario_files, signals};
 
-/// Exit code where no live run could be compared.
+/// Exit code where a held-out scenario could not be compared.
 const EXIT_INVALID: u8 = 3;
 /// Live runs of each scenario, whose difference is the noise of the machine.
 const RUNS: usize = 2;
@@ -41,10 +40,13 @@ fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
             calibrate_command::learn(&[folder])?
         }
     };
-    let knee = validate::knee(&calibration).ok_or_else(|| {
-        output::usage_error("the calibration has no CPU of services; make one with: cleave calibrate hop-tax")
-    })?;
-    let predicted = freeze(args, &base, knee, &calibration)?;
+    let knee = validate::knee(&calibration, &validate::mix_of(&base));
+    let held_out = validate::held_out(&base, |mix| validate::knee(&calibration, mix), args.quick);
+    let (Some(knee), Some(held_out)) = (knee, held_out) else {
+        let text = "the calibration has no CPU of the journeys that are held out; make one with: cleave calibrate hop-tax";
+        return Err(output::usage_error(text));
+    };
+    let predicted = freeze(args, held_out, &calibration)?;
     let runs = if args.quick { 1 } else { RUNS };
     let mut validation = Validation::default();
     for (number, (held_out, options)) in predicted.iter().enumerate() {
@@ -60,12 +62,11 @@ fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
 /// Predicts every held-out scenario, before any of them is run.
 fn freeze(
     args: &Validate,
-    base: &Scenario,
-    knee: f64,
+    all: Vec<HeldOut>,
     calibration: &Calibration,
 ) -> Result<Vec<(HeldOut, RunOptions)>, ExitCode> {
     let mut frozen = Vec::new();
-    for held_out in validate::held_out(base, knee, args.quick) {
+    for held_out in all {
         let path = format!("{}.toml", held_out.name);
         let scenario = calibrate_command::parsed(Path::new(&path), held_out.text.clone())
             .map_err(|text| output::usage_error(&text))?;
@@ -127,10 +128,11 @@ fn report(
         })?;
         output::print_line(format_args!("written: {}", file.display()));
     }
-    Ok(match (validation.rows.is_empty(), validation.holds()) {
-        (true, _) => ExitCode::from(EXIT_INVALID),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+    let is_compared = !validation.rows.is_empty() && validation.not_compared.is_empty();
+    Ok(match (is_compared, validation.holds()) {
+        (false, _) => ExitCode::from(EXIT_INVALID),
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::FAILURE,
     })
 }
 
@@ -143,9 +145,10 @@ fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f6
          Written by `cleave validate`. The scenarios are of loads, mixes, groupings and faults that the calibration was not made \
          from; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
          run. *Bound*: 10 % for p50, 20 % for p99, 5 % for CPU per journey, or twice what two live runs of the same seed differ \
-         by. *One station* is M/M/c with the CPU of a calibrated journey, *scaled* the calibration run's own figure; see section \
-         11 of [method.md](method.md).\n\n\
-         {}, {} cores, kernel {}; {}; calibrated from {}; the services keep every core busy at {knee:.0} journeys a second.\n\n\
+         by. *One station* is M/M/c with the CPU of a journey of the mix, *scaled* the calibration run's own figure for the mix and \
+         load; see section 11 of [method.md](method.md).\n\n\
+         {}, {} cores, kernel {}; {}; calibrated from {}; the services and the load generator keep every core busy at {knee:.0} journeys a second of the scenario's own \
+         mix.\n\n\
          {}\n{table}",
         machine.cpu,
         machine.cores,
@@ -158,12 +161,14 @@ fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f6
 
 #[cfg(test)]
 mod tests {
+    use simulator::calibrate::demand::Mix;
+
     use super::*;
 
     #[test]
     fn held_out_scenarios_are_read_and_quick_ones_are_two() {
         let base = scenario_files::find("hop-tax").expect("it is shipped");
-        let set = validate::held_out(&base, 400.0, false);
+        let set = validate::held_out(&base, |_| Some(400.0), false).expect("known");
         for held_out in &set {
             let scenario = calibrate_command::parsed(Path::new(&held_out.name), held_out.text.clone());
             let scenario = scenario.unwrap_or_else(|text| panic!("{}: {text}", held_out.name));
@@ -181,7 +186,14 @@ mod tests {
                 "held-out-slow-dependency"
             ]
         );
-        let quick = validate::held_out(&base, 400.0, true);
+        let quick = validate::held_out(&base, |_| Some(400.0), true).expect("known");
         assert_eq!(names(&quick), ["held-out-load-55", "held-out-slow-dependency"]);
+        // The mix with journeys that write has a knee of its own.
+        let of_mix = |mix: &Mix| Some(if mix.contains_key("upload") { 100.0 } else { 400.0 });
+        let set = validate::held_out(&base, of_mix, false).expect("known");
+        let rate = |name: &str| set.iter().find(|held_out| held_out.name == name).expect("it is there").rate;
+        assert!(
+            (rate("held-out-load-55") - 220.0).abs() < 1e-9 && (rate("held-out-mix") - 55.0).abs() < 1e-9
+        );
     }
 }

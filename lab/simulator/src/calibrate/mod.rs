@@ -7,9 +7,11 @@
 //! - [`calibrate`]: does it. Start here. [`document`]: the result.
 //! - [`calibration_scenario`]: a run to learn from.
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `costs`: of what, by whom.
+//! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off.
 
 mod costs;
+pub mod demand;
 pub mod document;
 mod fit;
 mod ledger;

@@ -1,16 +1,21 @@
 //! How far a calibration carries to what is predicted, and why no further.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use policy::units::HumanDuration;
 use record::{Machine, Validity};
 use scenario::{Action, Scenario, TelemetryLevel};
 
 use super::layout::{Hosts, Layout};
-use crate::calibrate::{Calibration, DataShape};
+use crate::calibrate::{Calibration, DataShape, shares};
 
 /// A calibration older than this is of another machine as likely as not, microseconds: 30 days.
 const MAX_AGE_US: i64 = 30 * 24 * 3_600 * 1_000_000;
 /// A load so much above the highest that was calibrated, or below the lowest, is another one.
 const LOAD_MARGIN: f64 = 1.1;
+
+/// A mix of which more of the journeys are others is another one.
+const MAX_MOVED: f64 = 0.1;
 
 /// What a prediction is made on and for.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +74,12 @@ pub(super) fn validity(
     if hosts != Hosts::One {
         extrapolated.push(format!("hosts: {hosts}, each like the one that was calibrated, on its loopback"));
     }
+    if let Some(share) = moved(calibration, scenario).filter(|share| *share > MAX_MOVED) {
+        extrapolated.push(format!(
+            "another mix of journeys: {:.0} % of them would have to be others to make it one that was calibrated",
+            share * 100.0
+        ));
+    }
     let highest = calibration.sources.iter().map(|run| run.rates.1).fold(0.0, f64::max);
     let peak = scenario.load.peak_rate();
     if peak > highest * LOAD_MARGIN {
@@ -94,6 +105,18 @@ pub(super) fn validity(
     }
 }
 
+/// Share of the journeys that differ between a load and the nearest mix that was calibrated.
+fn moved(calibration: &Calibration, scenario: &Scenario) -> Option<f64> {
+    let own = shares(scenario);
+    let of = |mix: &BTreeMap<String, f64>| {
+        let journeys: BTreeSet<&String> = own.keys().chain(mix.keys()).collect();
+        let share = |mix: &BTreeMap<String, f64>, journey| mix.get(journey).copied().unwrap_or(0.0);
+        journeys.into_iter().map(|journey| (share(&own, journey) - share(mix, journey)).abs()).sum::<f64>()
+            / 2.0
+    };
+    calibration.sources.iter().map(|run| of(&run.mix)).reduce(f64::min)
+}
+
 /// Where the calibration is of something else than what is here.
 fn of_identity(calibration: &Calibration, here: &Circumstances) -> Vec<String> {
     let (then, now) = (&calibration.machine, &here.machine);
@@ -109,6 +132,13 @@ fn of_identity(calibration: &Calibration, here: &Circumstances) -> Vec<String> {
     .collect();
     if then.cores != now.cores {
         differences.push(format!("{} cores, calibrated with {}", now.cores, then.cores));
+    }
+    if !calibration.is_rest_known {
+        differences.push(
+            "no run of the calibration was at rest, so that CPU at rest counts as that of journeys; calibrate from a run with \
+             15 seconds of load or more, all rounds together"
+                .to_owned(),
+        );
     }
     if !calibration.noise.is_quiet() {
         differences.push(format!(

@@ -76,12 +76,20 @@ pub struct Validation {
     pub rows: Vec<Row>,
     /// Live runs that were invalid and count for nothing: scenario and reason.
     pub excluded: Vec<String>,
+    /// Held-out scenarios that were predicted.
+    pub scenarios: usize,
+    /// Of them, those without a valid live run.
+    pub not_compared: Vec<String>,
 }
 
 impl Validation {
     /// Adds what live runs of a held-out scenario measured beside what was predicted of it.
     pub fn add(&mut self, held_out: &HeldOut, runs: &[Run], calibration: &Calibration) {
-        let Some((first, others)) = runs.split_first() else { return };
+        self.scenarios += 1;
+        let Some((first, others)) = runs.split_first() else {
+            self.not_compared.push(held_out.name.clone());
+            return;
+        };
         let others: Vec<_> = others.iter().map(Run::predicted_figures).collect();
         let mut rows: Vec<(char, Row)> = Vec::new();
         for figure in first.predicted_figures() {
@@ -107,7 +115,7 @@ impl Validation {
                     low: of.low,
                     high: of.high,
                     measured,
-                    null: NullModels::of(calibration, &of.measure, held_out.rate),
+                    null: NullModels::of(calibration, &of.measure, held_out.rate, &held_out.mix),
                 },
             ));
         }
@@ -142,9 +150,10 @@ impl Validation {
         models.iter().filter_map(errors).collect()
     }
 
-    /// Whether enough figures are within their bounds, and every null model is further off in all.
+    /// Whether every scenario was compared, enough figures are within their bounds, and every null model is further off in all.
     pub fn holds(&self) -> bool {
-        self.share_within().is_some_and(|share| share >= ENOUGH)
+        self.not_compared.is_empty()
+            && self.share_within().is_some_and(|share| share >= ENOUGH)
             && self.against_null_models().iter().all(|(_, theirs, ours)| ours < theirs)
     }
 
@@ -161,6 +170,14 @@ impl Validation {
                 "{name}: off by a factor of {:.2} on average, the simulator by {:.2} over the same figures (1 is exact)",
                 libm::exp(theirs),
                 libm::exp(ours)
+            ));
+        }
+        if !self.not_compared.is_empty() {
+            lines.push(format!(
+                "{} of {} held-out scenarios were compared; without a valid live run: {}",
+                self.scenarios - self.not_compared.len(),
+                self.scenarios,
+                self.not_compared.join(", ")
             ));
         }
         lines.extend(self.excluded.iter().map(|run| format!("excluded: {run}")));
@@ -228,13 +245,20 @@ mod tests {
     #[test]
     fn it_holds_where_four_of_five_figures_do_and_the_null_models_are_further_off() {
         let good = || row("latency_p99", 1.1, &[1.0]);
-        let mut validation = Validation { rows: vec![good(), good(), good(), good()], excluded: Vec::new() };
+        let mut validation =
+            Validation { rows: vec![good(), good(), good(), good()], ..Validation::default() };
         validation.rows.push(row("latency_p99", 1.4, &[1.0]));
         assert!(validation.holds(), "{validation:?}");
         assert!(validation.table().contains("+40 % **miss** | 20 % |"), "{}", validation.table());
         let lines = validation.summary();
         assert_eq!(lines[0], "4 of 5 held-out figures are within their bounds (80 % have to be)");
         assert!(lines[1].starts_with("one station (M/M/c): off by a factor of 2.00 "), "{lines:?}");
+        let held_out = HeldOut { name: "held-out-mix".into(), ..HeldOut::default() };
+        let mut other = validation.clone();
+        other.add(&held_out, &[], &Calibration::default());
+        assert!(!other.holds(), "a scenario was not compared");
+        let line = "0 of 1 held-out scenarios were compared; without a valid live run: held-out-mix";
+        assert!(other.summary().iter().any(|known| known == line), "{:?}", other.summary());
         validation.rows.push(row("latency_p50", 2.0, &[1.0]));
         assert!(!validation.holds(), "four of six");
         validation.rows.truncate(4);

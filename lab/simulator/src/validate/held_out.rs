@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use ::scenario::Scenario;
 use traffic::Journey;
-use traffic::load::Mix;
 
-use super::null_models::measured;
+use super::null_models::cpu_of_mix;
+use crate::calibrate::demand::{self, Mix};
 use crate::calibrate::{Calibration, load_table};
 
 /// A scenario of the held-out set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeldOut {
     /// Its name.
     pub name: String,
@@ -20,6 +20,8 @@ pub struct HeldOut {
     pub text: String,
     /// Journeys a second.
     pub rate: f64,
+    /// Which, with their weights.
+    pub mix: Mix,
 }
 
 /// Shares of the knee that are offered.
@@ -39,50 +41,54 @@ const GROUPINGS: &str = "\n[topology.micro]\nprocesses = { each = [\"*\"] }\n\n[
 const TWO: &str = "\n[topology.micro]\nprocesses = { each = [\"*\"] }\nrestart = { after = \"2s\" }\n\
      \n[topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\nrestart = { after = \"2s\" }\n";
 
-/// Journeys a second at which the services that were learnt from keep every core busy: the utilisation law. `None` where the
-/// calibration has no CPU of theirs.
-pub fn knee(calibration: &Calibration) -> Option<f64> {
-    measured(calibration, "cpu_per_journey")
-        .filter(|cpu_s| *cpu_s > 0.0)
-        .map(|cpu_s| f64::from(calibration.machine.cores) / cpu_s)
+/// Journeys a second of a mix at which the services that were learnt from, and the load generator for them, keep every core busy:
+/// the utilisation law. `None` where the calibration knows none of its journeys, or no CPU.
+pub fn knee(calibration: &Calibration, mix: &Mix) -> Option<f64> {
+    let generator_s = calibration.generator_ns / 1e9 * demand::requests(calibration, mix)?;
+    Some(f64::from(calibration.machine.cores) / (cpu_of_mix(calibration, mix)? + generator_s))
 }
 
-/// The held-out set: `of` is the scenario that the calibration was made for, whose data and mix are taken; `knee` a rate, a
-/// second. A quick one has a load, a slow dependency, and no more.
-pub fn held_out(of: &Scenario, knee: f64, is_quick: bool) -> Vec<HeldOut> {
+/// The journeys of a scenario with their weights.
+pub fn mix_of(scenario: &Scenario) -> Mix {
+    named(&scenario.load.weights().into_iter().collect())
+}
+
+fn named(mix: &BTreeMap<Journey, f64>) -> Mix {
+    mix.iter().map(|(journey, weight)| (journey.name().to_owned(), *weight)).collect()
+}
+
+/// The held-out set: `of` is the scenario that the calibration was made for, whose data and mix are taken; `knee` the rate of a
+/// mix that keeps every core busy, a second. A quick one has a load, a slow dependency, and no more. `None` where a knee is not
+/// known.
+pub fn held_out(of: &Scenario, knee: impl Fn(&Mix) -> Option<f64>, is_quick: bool) -> Option<Vec<HeldOut>> {
     let own: BTreeMap<Journey, f64> = of.load.weights().into_iter().collect();
-    let other: BTreeMap<Journey, f64> = Mix::default().weights().into_iter().collect();
+    let other: BTreeMap<Journey, f64> = traffic::load::Mix::default().weights().into_iter().collect();
+    let own_knee = knee(&named(&own))?;
     let mut set = Vec::new();
     for (name, share) in LOADS {
         if !is_quick || share.to_bits() == MIDDLE.to_bits() {
             let phases = "  { name = \"steady\", for = \"10s\" },\n";
             let what = "other loads and groupings: a monolith, gateway and feed fused, photo twice";
-            set.push(scenario(
-                of,
-                &format!("held-out-load-{name}"),
-                what,
-                knee * share,
-                &own,
-                phases,
-                GROUPINGS,
-            ));
+            let name = format!("held-out-load-{name}");
+            set.push(scenario(of, &name, what, own_knee * share, &own, phases, GROUPINGS));
         }
     }
     if !is_quick {
+        let rate = knee(&named(&other))? * MIDDLE;
         let phases = "  { name = \"steady\", for = \"10s\" },\n";
-        set.push(scenario(of, "held-out-mix", "another mix of journeys", knee * MIDDLE, &other, phases, TWO));
+        set.push(scenario(of, "held-out-mix", "another mix of journeys", rate, &other, phases, TWO));
         let phases = "  { name = \"steady\", for = \"6s\" },\n  { name = \"crash\", for = \"10s\" },\n";
         let kill = "\n[[step]]\nin = \"crash\"\nat = \"+1s\"\ndo = \"kill\"\non = \"photo\"\n";
         let arms = format!("{TWO}{kill}");
         let what = "photo's process dies and comes back after two seconds";
-        set.push(scenario(of, "held-out-crash", what, knee * LOW, &own, phases, &arms));
+        set.push(scenario(of, "held-out-crash", what, own_knee * LOW, &own, phases, &arms));
     }
     let phases = "  { name = \"steady\", for = \"4s\" },\n  { name = \"slow\", for = \"8s\" },\n";
     let slow = "\n[[step]]\nin = \"slow\"\nat = \"+1s\"\nfor = \"6s\"\ndo = \"delay\"\non = \"follower\"\nby = \"200ms\"\n";
     let arms = format!("{TWO}{slow}");
     let what = "follower takes 200 ms more";
-    set.push(scenario(of, "held-out-slow-dependency", what, knee * LOW, &own, phases, &arms));
-    set
+    set.push(scenario(of, "held-out-slow-dependency", what, own_knee * LOW, &own, phases, &arms));
+    Some(set)
 }
 
 fn scenario(
@@ -103,5 +109,22 @@ fn scenario(
          \n[stop]\nmax = \"5m\"\n",
         of.seed
     );
-    HeldOut { name: name.to_owned(), what, text, rate }
+    HeldOut { name: name.to_owned(), what, text, rate, mix: named(mix) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::null_models::tests::{calibrated, mix};
+    use super::*;
+
+    #[test]
+    fn the_knee_is_that_of_the_mix_with_its_load_generator() {
+        let mut calibration = calibrated();
+        let of =
+            |calibration: &Calibration, home, upload| knee(calibration, &mix(home, upload)).expect("known");
+        assert!((of(&calibration, 1.0, 1.0) - 1_000.0).abs() < 1e-6, "two cores, 2 ms");
+        assert!((of(&calibration, 1.0, 0.0) - 2_000.0).abs() < 1e-6, "two cores, 1 ms");
+        calibration.generator_ns = 250e3;
+        assert!((of(&calibration, 1.0, 0.0) - 1_600.0).abs() < 1e-6);
+    }
 }

@@ -10,5 +10,5 @@ pub mod held_out;
 pub mod null_models;
 
 pub use comparison::{Row, Validation};
-pub use held_out::{HeldOut, held_out, knee};
+pub use held_out::{HeldOut, held_out, knee, mix_of};
 pub use null_models::NullModels;

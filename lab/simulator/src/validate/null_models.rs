@@ -1,22 +1,26 @@
 //! Predictions without a simulator. What is no better than these need not be simulated.
 
 use crate::analytic::markov::mmc_time_quantile;
-use crate::calibrate::Calibration;
+use crate::calibrate::demand::{self, Mix};
+use crate::calibrate::{Calibration, FitError};
 
 /// What the null models predict of a figure; `None` where one has nothing to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NullModels {
     /// One station with the cores of the machine as its servers, Poisson arrivals and exponential times whose mean is the CPU of
-    /// a journey of the calibrated services: M/M/c.
+    /// a journey of the mix: M/M/c.
     pub station: Option<f64>,
-    /// The calibration's own figure of the services: latencies times the ratio of the rates, CPU per journey as it was.
+    /// The calibration's own figure of the services, for another mix: CPU per journey by what its journeys take, latencies by the
+    /// ratio of the CPU that is asked for in a second.
     pub scaled: Option<f64>,
 }
 
 impl NullModels {
-    /// What is predicted of `measure` (`latency_p50`, `latency_p99` or `cpu_per_journey`) at `rate` journeys a second.
-    pub fn of(calibration: &Calibration, measure: &str, rate: f64) -> Self {
-        let Some(cpu_s) = measured(calibration, "cpu_per_journey") else { return Self::default() };
+    /// What is predicted of `measure` (`latency_p50`, `latency_p99` or `cpu_per_journey`) at `rate` journeys a second of a mix.
+    pub fn of(calibration: &Calibration, measure: &str, rate: f64, mix: &Mix) -> Self {
+        let (Some(cpu_s), Some(ratio)) = (cpu_of_mix(calibration, mix), ratio(calibration, mix)) else {
+            return Self::default();
+        };
         let time = |q| mmc_time_quantile(q, rate, 1.0 / cpu_s, calibration.machine.cores);
         let station = match measure {
             "latency_p50" => time(0.5),
@@ -24,18 +28,29 @@ impl NullModels {
             "cpu_per_journey" => Some(cpu_s),
             _ => None,
         };
-        let scale = if measure == "cpu_per_journey" { 1.0 } else { rate / calibrated_rate(calibration) };
-        Self { station, scaled: measured(calibration, measure).map(|figure| figure * scale) }
+        let rates = if measure == "cpu_per_journey" { 1.0 } else { rate / calibrated_rate(calibration) };
+        Self { station, scaled: measured(calibration, measure).map(|figure| figure.measured * ratio * rates) }
     }
 }
 
-/// A figure of the services that were learnt from, as measured.
-pub(super) fn measured(calibration: &Calibration, measure: &str) -> Option<f64> {
-    calibration
-        .fit
-        .iter()
-        .find(|error| error.is_fitted && error.measure == measure)
-        .map(|error| error.measured)
+/// CPU per journey of the services that were learnt from, seconds, if they served a mix: as measured, times what a journey of it
+/// takes over what one of theirs took.
+pub(super) fn cpu_of_mix(calibration: &Calibration, mix: &Mix) -> Option<f64> {
+    let cpu_s = measured(calibration, "cpu_per_journey")?.measured * ratio(calibration, mix)?;
+    (cpu_s > 0.0).then_some(cpu_s)
+}
+
+/// CPU of a journey of a mix over that of the calibration's own.
+fn ratio(calibration: &Calibration, mix: &Mix) -> Option<f64> {
+    let run_id = &measured(calibration, "cpu_per_journey")?.run_id;
+    let source = calibration.sources.iter().find(|run| run.run_id == *run_id)?;
+    let own = demand::cpu_ns(calibration, &source.mix).filter(|ns| *ns > 0.0)?;
+    Some(demand::cpu_ns(calibration, mix)? / own)
+}
+
+/// A figure of the services that were learnt from.
+fn measured<'a>(calibration: &'a Calibration, measure: &str) -> Option<&'a FitError> {
+    calibration.fit.iter().find(|error| error.is_fitted && error.measure == measure)
 }
 
 /// The middle of the rates that were calibrated, a second.
@@ -47,10 +62,13 @@ fn calibrated_rate(calibration: &Calibration) -> f64 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
-    use crate::calibrate::document::{FitError, SourceRun};
+    use std::collections::BTreeMap;
 
-    /// Services of 2 ms of CPU a journey on two cores, p50 3 ms and p99 8 ms at 50 to 150 a second.
+    use super::*;
+    use crate::calibrate::document::{Activity, Operation, SourceRun, Stage, Times, What};
+
+    /// Services of 2 ms of CPU a journey on two cores, p50 3 ms and p99 8 ms at 50 to 150 a second: half of the journeys take
+    /// 1 ms, half 3 ms.
     pub fn calibrated() -> Calibration {
         let error = |measure: &str, measured: f64| FitError {
             run_id: "r".into(),
@@ -60,8 +78,27 @@ pub(super) mod tests {
             measured,
             simulated: measured,
         };
+        let operation = |own_ns: f64, calls: &str| {
+            let call = Activity { share: 1.0, what: What::Call(calls.to_owned()) };
+            Operation {
+                own: Times::constant(1, own_ns),
+                stages: vec![Stage { lanes: vec![vec![call]] }],
+                ..Operation::default()
+            }
+        };
         let mut calibration = Calibration {
-            sources: vec![SourceRun { rates: (50.0, 150.0), ..SourceRun::default() }],
+            sources: vec![SourceRun {
+                run_id: "r".into(),
+                rates: (50.0, 150.0),
+                mix: mix(1.0, 1.0),
+                ..SourceRun::default()
+            }],
+            operations: BTreeMap::from([
+                ("client/home-feed".to_owned(), operation(0.0, "gateway/light")),
+                ("client/upload".to_owned(), operation(0.0, "gateway/heavy")),
+                ("gateway/light".to_owned(), operation(1e6, "none/none")),
+                ("gateway/heavy".to_owned(), operation(3e6, "none/none")),
+            ]),
             fit: vec![
                 error("latency_p50", 0.003),
                 error("latency_p99", 0.008),
@@ -73,9 +110,13 @@ pub(super) mod tests {
         calibration
     }
 
+    pub fn mix(home: f64, upload: f64) -> Mix {
+        BTreeMap::from([("home-feed".to_owned(), home), ("upload".to_owned(), upload)])
+    }
+
     #[test]
     fn one_station_and_the_calibration_itself_predict_without_a_simulation() {
-        let of = |measure, rate| NullModels::of(&calibrated(), measure, rate);
+        let of = |measure, rate| NullModels::of(&calibrated(), measure, rate, &mix(1.0, 1.0));
         assert_eq!(of("cpu_per_journey", 300.0), NullModels { station: Some(0.002), scaled: Some(0.002) });
         let p50 = of("latency_p50", 200.0);
         assert!(p50.scaled.is_some_and(|scaled| (scaled - 0.006).abs() < 1e-12), "{p50:?}");
@@ -83,5 +124,19 @@ pub(super) mod tests {
         assert!(p50.station.is_some_and(|station| (0.0013..0.0016).contains(&station)), "{p50:?}");
         assert_eq!(of("latency_p99", 1_000.0).station, None, "no station is stable there");
         assert_eq!(of("goodput", 200.0), NullModels::default());
+    }
+
+    #[test]
+    fn a_null_model_knows_the_mix_as_well() {
+        let of = |measure, rate| NullModels::of(&calibrated(), measure, rate, &mix(1.0, 0.0));
+        assert_eq!(of("cpu_per_journey", 300.0), NullModels { station: Some(0.001), scaled: Some(0.001) });
+        let p50 = of("latency_p50", 200.0).scaled;
+        assert!(
+            p50.is_some_and(|p50| (p50 - 0.003).abs() < 1e-12),
+            "twice the journeys of half the CPU: {p50:?}"
+        );
+        assert!(of("latency_p99", 1_000.0).station.is_some(), "half of its capacity");
+        let unknown = BTreeMap::from([("search".to_owned(), 1.0)]);
+        assert_eq!(NullModels::of(&calibrated(), "latency_p50", 1.0, &unknown), NullModels::default());
     }
 }

@@ -278,6 +278,10 @@ fn a_label_is_no_better_than_what_was_calibrated() {
     assert!(label == Validity::Extrapolated && because[0].contains("hosts: per-component"), "{because:?}");
     let (label, because) = validity("", |predictor| predictor.here.machine.cpu = "another".into());
     assert!(label == Validity::Assumed && because[0].contains("CPU another"), "{because:?}");
+    let mut restless = calibration();
+    restless.is_rest_known = false;
+    let prediction = Made::with(&restless, &scenario(""), |_| {}).predicted.prediction;
+    assert!(prediction.validity == Validity::Assumed && prediction.because[0].contains("was at rest"));
     let (label, because) = validity("[network]\nrtt = \"1ms\"", |_| {});
     assert!(label == Validity::Assumed && because[0].contains("round trip of 1ms"), "{because:?}");
     let (label, because) = validity("", |predictor| predictor.cores = 64);
@@ -296,6 +300,16 @@ fn a_label_is_no_better_than_what_was_calibrated() {
     assert_eq!(with(&|plan| plan.load.rate = rate(55.0)), (Validity::Interpolated, Vec::new()));
     let (label, because) = with(&|plan| plan.load.rate = rate(30.0));
     assert!(label == Validity::Extrapolated && because[0].contains("calibrated from 60"), "{because:?}");
+    let mix = |home: f64, photo: f64| {
+        let weights = [("home-feed".to_owned(), home), ("view-photo".to_owned(), photo)];
+        traffic::load::Mix::Weights(weights.into_iter().collect())
+    };
+    assert_eq!(with(&|plan| plan.load.mix = mix(65.0, 35.0)), (Validity::Interpolated, Vec::new()));
+    let (label, because) = with(&|plan| plan.load.mix = mix(100.0, 0.0));
+    assert!(
+        label == Validity::Extrapolated && because[0].contains("another mix of journeys: 40 %"),
+        "{because:?}"
+    );
     // A load that rises is in the rates; what acts on an arm is in no calibration.
     let surge = "[[step]]\nin = \"steady\"\nat = \"+1s\"\nfor = \"1s\"\ndo = \"load\"\nby = \"1.05x\"\n";
     assert_eq!(validity(surge, |_| {}), (Validity::Interpolated, Vec::new()));
