@@ -207,7 +207,7 @@ impl ConnectionEntry {
 
     /// Whether a request of it is at work.
     pub fn is_at_work(&self) -> bool {
-        self.connection.at_work.load(Ordering::Acquire) % LEAVING > 0
+        !self.connection.at_work.load(Ordering::Acquire).is_multiple_of(LEAVING)
     }
 
     /// Resolves when it has to go: it asks for nothing, and others need its place.
