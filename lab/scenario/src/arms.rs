@@ -311,7 +311,12 @@ impl Reader<'_> {
         let mut topologies = Vec::new();
         for (name, span, value) in tables {
             let inside = tokens(&value, &value.span());
-            let Some(placement) = self.value::<Placement>(value) else { continue };
+            let Some(placement) = self.value::<Placement>(value) else {
+                // Its mistake is reported, and a step that needs its broker is not a second one.
+                self.declared.has_broker |= find_key(&inside, "events").is_some();
+                continue;
+            };
+            self.declared.has_broker |= placement.has_broker();
             if let Err(errors) = placement.resolve(self.components) {
                 for error in errors {
                     let place = find_token(&inside, &error.to_string()).unwrap_or(span.clone());

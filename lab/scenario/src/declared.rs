@@ -24,6 +24,8 @@ pub(crate) struct DeclaredNames {
     pub(crate) zones: Vec<String>,
     /// Components that have a cache in some arm.
     pub(crate) cached: Vec<String>,
+    /// Whether a broker carries the events of some topology.
+    pub(crate) has_broker: bool,
     pub(crate) steps: Vec<String>,
 }
 

@@ -93,13 +93,15 @@ pub fn explain(
         if arm.placement.has_server() {
             print(format_args!("      {}", store_line(&arm.placement)));
         }
+        if arm.placement.has_broker() {
+            print(format_args!(
+                "      events between processes through NATS: one server, filled from the outboxes"
+            ));
+        }
         if !arm.network.is_loopback() {
-            let beyond = if arm.placement.has_server() {
-                "; not on connections to database servers, which stay local"
-            } else {
-                ""
-            };
-            print(format_args!("      network between processes: {}{beyond}", arm.network));
+            let has_any = arm.placement.has_server() || arm.placement.has_broker();
+            let servers = if has_any { "; none to the arm's servers" } else { "" };
+            print(format_args!("      network between processes: {}{servers}", arm.network));
         }
         if arm.services.values().any(|service| service.calls_in_transaction == Some(true)) {
             print(format_args!(

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fault::target::EVENTS;
 use fault::{Pattern, Target, TargetKind};
 
 use crate::action::Action;
@@ -41,7 +42,14 @@ impl Reader<'_> {
         }
         let Some(name) = pattern.name() else { return };
         match target {
-            Target::Store(_) | Target::Server(_) => self.check_component(span.clone(), name.as_str(), &[]),
+            Target::Server(EVENTS) => {
+                if !self.declared.has_broker {
+                    let message = "no topology has a broker; write events = \"nats\" in one of them";
+                    self.report(span.clone(), message.to_owned());
+                }
+            }
+            Target::Server(_) => self.check_component(span.clone(), name.as_str(), &[EVENTS.as_str()]),
+            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
             Target::Cache(_) => {
                 self.check_component(span.clone(), name.as_str(), &[]);
                 let cached = self.declared.cached.iter().any(|other| other == name.as_str());

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
+use crate::broker::EventCarrier;
 pub use crate::process_plan::{ProcessPlan, StorePlan, process_count};
 use crate::store::{ServerCount, StoreChoice, StoreProduct};
 
@@ -123,6 +124,10 @@ pub struct Placement {
     /// a monolith.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_database: bool,
+    /// What carries events from one process to another: consumers `pull` them over HTTP, or publishers relay them to a server of
+    /// `nats`.
+    #[serde(default, skip_serializing_if = "EventCarrier::is_default")]
+    pub events: EventCarrier,
 }
 
 /// What is wrong with a placement, with the right choices.
@@ -262,6 +267,7 @@ impl Placement {
             )));
         }
         errors.extend(self.store_errors(catalogue).into_iter().map(PlacementError));
+        errors.extend(self.event_error(&plans).map(PlacementError));
         let mut placed_in: BTreeMap<&str, &str> = BTreeMap::new();
         for (zone, members) in &self.zones {
             if members.is_empty() {
@@ -317,37 +323,6 @@ impl Placement {
 }
 
 impl Placement {
-    /// Whether a server keeps any of the data.
-    pub fn has_server(&self) -> bool {
-        self.store.has(StoreProduct::Postgres)
-    }
-
-    /// What is wrong with where the data are kept.
-    fn store_errors(&self, catalogue: &[ComponentName]) -> Vec<String> {
-        let mut errors: Vec<String> = self
-            .store
-            .names()
-            .filter(|name| *name != "*" && !catalogue.iter().any(|known| known.as_str() == *name))
-            .map(|name| format!("store: unknown component `{name}`; components: {}, *", list(catalogue)))
-            .collect();
-        let no_server = |key: &str| {
-            format!("`{key}` has no effect without `store = \"postgres\"`; add that, or remove `{key}`")
-        };
-        if self.servers.is_some() && !self.has_server() {
-            errors.push(no_server("servers"));
-        }
-        if self.shared_database && !self.has_server() {
-            errors.push(no_server("shared_database"));
-        }
-        if self.shared_database && self.servers == Some(ServerCount::Each) {
-            errors.push(
-                "shared_database is one database of one server; leave `servers` or `shared_database` out"
-                    .into(),
-            );
-        }
-        errors
-    }
-
     /// What a copy of a process may use.
     pub fn limits_of(&self, process: &str) -> Limits {
         self.limits.get(process).or_else(|| self.limits.get("*")).copied().unwrap_or_default()
@@ -374,7 +349,7 @@ fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
     }
 }
 
-fn list(names: &[ComponentName]) -> String {
+pub(crate) fn list(names: &[ComponentName]) -> String {
     names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
 }
 

@@ -41,7 +41,8 @@ pub enum Target {
     Node(Pattern),
     /// `db:photo`: the database of a component.
     Store(ComponentName),
-    /// `server:photo`: the database server that keeps a component's data, and whatever else it keeps.
+    /// `server:photo`: the database server that keeps a component's data, and whatever else it keeps. `server:events`: the
+    /// broker that carries events.
     Server(ComponentName),
     /// `cache:profile`: the cache a scenario gives a component.
     Cache(ComponentName),
@@ -62,7 +63,7 @@ pub enum TargetKind {
     Broker,
     /// A database.
     Store,
-    /// A database server.
+    /// A database server, or the broker's.
     Server,
     /// A cache.
     Cache,
@@ -73,11 +74,14 @@ pub enum TargetKind {
 /// Delivery of events, as a target: what a message broker would be elsewhere.
 pub const BROKER: ComponentName = ComponentName::of("broker");
 
+/// What the broker's server holds, as the target of `server:events`.
+pub const EVENTS: ComponentName = ComponentName::of("events");
+
 /// Text that names no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid target `{0}`: expected `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
-     `server:photo`, `cache:profile`, `gateway`, `registry`, `broker` or `host`"
+     `server:photo`, `server:events`, `cache:profile`, `gateway`, `registry`, `broker` or `host`"
 )]
 pub struct TargetParseError(String);
 
@@ -259,7 +263,7 @@ impl fmt::Display for TargetKind {
             Self::Registry => "`registry`",
             Self::Broker => "`broker`",
             Self::Store => "a database such as `db:photo`",
-            Self::Server => "a database server such as `server:photo`",
+            Self::Server => "a server such as `server:photo` or `server:events`",
             Self::Cache => "a cache such as `cache:profile`",
             Self::Host => "`host`",
         })
@@ -278,7 +282,7 @@ impl JsonSchema for Target {
         let target = format!("(?:\\*|{pattern}) *-> *(?:\\*|{pattern})|(?:db|server|cache):{name}|{pattern}");
         text(
             &format!("(?:{target})"),
-            "an edge, a component, a copy, a zone, a database, a database server, a cache, `gateway`, `registry`, `broker` or `host`",
+            "an edge, a component, a copy, a zone, a database, a server of databases or of events, a cache, `gateway`, `registry`, `broker` or `host`",
             &["feed->photo", "photo#0", "zone:a", "db:photo", "cache:profile"],
         )
     }
@@ -318,6 +322,7 @@ mod tests {
             ("broker", "broker", TargetKind::Broker),
             ("db:photo", "db:photo", TargetKind::Store),
             ("server:photo", "server:photo", TargetKind::Server),
+            ("server:events", "server:events", TargetKind::Server),
             ("cache:profile", "cache:profile", TargetKind::Cache),
             ("host", "host", TargetKind::Host),
         ] {

@@ -83,6 +83,7 @@ fn planned(index: usize, planned: &PlannedArm<'_>, base: &PlannedArm<'_>) -> Val
         "topology": arm.topology,
         "variant": arm.variant,
         "processes": processes,
+        "events": arm.placement.events,
         "remote_edges": remote_edges,
         "resources": resources,
         "network": arm.network,

@@ -59,7 +59,7 @@ impl<'a> Measured<'a> {
         let header = &run.header;
         let layouts = layouts(run, scenario, components);
         let figures = |layout: &Layout| {
-            let arm = run.arm(layout.letter).filter(|_| !layout.arm.placement.has_server())?;
+            let arm = run.arm(layout.letter).filter(|_| super::is_calibrated(&layout.arm.placement))?;
             let figures = Figures::of(|row| run.figure_of_whole(layout.letter, row))?;
             Some((figures, is_learnt(scenario, arm)))
         };

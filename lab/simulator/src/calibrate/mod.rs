@@ -148,7 +148,7 @@ pub fn calibrate(
     let simulated: Vec<fit::Measured<'_>> =
         sources.iter().map(|source| fit::Measured::of(source, components, threads)).collect();
     for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
-        let known = measured.layouts.iter().filter(|layout| !layout.arm.placement.has_server());
+        let known = measured.layouts.iter().filter(|layout| is_calibrated(&layout.arm.placement));
         source.groupings = known.map(Layout::grouping).collect();
         source.groupings.sort();
         source.groupings.dedup();
@@ -250,12 +250,18 @@ fn is_learnt(scenario: &Scenario, arm: &record::Arm) -> bool {
     is_apart(arm) && planned.is_none_or(|planned| is_plain(scenario, planned))
 }
 
-/// Whether an arm has nothing but the operations of its components, in files, watched as the run's other arms are.
+/// Whether an arm has nothing but the operations of its components, in files, with pulled events, watched as the run's other
+/// arms are.
 fn is_plain(scenario: &Scenario, arm: &::scenario::Arm) -> bool {
-    !arm.placement.has_server()
+    is_calibrated(&arm.placement)
         && arm.placement.limits.is_empty()
         && arm.telemetry.is_none_or(|level| level == scenario.telemetry)
         && arm.services.values().all(policy::ServiceOptions::is_plain)
+}
+
+/// Whether no server takes part in what an arm does: what those cost is not learnt.
+fn is_calibrated(placement: &contract::Placement) -> bool {
+    !placement.has_server() && !placement.has_broker()
 }
 
 /// The carrier of an arm, as a scenario writes it.

@@ -45,6 +45,10 @@ fn of_arm(scenario: &Scenario, layout: &Layout) -> impl Iterator<Item = &'static
             placement.has_server(),
             "data on a PostgreSQL server; its statements are simulated as those of SQLite",
         ),
+        (
+            placement.has_broker(),
+            "events through a broker; they are simulated as pulled from their publishers",
+        ),
         (!placement.limits.is_empty(), "limits of processes"),
         (any(&|of| of.calls_in_transaction == Some(true)), "calls inside a write transaction"),
         (any(&|of| of.outbox == Some(false)), "events that are published after their transaction"),

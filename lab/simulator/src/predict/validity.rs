@@ -53,6 +53,9 @@ pub(super) fn validity(
         if layout.arm.placement.has_server() {
             assumed.push(format!("{}: data on a PostgreSQL server, calibrated on SQLite", layout.arm.name));
         }
+        if layout.arm.placement.has_broker() {
+            assumed.push(format!("{}: events through a broker, calibrated with pulls", layout.arm.name));
+        }
         let level = word_of(layout.arm.telemetry.unwrap_or(scenario.telemetry));
         if !calibration.telemetry.starts_with(level) {
             let (arm, known) = (&layout.arm.name, &calibration.telemetry);

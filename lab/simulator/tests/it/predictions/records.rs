@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::placement::Limits;
+use contract::broker::EventCarrier;
 use contract::store::{StoreChoice, StoreProduct};
 use model::Window;
 use policy::service::ServiceOptions;
@@ -207,6 +208,13 @@ fn what_an_arm_has_and_the_model_does_not_is_named() {
     let because = on_server.because;
     assert!(
         on_server.validity == Validity::Assumed && because[0].starts_with("mono: data on a PostgreSQL"),
+        "{because:?}"
+    );
+    let with_broker = predicted(&|plan| plan.arms[0].placement.events = EventCarrier::Nats);
+    let (missing, because) = (with_broker.not_simulated, with_broker.because);
+    assert!(matches!(missing.as_slice(), [one] if one.contains("events through a broker")), "{missing:?}");
+    assert!(
+        with_broker.validity == Validity::Assumed && because[0].contains("events through a broker"),
         "{because:?}"
     );
     // Memory is not known, and so stops nothing.
