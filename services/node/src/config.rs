@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use component::service_context::Settings;
+use contract::broker::BrokerAddress;
 use contract::placement::{Limits, StorePlan};
 use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
@@ -57,6 +58,12 @@ pub struct NodeConfig {
     /// The password of that server. Never in a file: it is in [`POSTGRES_PASSWORD_VARIABLE`].
     #[serde(skip_serializing)]
     pub postgres_password: String,
+    /// Where the broker is that carries events between processes; unset, consumers pull them over HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<BrokerAddress>,
+    /// What opens it. Never in a file: it is in [`contract::broker::CREDENTIALS_VARIABLE`].
+    #[serde(skip_serializing)]
+    pub broker_credentials: String,
     /// Signs users' tokens. Empty in the files of a run: there it is in [`SECRET_VARIABLE`].
     pub secret: String,
     /// Opens calls, outbox and control. Empty in the files of a run: there it is in [`TOKEN_VARIABLE`].
@@ -126,6 +133,8 @@ impl Default for NodeConfig {
             data: PathBuf::from("data"),
             postgres: BTreeMap::new(),
             postgres_password: String::new(),
+            broker: None,
+            broker_credentials: String::new(),
             secret: String::new(),
             token: String::new(),
             policies: BTreeMap::new(),
@@ -199,6 +208,19 @@ impl NodeConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_opens_the_broker_is_in_no_file() {
+        let config = NodeConfig {
+            broker: Some(BrokerAddress::loopback(4300)),
+            broker_credentials: "s3cret".into(),
+            ..NodeConfig::default()
+        };
+        let text = serde_json::to_string(&config).expect("plain data");
+        assert!(text.contains("nats://127.0.0.1:4300") && !text.contains("s3cret"), "{text}");
+        let read: NodeConfig = serde_json::from_str(&text).expect("reads back");
+        assert_eq!((read.broker, read.broker_credentials.as_str()), (config.broker, ""));
+    }
 
     #[test]
     fn components_of_a_process_add_to_its_pool() {

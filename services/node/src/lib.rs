@@ -5,13 +5,14 @@
 //! - [`node`](mod@node): opens them, serves them, closes them.
 //! - `serving`: how its ports are served. `identity`: the secret of users' tokens.
 //!   [`control`]: control routes for the lab, with the run's token.
-//! - [`outbox`]: events across processes, pulled over HTTP.
+//! - [`outbox`]: events across processes, pulled over HTTP. `broker`: carried by one, with the feature `nats`.
 //! - [`stores`]: its databases, one for all components or one for each.
 //! - [`program`](mod@program): a node and the process around it; a service, the registry, the door or all
 //!   of an application as its own program. `check` asks whether one is ready.
 //!
 //! Start with [`node::Node::start`].
 
+mod broker;
 pub mod config;
 pub mod contents;
 pub mod control;

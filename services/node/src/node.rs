@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, Notify};
 use transport::serve::{self, BindError, Server};
 use transport::{CallRouter, CallRouterOptions, Clusters, Network};
 
+use crate::broker::EventBroker;
 use crate::config::NodeConfig;
 use crate::contents::{GatewayContext, NodeContents, PublicGateway};
 use crate::control::{self, ControlState};
@@ -75,6 +76,9 @@ pub enum NodeError {
     /// The secret of users' tokens.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The broker of its topology.
+    #[error("events cannot be carried by the broker: {0}")]
+    Broker(String),
     /// The configuration asks for something that needs a registry and names none.
     #[error("`{0}` shares a topology with other processes and needs `registry`, the address of one")]
     NoRegistry(String),
@@ -325,12 +329,14 @@ impl NodeBuilder<'_> {
             let opened = runtime::scope::within(service.name, (service.open)(&context)).await?;
             rest = rest.merge(opened.layer(self.calls.server_layer(service.name)));
         }
-        self.start_consumers(&stores);
+        self.start_events(&stores).await?;
         Ok(OpenComponents { rest: rest.layer(Extension(identity)), stores })
     }
 
-    /// Consumes what services here need to hear from other databases, of this process or another.
-    fn start_consumers(&self, stores: &[Store]) {
+    /// Consumes what services here need to hear from other databases, of this process or another, and relays to the broker what
+    /// those of other processes need to hear, where there is one.
+    async fn start_events(&self, stores: &[Store]) -> Result<(), NodeError> {
+        let broker = EventBroker::connect(self.config).await.map_err(NodeError::Broker)?;
         for (store, contents) in stores.iter().zip(&self.contents.stores) {
             for service in &store.services {
                 let apply_lock = Arc::new(Mutex::new(()));
@@ -339,26 +345,36 @@ impl NodeBuilder<'_> {
                         db: store.db.clone(),
                         component: service.name,
                         publisher,
-                        source: self.source(stores, publisher, service.name),
+                        source: self.source(broker.as_ref(), stores, publisher, service.name),
                         topics,
                         apply_lock: apply_lock.clone(),
                     };
                     consumer.start(&store.bus, self.tasks);
                 }
             }
+            if let Some(broker) = &broker {
+                broker.start_relays(store, contents, self.config.hosts(), self.tasks);
+            }
         }
+        Ok(())
     }
 
-    /// Where the events of a publisher are pulled from.
-    fn source(&self, stores: &[Store], publisher: ComponentName, consumer: ComponentName) -> Arc<dyn Source> {
-        match stores.iter().find(|store| store.has(publisher)) {
-            Some(here) => Arc::new(LocalSource { outbox: here.bus.outbox().clone(), consumer }),
-            None => Arc::new(HttpSource {
-                publisher,
-                consumer,
-                clusters: self.clusters.clone(),
-                token: self.token.clone(),
-            }),
+    /// Where the events of a publisher come from.
+    fn source(
+        &self,
+        broker: Option<&EventBroker>,
+        stores: &[Store],
+        publisher: ComponentName,
+        consumer: ComponentName,
+    ) -> Arc<dyn Source> {
+        if let Some(here) = stores.iter().find(|store| store.has(publisher)) {
+            return Arc::new(LocalSource { outbox: here.bus.outbox().clone(), consumer });
+        }
+        let (clusters, token) = (self.clusters.clone(), self.token.clone());
+        let outbox = Arc::new(HttpSource { publisher, consumer, clusters, token });
+        match broker {
+            Some(broker) => broker.source(publisher, consumer, outbox),
+            None => outbox,
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::Parser;
 use component::Service;
 use contract::ProcessPlan;
+use contract::broker::CREDENTIALS_VARIABLE;
 use discovery::Location;
 use history::History;
 use runtime::limits::{self, ResourceLimit};
@@ -332,6 +333,7 @@ pub fn read(path: &std::path::Path) -> Result<NodeConfig, String> {
         (&mut config.secret, SECRET_VARIABLE),
         (&mut config.token, TOKEN_VARIABLE),
         (&mut config.postgres_password, POSTGRES_PASSWORD_VARIABLE),
+        (&mut config.broker_credentials, CREDENTIALS_VARIABLE),
     ] {
         if field.is_empty() {
             *field = std::env::var(variable).unwrap_or_default();
