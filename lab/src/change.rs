@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use conductor::BuiltChange;
+use conductor::arm::server_product::ServerProduct;
 use conductor::process::deployables::{Deployables, program_of};
 use contract::ProcessPlan;
 use delivery::Metadata;
@@ -107,12 +108,13 @@ pub fn build(
 ) -> Result<Option<PreparedChange>, String> {
     let Some(change) = &scenario.change else { return Ok(None) };
     let failed = |text: String| format!("scenario `{}` builds a change: {text}", scenario.name);
-    if let Some(arm) = scenario.arms_to_run(arms).into_iter().find(|arm| arm.placement.has_server()) {
-        return Err(failed(format!(
-            "arm `{}` keeps data in PostgreSQL, and the programs are built without it; run arms that keep theirs in SQLite, \
-             with --arms",
-            arm.name
-        )));
+    for arm in scenario.arms_to_run(arms) {
+        if let Some(product) = ServerProduct::needed_by(&arm.placement).next() {
+            let (arm, need) = (&arm.name, product.need());
+            return Err(failed(format!(
+                "arm `{arm}` {need}, and the programs are built without it; run arms that need no server, with --arms"
+            )));
+        }
     }
     let source = source_tree::metadata(options.source.as_deref(), &mut Vec::new()).map_err(failed)?;
     if !is_own_tree(&source) {

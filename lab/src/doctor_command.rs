@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use conductor::arm::server_product::ServerProduct;
+use conductor::arm::servers::availability;
 use conductor::observe::scrape_targets::{self, remove_stale};
 use conductor::process::guardian;
 use serde_json::json;
@@ -104,7 +106,7 @@ fn findings() -> Vec<Finding> {
     };
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
-    let postgres = conductor::arm::servers::availability();
+    let [postgres, nats] = [ServerProduct::Postgres, ServerProduct::Nats].map(availability);
     let builds = change::tools();
     // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
@@ -162,6 +164,13 @@ fn findings() -> Vec<Finding> {
             postgres.is_err(),
             "topologies with `store = \"postgres\"` are refused, and `run --all` skips scenarios that need them; install PostgreSQL \
              (Debian: `postgresql`) and build with `--features postgres`",
+        ),
+        finding(
+            "nats",
+            nats.clone().unwrap_or_else(|why| why),
+            nats.is_err(),
+            "topologies with `events = \"nats\"` are refused, and `run --all` skips scenarios that need them; install NATS \
+             (Debian: `nats-server`) and build with `--features nats`",
         ),
         finding(
             "builds",

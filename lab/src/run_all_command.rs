@@ -322,6 +322,9 @@ fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> 
 
 #[cfg(test)]
 mod tests {
+    use conductor::arm::server_product::ServerProduct;
+    use conductor::arm::servers::availability;
+
     use super::*;
 
     #[test]
@@ -352,8 +355,10 @@ mod tests {
         assert_eq!(worst(&[skipped], false), 0);
         let files = chosen(&["first-look".to_owned()]).expect("shipped");
         assert_eq!(missing(&files[0]), None, "files are always there");
-        let servers = chosen(&["stores".to_owned()]).expect("shipped");
-        assert_eq!(missing(&servers[0]).is_some(), conductor::arm::servers::availability().is_err());
+        for (name, product) in [("stores", ServerProduct::Postgres), ("broker-outage", ServerProduct::Nats)] {
+            let servers = chosen(&[name.to_owned()]).expect("shipped");
+            assert_eq!(missing(&servers[0]).is_some(), availability(product).is_err(), "{name}");
+        }
         let built = chosen(&["change-one-service".to_owned()]).expect("shipped");
         let reason = missing(&built[0]).expect("it builds for minutes");
         assert!(reason.contains("run it by itself: cleave run change-one-service"), "{reason}");

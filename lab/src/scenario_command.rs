@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use conductor::arm::resources;
+use conductor::arm::server_product::ServerProduct;
 use conductor::steps::targets::ResolvedTarget;
 use scenario::Scenario;
 use scenario::explain::PlannedArm;
@@ -69,14 +70,19 @@ struct Need {
 }
 
 const POSTGRES: Need = Need { name: "postgres", words: "needs PostgreSQL" };
+const NATS: Need = Need { name: "nats", words: "needs NATS" };
 const SOURCE_TREE: Need = Need {
     name: "source-tree",
     words: "builds a change for minutes, which needs a clone of Cleave, cargo and git",
 };
 
 fn needs(scenario: &Scenario) -> Vec<Need> {
-    let has_server = scenario.default_arms().any(|arm| arm.placement.has_server());
-    let needs = [(POSTGRES, has_server), (SOURCE_TREE, scenario.change.is_some())];
+    let has = |product: ServerProduct| scenario.default_arms().any(|arm| product.is_needed(&arm.placement));
+    let needs = [
+        (POSTGRES, has(ServerProduct::Postgres)),
+        (NATS, has(ServerProduct::Nats)),
+        (SOURCE_TREE, scenario.change.is_some()),
+    ];
     needs.into_iter().filter_map(|(need, is_needed)| is_needed.then_some(need)).collect()
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
 
 /// Secrets that a test can read.
 pub(crate) fn secrets() -> RunSecrets {
-    RunSecrets { token: "token".into(), identity: "identity".into() }
+    RunSecrets { token: "token".into(), identity: "identity".into(), broker: "broker".into() }
 }
 
 /// A record in a folder of its own.

@@ -88,7 +88,7 @@ pub struct Arm {
     pub network: Option<Network>,
     /// Databases it keeps.
     pub databases: u32,
-    /// Database servers it keeps them on; none where all are files.
+    /// Servers of databases and of events it has; none where its databases are files and its events pulled.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub servers: u32,
     /// Whether the components of one process keep their data in several databases.

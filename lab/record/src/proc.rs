@@ -20,7 +20,7 @@ pub struct Proc {
     pub components: Vec<String>,
     /// `up`, `starting`, `paused`, `down`.
     pub state: String,
-    /// Whether it is a database server: a tree of processes, accounted as one.
+    /// Whether it is a server of databases or of events: a tree of processes, accounted as one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_server: bool,
     /// CPU since its start, ns; user and system.

@@ -20,15 +20,26 @@ fn crates_of_build(features: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
+/// Checks that a feature brings these crates, and the default build has none of them, nor any whose name contains `part`.
+fn check_feature(feature: &str, brings: &[&str], part: &str) {
+    let (default, with_it) = (crates_of_build(&[]), crates_of_build(&["--features", feature]));
+    assert!(default.len() > 200, "the program has more crates than {}", default.len());
+    assert!(default.is_subset(&with_it), "a feature adds");
+    let added: BTreeSet<&String> = with_it.difference(&default).collect();
+    for name in brings {
+        assert!(added.iter().any(|added| added == name), "{name} comes with `{feature}`: {added:?}");
+    }
+    let early: Vec<&String> = default.iter().filter(|name| name.contains(part)).collect();
+    assert!(early.is_empty(), "{early:?} in the default build");
+}
+
 #[test]
 fn the_default_build_has_no_crate_of_a_database_server() {
-    let (default, with_postgres) = (crates_of_build(&[]), crates_of_build(&["--features", "postgres"]));
-    assert!(default.len() > 200, "the program has more crates than {}", default.len());
-    assert!(default.is_subset(&with_postgres), "a feature adds");
-    let added: BTreeSet<&String> = with_postgres.difference(&default).collect();
-    for name in ["postgres_server", "postgres_protocol", "postgres_types", "tokio_postgres", "stringprep"] {
-        assert!(added.iter().any(|added| *added == name), "{name} comes with the feature: {added:?}");
-    }
-    let early: Vec<&String> = default.iter().filter(|name| name.contains("postgres")).collect();
-    assert!(early.is_empty(), "{early:?} in the default build");
+    let brings = ["postgres_server", "postgres_protocol", "postgres_types", "tokio_postgres", "stringprep"];
+    check_feature("postgres", &brings, "postgres");
+}
+
+#[test]
+fn the_default_build_has_no_crate_of_a_broker() {
+    check_feature("nats", &["nats_server", "async_nats", "tryhard"], "nats");
 }

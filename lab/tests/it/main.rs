@@ -3,6 +3,7 @@
 mod attribution;
 mod autoscale;
 mod bad_input;
+mod broker;
 mod capacity;
 mod cleanup;
 mod cleave;

@@ -55,7 +55,7 @@ pub enum ArmError {
     /// A process could not be started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
-    /// A server of its databases.
+    /// A server of its databases or of its events.
     #[error(transparent)]
     Server(#[from] ServerError),
     /// The configuration of an instance could not be read or written.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ProcessPlan;
+use contract::broker::CREDENTIALS_VARIABLE;
 use contract::placement::Limits;
 use hyper::Method;
 use nix::sys::signal::Signal;
@@ -168,7 +169,8 @@ pub(super) async fn launch(
 fn child_environment(config: &NodeConfig) -> Vec<(String, String)> {
     let malloc = MALLOC_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
     let secrets = [(SECRET_VARIABLE, config.secret.clone()), (TOKEN_VARIABLE, config.token.clone())];
-    malloc.into_iter().chain(secrets).map(|(name, value)| (name.to_owned(), value)).collect()
+    let broker = config.broker.is_some().then(|| (CREDENTIALS_VARIABLE, config.broker_credentials.clone()));
+    malloc.into_iter().chain(secrets).chain(broker).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Applies the topology's quota of CPU; a machine without quotas makes the run inconclusive. A successor enters the

@@ -22,7 +22,7 @@ pub struct InstanceTarget {
 pub struct ArmLayout {
     /// Its instances.
     pub instances: Vec<InstanceTarget>,
-    /// Its database servers, as holders of the components whose data they keep.
+    /// Its servers: of databases, as holders of the components whose data they keep, and of events, as that of `events`.
     pub servers: Vec<InstanceTarget>,
     /// Edges that are function calls, `caller->callee`.
     pub local_edges: Vec<String>,
@@ -45,13 +45,10 @@ impl ArmLayout {
         let (local_edges, remote_edges) = suite::catalogue::edges(processes);
         let cached = services.iter().filter(|(_, service)| service.cache.is_some());
         let cached = cached.map(|(name, _)| name.clone()).collect();
-        let servers = servers::stores_by_server(processes, placement).into_iter().enumerate();
-        let servers = servers.map(|(number, stores)| InstanceTarget {
-            name: servers::name_of(number),
-            hosts: stores.iter().flat_map(|store| &store.hosts).map(ToString::to_string).collect(),
-            zone: String::new(),
-        });
-        let servers = servers.collect();
+        let servers = servers::planned(processes, placement).into_iter();
+        let servers = servers
+            .map(|server| InstanceTarget { name: server.name, hosts: server.holds, zone: String::new() })
+            .collect();
         let has_several_databases = processes.iter().any(|process| process.stores().len() > 1);
         Self { instances, servers, local_edges, remote_edges, cached, has_several_databases }
     }
@@ -97,6 +94,7 @@ mod tests {
         assert_eq!(hosts("registry#0").as_deref(), Some("registry"));
         assert!(layout.remote_edges.contains(&"gateway->feed".to_owned()), "{:?}", layout.remote_edges);
         assert_eq!(layout.local_edges, [""; 0], "every component has a process of its own");
+        assert_eq!(layout.servers, [], "its data are files, and its events are pulled");
         assert_eq!(layout.cached, [""; 0]);
     }
 }

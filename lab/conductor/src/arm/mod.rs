@@ -6,8 +6,8 @@
 //! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
 //! - [`supervise`]: how a process that has died is started again.
 //! - [`layout`]: an arm as targets see it.
-//! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases, and
-//!   [`server_error`] why there are none.
+//! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases or carry events, and
+//!   [`server_error`] why there are none. [`server_product`]: what they are.
 
 pub mod arm_plan;
 pub mod children;
@@ -17,6 +17,7 @@ mod launch;
 pub mod layout;
 pub mod resources;
 pub mod server_error;
+pub mod server_product;
 pub mod servers;
 pub mod supervise;
 
@@ -36,7 +37,7 @@ use self::environment::RunEnvironment;
 use self::instance::{Instance, Recovery};
 use self::launch::{DRAIN_TIMEOUT, change_config, launch, prepare, stop};
 use self::layout::ArmLayout;
-use self::servers::DatabaseServers;
+use self::servers::ArmServers;
 use self::supervise::{Supervision, SupervisionReport};
 use crate::observe::sampling::{SampledArm, SampledInstance};
 use crate::process::cgroup;
@@ -57,24 +58,25 @@ pub struct Arm {
     /// Its processes' copies, in starting order; they come and go.
     instances: RwLock<Vec<Arc<Instance>>>,
     registry: Option<SocketAddr>,
-    /// What keeps its databases, where they are no files.
-    servers: DatabaseServers,
+    /// What keeps its databases, where they are no files, and what carries its events, where they are not pulled.
+    servers: ArmServers,
     supervision: Supervision,
     environment: RunEnvironment,
 }
 
 impl Arm {
-    /// Starts the registry, then all other processes at once, and waits until the public port answers every probe. Their
-    /// databases are files, or on servers that run already.
+    /// Starts the registry, then all other processes at once, and waits until the public port answers every probe. Servers
+    /// that they need run already.
     ///
     /// # Errors
     /// When a process does not start or the arm does not get ready; what was started is ended again.
     pub async fn start(
         environment: &RunEnvironment,
         mut plan: ArmPlan,
-        servers: DatabaseServers,
+        servers: ArmServers,
     ) -> Result<Self, ArmError> {
         plan.config.postgres.clone_from(servers.databases());
+        plan.config.broker = servers.broker().cloned();
         match Self::start_processes(environment, plan).await {
             Ok(arm) => Ok(Self { servers, ..arm }),
             Err(error) => {
@@ -120,7 +122,7 @@ impl Arm {
             public,
             instances: RwLock::new(instances),
             registry,
-            servers: DatabaseServers::default(),
+            servers: ArmServers::default(),
             supervision,
             environment: environment.clone(),
         };
@@ -159,8 +161,8 @@ impl Arm {
         self.instances().into_iter().filter(|instance| names.contains(&instance.name)).collect()
     }
 
-    /// What keeps its databases, where they are no files.
-    pub const fn servers(&self) -> &DatabaseServers {
+    /// What keeps its databases, where they are no files, and what carries its events, where they are not pulled.
+    pub const fn servers(&self) -> &ArmServers {
         &self.servers
     }
 
@@ -190,7 +192,7 @@ impl Arm {
                 is_up: status.health == instance::Health::Up,
                 restarts: status.restarts,
                 databases: files(&instance.process).map(|store| data.join(store.name)).collect(),
-                is_server: false,
+                server: None,
             }
         };
         let instances = self.instances().iter().map(sampled).chain(self.servers.sampled()).collect();
@@ -340,7 +342,7 @@ impl Arm {
             public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
             instances: RwLock::new(instances?),
             registry: None,
-            servers: DatabaseServers::default(),
+            servers: ArmServers::default(),
             supervision: Supervision::default(),
             environment: environment.clone(),
             plan,

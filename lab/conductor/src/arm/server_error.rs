@@ -1,28 +1,43 @@
-//! Why servers of databases cannot be had.
+//! Why servers of databases and of events cannot be had.
+
+use std::error::Error;
+
+use crate::arm::server_product::ServerProduct;
 
 /// Why a topology's servers cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The program cannot speak to them.
     #[error(
-        "arm `{0}` keeps data in PostgreSQL, and this program was built without it; build it with `cargo build --release --features postgres`"
+        "arm `{arm}` {}, and this program was built without it; build it with `cargo build --release --features {}`",
+        product.need(),
+        product.feature()
     )]
-    NotBuilt(String),
+    NotBuilt {
+        /// Which.
+        arm: String,
+        /// What it was built without.
+        product: ServerProduct,
+    },
     /// They are not on this machine, or do not start.
-    #[error("arm `{arm}` keeps data in PostgreSQL: {reason}")]
+    #[error("arm `{arm}` {}: {reason}", product.need())]
     Unavailable {
         /// Which.
         arm: String,
+        /// What is not there.
+        product: ServerProduct,
         /// Why.
         reason: String,
     },
     /// They start, and refuse.
-    #[error("the PostgreSQL server of arm `{arm}` refused")]
+    #[error("the {} server of arm `{arm}` refused", product.name())]
     Refused {
         /// Which.
         arm: String,
+        /// What refused.
+        product: ServerProduct,
         /// Why.
         #[source]
-        source: storage::StorageError,
+        source: Box<dyn Error + Send + Sync>,
     },
 }

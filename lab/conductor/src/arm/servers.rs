@@ -1,42 +1,68 @@
-//! Servers of databases that an arm needs: children like its processes, started before them and ended after. What is done to
-//! them meanwhile is `steps/server_faults.rs`.
+//! Servers of databases and of events that an arm needs: children like its processes, started before them and ended after. What
+//! is done to them meanwhile is `steps/server_faults.rs`.
+//!
+//! - [`ArmServers`]: those of an arm. [`availability`]: whether there can be any.
+//! - [`server`]: one of them, as a tree of processes. `postgres`, `nats`: what it is started from, with the features so called.
 
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "postgres")]
-mod running;
-#[cfg(feature = "postgres")]
-mod server;
+mod postgres;
+pub mod server;
 
 use std::collections::BTreeMap;
-#[cfg(feature = "postgres")]
 use std::sync::Arc;
 
+use contract::broker::BrokerAddress;
 use contract::placement::StorePlan;
 use contract::store::{ServerCount, StoreProduct};
 use contract::{Placement, ProcessPlan};
+use fault::target::EVENTS;
 use node::databases::ServerDatabase;
 use storage::Location;
 
+use self::server::Server;
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::server_error::ServerError;
+use crate::arm::server_product::ServerProduct;
 use crate::observe::sampling::SampledInstance;
 
-#[cfg(feature = "postgres")]
-pub use self::server::Server;
-
-/// What the names of their folders begin with, in the arm's folder.
-pub const SERVER_FOLDER: &str = "postgres-";
-
-/// The servers of an arm; none where its data are files.
+/// The servers of an arm; none where its data are files and its events are pulled.
 #[derive(Default)]
-pub struct DatabaseServers {
-    #[cfg(feature = "postgres")]
+pub struct ArmServers {
     servers: Vec<Arc<Server>>,
     /// What they keep, by the names of the stores.
     databases: BTreeMap<String, ServerDatabase>,
+    /// Where the broker is.
+    broker: Option<BrokerAddress>,
 }
 
-/// What servers an arm has, and what each keeps: one for all of its stores that are no files, or one for each.
+/// A server as an arm will have it.
+pub struct PlannedServer {
+    /// `postgres#0`.
+    pub name: String,
+    /// Components whose data it keeps; `events` of the broker.
+    pub holds: Vec<String>,
+}
+
+/// The servers that an arm will have.
+pub fn planned(processes: &[ProcessPlan], placement: &Placement) -> Vec<PlannedServer> {
+    let databases = stores_by_server(processes, placement).into_iter().enumerate();
+    let mut planned: Vec<PlannedServer> = databases
+        .map(|(number, stores)| PlannedServer {
+            name: ServerProduct::Postgres.server_name(number),
+            holds: stores.iter().flat_map(|store| &store.hosts).map(ToString::to_string).collect(),
+        })
+        .collect();
+    planned.extend(placement.has_broker().then(|| PlannedServer {
+        name: ServerProduct::Nats.server_name(0),
+        holds: vec![EVENTS.to_string()],
+    }));
+    planned
+}
+
+/// What database servers an arm has, and what each keeps: one for all of its stores that are no files, or one for each.
 pub fn stores_by_server(processes: &[ProcessPlan], placement: &Placement) -> Vec<Vec<StorePlan>> {
     let stores = processes.iter().flat_map(ProcessPlan::stores);
     let stores: Vec<StorePlan> = stores.filter(|store| store.product == StoreProduct::Postgres).collect();
@@ -47,66 +73,69 @@ pub fn stores_by_server(processes: &[ProcessPlan], placement: &Placement) -> Vec
     }
 }
 
-/// The name of an arm's server, counted from 0.
-pub fn name_of(number: usize) -> String {
-    format!("postgres#{number}")
+/// Where servers of a product would come from.
+///
+/// # Errors
+/// Why there can be none.
+pub fn availability(product: ServerProduct) -> Result<String, String> {
+    match product {
+        #[cfg(feature = "postgres")]
+        ServerProduct::Postgres => postgres::availability(),
+        #[cfg(feature = "nats")]
+        ServerProduct::Nats => nats::availability(),
+        #[cfg(not(all(feature = "postgres", feature = "nats")))]
+        _ => Err(format!("built without the feature `{}`", product.feature())),
+    }
 }
 
-/// Whether the programs and the account for a topology's servers are there, before anything is started.
+/// Whether the programs and the accounts for a topology's servers are there, before anything is started.
 ///
 /// # Errors
 /// What is missing, and how to get it.
 pub fn check(arm: &str, placement: &Placement) -> Result<(), ServerError> {
-    if !placement.has_server() {
-        return Ok(());
+    for product in ServerProduct::needed_by(placement) {
+        let arm = || arm.to_owned();
+        if !product.is_built() {
+            return Err(ServerError::NotBuilt { arm: arm(), product });
+        }
+        availability(product).map_err(|reason| ServerError::Unavailable { arm: arm(), product, reason })?;
     }
-    availability().map(drop).map_err(|reason| match cfg!(feature = "postgres") {
-        true => ServerError::Unavailable { arm: arm.to_owned(), reason },
-        false => ServerError::NotBuilt(arm.to_owned()),
-    })
+    Ok(())
 }
 
-/// Where servers would come from.
-///
-/// # Errors
-/// Why there can be none.
-#[cfg(feature = "postgres")]
-pub fn availability() -> Result<String, String> {
-    let programs = postgres_server::Programs::find().map_err(|why| why.to_string())?;
-    postgres_server::Account::find().map_err(|why| why.to_string())?;
-    Ok(programs.postgres.display().to_string())
-}
-
-/// Where servers would come from.
-///
-/// # Errors
-/// Always: this program was built without them.
-#[cfg(not(feature = "postgres"))]
-pub fn availability() -> Result<String, String> {
-    Err("built without the feature `postgres`".into())
-}
-
-impl DatabaseServers {
+impl ArmServers {
     /// Starts what an arm needs, with its databases, which are empty unless they were kept. Returns it with the databases
     /// that have to be filled.
     ///
     /// # Errors
     /// When a server does not start or refuses; what was started is ended again.
-    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "there is nothing to start"))]
     pub async fn start(
         environment: &RunEnvironment,
         plan: &ArmPlan,
     ) -> Result<(Self, Vec<(StorePlan, Location)>), ArmError> {
-        if !plan.placement.has_server() {
-            return Ok((Self::default(), Vec::new()));
+        let mut servers = Self::default();
+        match servers.start_all(environment, plan).await {
+            Ok(empty) => Ok((servers, empty)),
+            Err(error) => {
+                servers.shut_down(environment).await;
+                Err(error)
+            }
         }
-        #[cfg(feature = "postgres")]
-        return running::start(environment, plan).await;
-        #[cfg(not(feature = "postgres"))]
-        {
-            let _ = environment;
-            Err(ServerError::NotBuilt(plan.name.clone()).into())
+    }
+
+    async fn start_all(
+        &mut self,
+        environment: &RunEnvironment,
+        plan: &ArmPlan,
+    ) -> Result<Vec<(StorePlan, Location)>, ArmError> {
+        let mut empty = Vec::new();
+        if plan.placement.has_server() {
+            empty = start_databases(environment, plan, self).await?;
         }
+        if plan.placement.has_broker() {
+            start_broker(environment, plan, self).await?;
+        }
+        Ok(empty)
     }
 
     /// What they keep, by the names of the stores.
@@ -114,28 +143,53 @@ impl DatabaseServers {
         &self.databases
     }
 
+    /// Where the broker is; `None` where events are pulled.
+    pub const fn broker(&self) -> Option<&BrokerAddress> {
+        self.broker.as_ref()
+    }
+
     /// The servers as the sampler sees them.
     pub fn sampled(&self) -> Vec<SampledInstance> {
-        #[cfg(feature = "postgres")]
-        return self.servers.iter().map(|server| server.sampled()).collect();
-        #[cfg(not(feature = "postgres"))]
-        Vec::new()
+        self.servers.iter().map(|server| server.sampled()).collect()
     }
 
     /// Those of these names.
-    #[cfg(feature = "postgres")]
     pub fn named(&self, names: &[String]) -> Vec<Arc<Server>> {
         self.servers.iter().filter(|server| names.contains(&server.name)).cloned().collect()
     }
 
     /// Ends them in order.
-    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "there is nothing to end"))]
     pub async fn shut_down(self, environment: &RunEnvironment) {
-        #[cfg(feature = "postgres")]
         for server in self.servers {
             server.shut_down(environment).await;
         }
-        #[cfg(not(feature = "postgres"))]
-        let _ = environment;
     }
+}
+
+#[cfg(feature = "nats")]
+use self::nats::start as start_broker;
+#[cfg(feature = "postgres")]
+use self::postgres::start as start_databases;
+
+#[cfg(not(feature = "postgres"))]
+fn start_databases(
+    _environment: &RunEnvironment,
+    plan: &ArmPlan,
+    _servers: &mut ArmServers,
+) -> std::future::Ready<Result<Vec<(StorePlan, Location)>, ArmError>> {
+    std::future::ready(Err(not_built(plan, ServerProduct::Postgres)))
+}
+
+#[cfg(not(feature = "nats"))]
+fn start_broker(
+    _environment: &RunEnvironment,
+    plan: &ArmPlan,
+    _servers: &mut ArmServers,
+) -> std::future::Ready<Result<(), ArmError>> {
+    std::future::ready(Err(not_built(plan, ServerProduct::Nats)))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "nats")))]
+fn not_built(plan: &ArmPlan, product: ServerProduct) -> ArmError {
+    ServerError::NotBuilt { arm: plan.name.clone(), product }.into()
 }

@@ -46,11 +46,20 @@ pub struct SampledInstance {
     pub is_up: bool,
     /// Restarts so far.
     pub restarts: u32,
-    /// The files of its databases, without the extension; the data folder of a server.
+    /// The files of its databases, without the extension; the folder of what a server keeps.
     pub databases: Vec<PathBuf>,
-    /// Whether it is a database server: accounted with all the processes that it has started, and all of it as the
-    /// database's part.
-    pub is_server: bool,
+    /// What server it is: accounted with all the processes that it has started, and all of one that keeps databases as the
+    /// database's part. `None` of a node.
+    pub server: Option<ServerRole>,
+}
+
+/// What a server does for its arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerRole {
+    /// Keeps databases.
+    Databases,
+    /// Carries events.
+    Events,
 }
 
 /// A process outside the arms whose cost is recorded as well: the generator, the lab itself.
@@ -65,7 +74,7 @@ pub struct AuxiliaryProcess {
 /// Samples once a second.
 pub struct Sampler {
     trackers: BTreeMap<u32, UsageTracker>,
-    /// Of database servers, by their first process.
+    /// Of servers, by their first process.
     trees: BTreeMap<u32, TreeTracker>,
     /// Checkpoints of its databases before the first sample of each process.
     earlier_checkpoints: BTreeMap<u32, u64>,
@@ -178,8 +187,8 @@ impl Sampler {
         instance: &SampledInstance,
         metrics: Option<&NodeMetrics>,
     ) -> Proc {
-        if instance.is_server {
-            return self.server_line(arm, instance);
+        if let Some(role) = instance.server {
+            return self.server_line(arm, instance, role);
         }
         Proc {
             arm,
@@ -201,9 +210,9 @@ impl Sampler {
         }
     }
 
-    /// What the kernel accounts to a database server. It has no metrics of its own, and nothing that it does is another
+    /// What the kernel accounts to a server. It has no metrics of its own, and nothing that one of databases does is another
     /// part's work.
-    fn server_line(&mut self, arm: char, server: &SampledInstance) -> Proc {
+    fn server_line(&mut self, arm: char, server: &SampledInstance, role: ServerRole) -> Proc {
         let tree = self.trees.entry(server.pid).or_default().sample(server.pid).unwrap_or_default();
         Proc {
             arm,
@@ -215,7 +224,7 @@ impl Sampler {
             scraped: true,
             pid: server.pid,
             cpu_ns: tree.usage.cpu_ns,
-            cpu_db_ns: tree.usage.cpu_ns,
+            cpu_db_ns: if role == ServerRole::Databases { tree.usage.cpu_ns } else { 0 },
             run_queue_ns: tree.usage.run_queue_ns,
             switches: tree.usage.switches,
             threads: tree.usage.threads,

@@ -1,7 +1,6 @@
 //! The record's first line: the machine, the arms as they start, and what the scenario plans and expects.
 
 use contract::ProcessPlan;
-use contract::placement::StorePlan;
 use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
 use runtime::clock;
 use scenario::Scenario;
@@ -129,7 +128,7 @@ pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
 
 fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_ms: u64) -> record::Arm {
     let (local_edges, remote_edges) = suite::catalogue::edges(&planned.processes);
-    let servers = servers::stores_by_server(&planned.processes, &planned.plan.placement);
+    let servers = servers::planned(&planned.processes, &planned.plan.placement);
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let config = &planned.plan.config;
     record::Arm {
@@ -143,7 +142,7 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         policies: effective_policies(&config.policies, &remote_edges),
         local_edges,
         remote_edges,
-        databases: count(databases_of(planned, &servers)),
+        databases: count(databases_of(planned)),
         servers: count(servers.len()),
         store_per_component: planned.processes.iter().any(|process| process.stores().len() > 1),
         ready_ms,
@@ -153,7 +152,8 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
 }
 
 /// Databases of an arm, files included. Schemas of a shared one are one.
-fn databases_of(planned: &PlannedArm, servers: &[Vec<StorePlan>]) -> usize {
+fn databases_of(planned: &PlannedArm) -> usize {
+    let servers = servers::stores_by_server(&planned.processes, &planned.plan.placement);
     let all = planned.processes.iter().flat_map(ProcessPlan::stores).count();
     let on_servers = servers.iter().flatten().count();
     if planned.plan.placement.shared_database { all - on_servers + servers.len() } else { all }

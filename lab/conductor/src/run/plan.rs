@@ -78,6 +78,7 @@ impl RunPlan<'_> {
             data: folder.join("data"),
             secret: self.secrets.identity.clone(),
             token: self.secrets.token.clone(),
+            broker_credentials: self.secrets.broker.clone(),
             settings: component::service_context::Settings {
                 push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
                 outbox: arm.services.values().all(|service| service.outbox != Some(false)),
@@ -274,6 +275,7 @@ mod tests {
         let arms = with_plan(&options, |plan| plan.arms(&["/ready".to_owned()]).expect("arms"));
         let config = &arms[0].plan.config;
         assert_eq!((config.token.as_str(), config.secret.as_str()), ("token", "identity"));
+        assert_eq!(config.broker_credentials, "broker");
         assert_eq!(config.data, Path::new("/runs/r1/micro/data"));
         assert_eq!(arms[0].plan.probes, ["/ready"]);
         assert_eq!(arms[0].processes.len(), 7, "gateway, registry and five components");

@@ -35,7 +35,7 @@ pub fn plan(options: &RunOptions) -> Result<PlannedRun, RunError> {
     let id = run_id::run_id();
     let folder = options.out.join(&id);
     // Nothing is started that could be asked with them.
-    let secrets = RunSecrets { token: String::new(), identity: String::new() };
+    let secrets = RunSecrets { token: String::new(), identity: String::new(), broker: String::new() };
     let plan = RunPlan { options, id: &id, folder: &folder, secrets: &secrets, otlp: None };
     let arms = plan.arms(&[])?;
     let load = &options.scenario.load;

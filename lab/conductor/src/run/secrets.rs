@@ -12,6 +12,8 @@ pub(crate) struct RunSecrets {
     pub token: String,
     /// Signs the tokens of users.
     pub identity: String,
+    /// Opens the brokers of its arms.
+    pub broker: String,
 }
 
 impl RunSecrets {
@@ -29,7 +31,7 @@ impl RunSecrets {
             fill(&mut bytes).map_err(RunError::Randomness)?;
             Ok::<_, RunError>(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
         };
-        Ok(Self { token: secret()?, identity: secret()? })
+        Ok(Self { token: secret()?, identity: secret()?, broker: secret()? })
     }
 }
 
@@ -40,10 +42,11 @@ mod tests {
     #[test]
     fn secrets_are_long_and_no_two_are_the_same() {
         let (one, other) = (RunSecrets::generate().expect("random"), RunSecrets::generate().expect("random"));
-        let all = [&one.token, &one.identity, &other.token, &other.identity];
+        let of = |run: &RunSecrets| [run.token.clone(), run.identity.clone(), run.broker.clone()];
+        let all = [of(&one), of(&other)].concat();
         assert!(all.iter().all(|secret| secret.len() == 2 * SECRET_BYTES));
         let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
-        assert_eq!(unique.len(), 4);
+        assert_eq!(unique.len(), 6);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use scorecard::Engine;
 use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
 use crate::arm::resources::group_arms;
-use crate::arm::servers::{DatabaseServers, SERVER_FOLDER};
+use crate::arm::server_product::is_server_folder;
+use crate::arm::servers::ArmServers;
 use crate::process::cgroup;
 use crate::run::block::Block;
 use crate::run::finish;
@@ -190,11 +191,7 @@ impl Stage {
     }
 
     /// Puts fresh data where an arm expects it, in files and on the servers that it needs, which run from here on.
-    async fn install_data(
-        &self,
-        planned: &PlannedArm,
-        seeded: &SeededData,
-    ) -> Result<DatabaseServers, RunError> {
+    async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<ArmServers, RunError> {
         let options = &self.session.options;
         let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &planned.processes).await?;
         self.session.begin_task(DATA_TASK, &format!("laid for {}", planned.plan.name));
@@ -205,7 +202,7 @@ impl Stage {
             storage::snapshot::restore(&snapshot, &data).map_err(failed)?;
         }
         let environment = &self.session.environment;
-        let (servers, empty) = DatabaseServers::start(environment, &planned.plan).await?;
+        let (servers, empty) = ArmServers::start(environment, &planned.plan).await?;
         if let Err(error) = seeded.fill_servers(&planned.plan.name, empty).await {
             servers.shut_down(environment).await;
             return Err(error.into());
@@ -222,7 +219,7 @@ impl Stage {
     async fn start_arm(
         &self,
         planned: &PlannedArm,
-        servers: DatabaseServers,
+        servers: ArmServers,
     ) -> Result<(Arc<Arm>, u64), RunError> {
         let started_at = clock::now();
         let task = task_of(planned.letter, &planned.plan.name);
@@ -298,11 +295,10 @@ fn remove_databases(planned: &[PlannedArm]) {
 
 /// Removes what an arm keeps, as far as there is any.
 fn remove_data(plan: &ArmPlan) -> std::io::Result<()> {
-    let is_server = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(SERVER_FOLDER);
     let kept = std::fs::read_dir(&plan.folder).into_iter().flatten().flatten();
     let servers = kept
         .map(|entry| entry.path())
-        .filter(|path| path.is_dir() && path.file_name().is_some_and(is_server));
+        .filter(|path| path.is_dir() && path.file_name().is_some_and(is_server_folder));
     for folder in servers.chain([plan.config.data.clone()]) {
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -369,10 +365,13 @@ mod tests {
         let planned = plan.arms(&[]).expect("arms");
         let data = &planned[0].plan.config.data;
         std::fs::create_dir_all(data.join("blobs")).expect("a folder of ours");
+        let servers = ["postgres-0", "nats-0"].map(|name| planned[0].plan.folder.join(name));
+        servers.iter().for_each(|server| std::fs::create_dir(server).expect("a folder of ours"));
         let log = planned[0].plan.folder.join("app#0.log");
         std::fs::write(&log, "").expect("a folder of ours");
         remove_databases(&planned);
-        assert!(!data.exists() && log.exists(), "and nothing else");
+        assert!(!data.exists() && !servers.iter().any(|server| server.exists()));
+        assert!(log.exists(), "and nothing else");
     }
 
     #[test]

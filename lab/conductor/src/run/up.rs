@@ -18,7 +18,7 @@ use crate::arm::Arm;
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::{self, enough_workers};
-use crate::arm::servers::{self, DatabaseServers};
+use crate::arm::servers::{self, ArmServers};
 use crate::arm::supervise::SupervisionReport;
 use crate::observe::record_writer::RecordWriter;
 use crate::process::private;
@@ -144,6 +144,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         data,
         secret: secrets.identity.clone(),
         token: secrets.token.clone(),
+        broker_credentials: secrets.broker.clone(),
         telemetry: options.telemetry,
         otlp: collector.clone(),
         seed: options.seed,
@@ -173,7 +174,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         group: None,
         is_kept_up: true,
     };
-    let (servers, empty) = DatabaseServers::start(&environment, &plan).await?;
+    let (servers, empty) = ArmServers::start(&environment, &plan).await?;
     if let Err(error) = seeded.fill_servers(&plan.name, empty).await {
         servers.shut_down(&environment).await;
         return Err(error.into());

@@ -1,4 +1,4 @@
-//! Faults of database servers, from outside: each acts on all processes of a server.
+//! Faults of servers of databases and of events, from outside: each acts on all processes of a server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use fault::{Fault, ProcessFault};
 
 use crate::arm::environment::RunEnvironment;
-use crate::arm::servers::Server;
+use crate::arm::servers::server::Server;
 use crate::steps::context::ActiveStep;
 
 /// Time to end in order before a restart.

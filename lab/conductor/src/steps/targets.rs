@@ -2,7 +2,7 @@
 
 use contract::hash::{fnv1a64_with, mix};
 use contract::{ComponentName, ProcessPlan};
-use fault::target::BROKER;
+use fault::target::{BROKER, EVENTS};
 use fault::{Pattern, Target};
 use scenario::{Action, Step};
 
@@ -96,9 +96,12 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
             let keeping =
                 layout.servers.iter().filter(|server| server.hosts.iter().any(|host| host == name.as_str()));
             let names: Vec<String> = keeping.map(|server| server.name.clone()).collect();
-            match names.is_empty() {
-                true => Err(format!("`{name}` keeps its data in a file here: there is no server")),
-                false => Ok(names),
+            match (names.is_empty(), name) {
+                (false, _) => Ok(names),
+                // Where none leave their database, that is why; elsewhere they are pulled.
+                (true, EVENTS) => event_publishers(layout)
+                    .and_then(|_| Err("events are pulled over HTTP here: there is no broker".into())),
+                (true, _) => Err(format!("`{name}` keeps its data in a file here: there is no server")),
             }
         }
         Target::Cache(name) if !layout.cached.iter().any(|cached| cached == name.as_str()) => {
@@ -222,7 +225,7 @@ mod tests {
                 instance("feed#0", &["feed"], "a"),
                 instance("feed#1", &["feed"], "b"),
             ],
-            servers: vec![instance("postgres#0", &["feed"], "")],
+            servers: vec![instance("postgres#0", &["feed"], ""), instance("nats#0", &["events"], "")],
             local_edges: vec!["follower->profile".into()],
             remote_edges: ["feed->profile", "feed->follower", "gateway->feed"].map(str::to_owned).to_vec(),
             cached: vec!["profile".into()],
@@ -260,6 +263,7 @@ mod tests {
             ("db:follower", &["people#0"]),
             ("cache:profile", &["people#0"]),
             ("server:feed", &["postgres#0"]),
+            ("server:events", &["nats#0"]),
             ("broker", &["people#0", "feed#0", "feed#1"]),
             ("registry", &["registry#0"]),
             ("photo", &[]),
@@ -299,6 +303,8 @@ mod tests {
             ("broker", mono(), "in the transaction"),
             ("server:profile", layout(), "in a file"),
             ("server:feed", mono(), "in a file"),
+            ("server:events", mono(), "in the transaction"),
+            ("server:events", ArmLayout { servers: Vec::new(), ..layout() }, "pulled over HTTP"),
         ] {
             assert!(selected(text, &layout).expect_err(text).contains(why), "{text}");
         }

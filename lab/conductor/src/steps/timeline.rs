@@ -13,11 +13,10 @@ use crate::arm::environment::RunEnvironment;
 use crate::steps::connection_faults::Proxies;
 use crate::steps::context::{ActiveStep, StepContext};
 use crate::steps::served::ServedWatch;
-#[cfg(feature = "postgres")]
-use crate::steps::server_faults;
 use crate::steps::targets::{self, ResolvedTarget};
 use crate::steps::{
     autoscale, burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure,
+    server_faults,
 };
 
 /// The steps of a scenario on some arms, for one block of load.
@@ -125,7 +124,6 @@ impl<'a> Timeline<'a> {
             Actuator::Proxy => {
                 connection_faults::apply(active, control, &self.proxies, fault).await;
             }
-            #[cfg(feature = "postgres")]
             Actuator::Conductor if matches!(target, Some(Target::Server(_))) => {
                 server_faults::apply(active, self.environment, fault, names).await;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use conductor::arm::Arm;
 use conductor::arm::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use conductor::arm::instance::Health;
-use conductor::arm::servers::DatabaseServers;
+use conductor::arm::servers::ArmServers;
 use conductor::arm::supervise::SupervisionReport;
 use node::NodeConfig;
 
@@ -22,7 +22,7 @@ fn is_running(pid: u32) -> bool {
 async fn an_arm_answers_its_probes_and_ends_in_order() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
-    let arm = Arm::start(&environment, nodes.plan(""), DatabaseServers::default()).await.expect("it starts");
+    let arm = Arm::start(&environment, nodes.plan(""), ArmServers::default()).await.expect("it starts");
     let [instance] = &arm.instances()[..] else { panic!("one copy") };
     let status = instance.status();
     assert_eq!((status.health, status.public, status.restarts), (Health::Up, Some(arm.public), 0));
@@ -40,10 +40,9 @@ async fn an_arm_answers_its_probes_and_ends_in_order() {
 async fn a_killed_process_is_restarted_on_its_port() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
-    let arm =
-        Arm::start(&environment, nodes.plan("restart = { after = \"1ms\" }"), DatabaseServers::default())
-            .await
-            .expect("it starts");
+    let arm = Arm::start(&environment, nodes.plan("restart = { after = \"1ms\" }"), ArmServers::default())
+        .await
+        .expect("it starts");
     let instance = arm.instances().remove(0);
     let before = instance.status();
     instance.kill().expect("a process of this test");
@@ -62,7 +61,7 @@ async fn a_killed_process_is_restarted_on_its_port() {
 async fn copies_are_added_recreated_and_removed() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
-    let arm = Arm::start(&environment, nodes.plan(""), DatabaseServers::default()).await.expect("it starts");
+    let arm = Arm::start(&environment, nodes.plan(""), ArmServers::default()).await.expect("it starts");
     let process = arm.plan.processes[0].clone();
     let added = arm.add_copy(&process, None, &|config| config.weight = 7).await.expect("it starts");
     assert_eq!(added.name, "app#1");
@@ -119,7 +118,7 @@ async fn a_copy_that_a_step_started_again_is_not_restarted_once_more() {
 async fn a_process_that_ends_before_it_serves_is_an_error_with_the_end_of_its_log() {
     let nodes = FakeNodes::with_program("echo 'error: no room' >&2\nexit 3");
     let environment = nodes.environment();
-    let error = Arm::start(&environment, nodes.plan(""), DatabaseServers::default())
+    let error = Arm::start(&environment, nodes.plan(""), ArmServers::default())
         .await
         .map(|_| ())
         .expect_err("it ended");
@@ -141,7 +140,7 @@ async fn a_suite_gives_up_a_process_that_dies_too_often_in_succession() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
     let plan = kept_up(&nodes, 2, "restart = { after = \"1ms\", max = 2 }");
-    let arm = Arm::start(&environment, plan, DatabaseServers::default()).await.expect("it starts");
+    let arm = Arm::start(&environment, plan, ArmServers::default()).await.expect("it starts");
     let mut reports = arm.reports();
     let dying = arm.instances().remove(0);
     dying.kill().expect("a process of this test");
@@ -180,7 +179,7 @@ async fn a_suite_is_lost_when_all_its_processes_are_dead_at_once_and_one_alone_i
         let nodes = FakeNodes::start().await;
         let environment = nodes.environment();
         let plan = kept_up(&nodes, replicas, "restart = { after = \"10m\" }");
-        let arm = Arm::start(&environment, plan, DatabaseServers::default()).await.expect("it starts");
+        let arm = Arm::start(&environment, plan, ArmServers::default()).await.expect("it starts");
         let mut reports = arm.reports();
         for instance in arm.instances() {
             assert_eq!(arm.loss(), None, "one of {replicas} is left");
@@ -199,9 +198,8 @@ async fn a_suite_is_lost_when_all_its_processes_are_dead_at_once_and_one_alone_i
 async fn a_suite_without_restarts_goes_on_until_nothing_is_left() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
-    let arm = Arm::start(&environment, kept_up(&nodes, 2, ""), DatabaseServers::default())
-        .await
-        .expect("it starts");
+    let arm =
+        Arm::start(&environment, kept_up(&nodes, 2, ""), ArmServers::default()).await.expect("it starts");
     let mut reports = arm.reports();
     let mut losses = Vec::new();
     for instance in arm.instances() {

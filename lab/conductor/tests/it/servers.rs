@@ -1,14 +1,27 @@
-//! Database servers of an arm, on a machine that has PostgreSQL: started, accounted as a tree, ended, killed.
+//! Servers of an arm, on a machine that has PostgreSQL or NATS: started, accounted as a tree, paused, killed, ended.
 
 use std::path::Path;
+#[cfg(any(feature = "postgres", feature = "nats"))]
+use std::time::Duration;
 
-use conductor::arm::servers::{DatabaseServers, availability, check};
+use conductor::arm::server_product::ServerProduct;
+use conductor::arm::servers::{ArmServers, availability, check};
+use conductor::observe::sampling::{SampledInstance, ServerRole};
 use contract::ComponentName;
+#[cfg(any(feature = "postgres", feature = "nats"))]
+use storage::Location;
 use storage::{Database, Options, query};
 
 use crate::node::FakeNodes;
 
 const FEED: ComponentName = ComponentName::of("feed");
+#[cfg(any(feature = "postgres", feature = "nats"))]
+const TOKEN: &str = "5e3c437";
+
+/// Whether a server can be had here; where not, the reason is printed.
+fn can_be_had(product: ServerProduct) -> bool {
+    availability(product).inspect_err(|why| eprintln!("skipped: {why}")).is_ok()
+}
 
 fn is_running(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
@@ -16,8 +29,7 @@ fn is_running(pid: u32) -> bool {
 
 #[tokio::test]
 async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
-    if let Err(why) = availability() {
-        eprintln!("skipped: {why}");
+    if !can_be_had(ServerProduct::Postgres) {
         return;
     }
     let nodes = FakeNodes::with_program("");
@@ -27,7 +39,7 @@ async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
         plan.processes[0].on_postgres = vec![FEED];
         plan.folder = plan.folder.join(format!("arm{}", keys.len()));
         check(&plan.name, &plan.placement).expect("it can be had");
-        let (servers, empty) = DatabaseServers::start(&environment, &plan).await.expect("it starts");
+        let (servers, empty) = ArmServers::start(&environment, &plan).await.expect("it starts");
         assert_eq!((servers.databases().len(), empty.len()), (stores, stores), "{keys}");
 
         let (store, location) = empty.into_iter().next().expect("one");
@@ -38,7 +50,8 @@ async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
         tx.commit().await.expect("commits");
 
         let sampled = servers.sampled();
-        assert!(sampled.iter().all(|server| server.is_server && server.is_up && is_running(server.pid)));
+        let is_it = |server: &SampledInstance| server.server == Some(ServerRole::Databases) && server.is_up;
+        assert!(sampled.iter().all(|server| is_it(server) && is_running(server.pid)));
         let mut tracker = conductor::process::tree::TreeTracker::default();
         let tree = tracker.sample(sampled[0].pid).expect("it runs");
         assert!(
@@ -52,7 +65,7 @@ async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
         db.write().await.map(drop).expect_err("there is no server any more");
 
         // What it kept is there when it starts again, and not to be filled again.
-        let (again, empty) = DatabaseServers::start(&environment, &plan).await.expect("it starts again");
+        let (again, empty) = ArmServers::start(&environment, &plan).await.expect("it starts again");
         assert!(empty.is_empty());
         drop(db.write().await.expect("the server is back"));
         db.close().await;
@@ -68,54 +81,58 @@ async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
 }
 
 #[test]
-fn a_topology_with_files_needs_nothing_and_one_with_a_server_names_what_is_missing() {
+fn a_topology_with_files_and_pulls_needs_nothing_and_one_with_a_server_names_what_is_missing() {
     let placement = |keys: &str| {
-        let text = format!("processes = {{ app = [\"gateway\", \"*\"] }}\n{keys}");
+        let text = format!("processes = {{ each = [\"*\"] }}\n{keys}");
         toml::from_str::<contract::Placement>(&text).expect("a placement")
     };
-    check("mono", &placement("")).expect("files are always there");
-    match check("mono", &placement("store = \"postgres\"")) {
-        Ok(()) => assert!(availability().is_ok()),
-        Err(why) => {
-            let text = why.to_string();
-            assert!(text.contains("arm `mono`") && text.contains("PostgreSQL"), "{text}");
-            let remedies = ["--features postgres", "apt-get install postgresql", "useradd"];
-            assert!(remedies.iter().any(|how| text.contains(how)), "{text}");
+    check("micro", &placement("")).expect("files are always there");
+    for (product, key, remedies) in [
+        (
+            ServerProduct::Postgres,
+            "store = \"postgres\"",
+            &["--features postgres", "apt-get install postgresql", "useradd"] as &[&str],
+        ),
+        (ServerProduct::Nats, "events = \"nats\"", &["--features nats", "apt-get install nats-server"]),
+    ] {
+        match check("micro", &placement(key)) {
+            Ok(()) => assert!(availability(product).is_ok()),
+            Err(why) => {
+                let text = why.to_string();
+                assert!(text.contains("arm `micro`") && text.contains(product.name()), "{text}");
+                assert!(remedies.iter().any(|how| text.contains(how)), "{text}");
+            }
         }
     }
 }
 
-#[cfg(feature = "postgres")]
-#[tokio::test]
-async fn a_server_is_paused_and_killed_as_a_whole_and_comes_back_with_what_it_kept() {
+/// Whatever a server is: it is paused and killed as a whole, and comes back with what it kept. `put` gives it something
+/// to keep, and `is_kept` asks it for that.
+#[cfg(any(feature = "postgres", feature = "nats"))]
+async fn comes_back_with_what_it_kept<P>(
+    product: ServerProduct,
+    topology: &str,
+    put: impl AsyncFnOnce(&ArmServers, Vec<Location>) -> P,
+    is_kept: impl AsyncFn(&P) -> bool,
+) {
     use conductor::process::{tree, usage};
 
-    if let Err(why) = availability() {
-        eprintln!("skipped: {why}");
+    if !can_be_had(product) {
         return;
     }
     let nodes = FakeNodes::with_program("");
     let environment = nodes.environment();
-    let mut plan = nodes.plan("store = \"postgres\"");
+    let mut plan = nodes.plan(topology);
     plan.processes[0].on_postgres = vec![FEED];
-    let (servers, empty) = DatabaseServers::start(&environment, &plan).await.expect("it starts");
-    let (_, location) = empty.into_iter().next().expect("one");
-    let db = Database::open(location.clone(), Options::default()).await.expect("it is there");
-    let mut tx = db.write().await.expect("a turn");
-    query("CREATE", "t", "CREATE TABLE t AS SELECT CAST(1 AS BIGINT) AS n")
-        .execute(tx.conn())
-        .await
-        .expect("made");
-    tx.commit().await.expect("commits");
-    let kept = async |db: &Database| {
-        let mut read = db.read().await.expect("a reader");
-        query("SELECT", "t", "SELECT n FROM t").one::<i64>(&mut read).await.expect("it answers")
-    };
+    plan.config.broker_credentials = TOKEN.to_owned();
+    let (servers, empty) = ArmServers::start(&environment, &plan).await.expect("it starts");
+    let put = put(&servers, empty.into_iter().map(|(_, location)| location).collect()).await;
     assert!(servers.named(&["feed#0".to_owned()]).is_empty());
-    let server = servers.named(&["postgres#0".to_owned()]).pop().expect("by its name");
+    let server = servers.named(&[format!("{}#0", product.feature())]).pop().expect("by its name");
 
-    let pid = servers.sampled()[0].pid;
-    let stands_still = || tree::members(pid).iter().all(|pid| usage::state(*pid) == Some('T'));
+    let first = servers.sampled().pop().expect("one");
+    assert!(first.server.is_some() && first.is_up && is_running(first.pid), "{first:?}");
+    let stands_still = || tree::members(first.pid).iter().all(|pid| usage::state(*pid) == Some('T'));
     assert!(server.pause(&environment.guardian) && server.pause(&environment.guardian), "it runs");
     while !stands_still() {
         tokio::task::yield_now().await;
@@ -124,20 +141,75 @@ async fn a_server_is_paused_and_killed_as_a_whole_and_comes_back_with_what_it_ke
     assert!(stands_still(), "as long as one of two steps pauses it");
     assert_eq!(servers.sampled()[0].state, "paused");
     server.resume(&environment.guardian);
-    assert_eq!(kept(&db).await, 1, "it goes on where it was");
-    db.close().await;
+    assert!(is_kept(&put).await, "it goes on where it was");
 
-    let processes = tree::members(pid);
+    let processes = tree::members(first.pid);
     assert!(server.kill(None), "it runs");
     server.start(&environment).await.expect("it starts again");
     let again = servers.sampled().pop().expect("one");
-    assert!(again.is_up && again.pid != pid && again.restarts == 1, "{again:?}");
+    assert!(again.is_up && again.pid != first.pid && again.restarts == 1, "{again:?}");
     assert!(tree::members(again.pid).iter().all(|pid| !processes.contains(pid)));
-    let db = Database::open(location, Options::default()).await.expect("it is back");
-    assert_eq!(kept(&db).await, 1, "what was committed");
-    db.close().await;
+    assert!(is_kept(&put).await, "what it had acknowledged");
 
+    assert!(server.stop(&environment, Duration::from_secs(3)).await, "it runs");
+    assert!(!is_running(again.pid), "it is reaped");
+    server.start(&environment).await.expect("it starts once more");
+    assert!(is_kept(&put).await, "an end in order loses nothing either");
+
+    let last = servers.sampled().pop().expect("one");
     servers.shut_down(&environment).await;
+    assert!(!is_running(last.pid));
     server.start(&environment).await.expect("nothing is done");
     assert!(!server.kill(None), "it has ended for good");
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_database_server_comes_back_with_what_it_kept() {
+    let put = async |_: &ArmServers, empty: Vec<Location>| {
+        let location = empty.into_iter().next().expect("one");
+        let db = Database::open(location.clone(), Options::default()).await.expect("it is there");
+        let mut tx = db.write().await.expect("a turn");
+        let create = query("CREATE", "t", "CREATE TABLE t AS SELECT CAST(1 AS BIGINT) AS n");
+        create.execute(tx.conn()).await.expect("made");
+        tx.commit().await.expect("commits");
+        db.close().await;
+        location
+    };
+    let is_kept = async |location: &Location| {
+        let db = Database::open(location.clone(), Options::default()).await.expect("it is there");
+        let mut read = db.read().await.expect("a reader");
+        let found = query("SELECT", "t", "SELECT n FROM t").one::<i64>(&mut read).await.expect("it answers");
+        drop(read);
+        db.close().await;
+        found == 1
+    };
+    comes_back_with_what_it_kept(ServerProduct::Postgres, "store = \"postgres\"", put, is_kept).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn a_broker_comes_back_with_what_it_kept() {
+    use crate::broker::{publish_one, read_one};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let readers = std::sync::atomic::AtomicU32::new(0);
+    let put = async |servers: &ArmServers, empty: Vec<Location>| {
+        assert!(empty.is_empty(), "databases are files");
+        let address = servers.broker().expect("it runs").clone();
+        let options = storage::nats::BrokerOptions {
+            address,
+            credentials: TOKEN.to_owned(),
+            name: node::NodeConfig::default().run_id,
+        };
+        publish_one(&options, folder.path()).await;
+        options
+    };
+    // Each is new to the broker, and asks for all that it has.
+    let is_kept = async |options: &storage::nats::BrokerOptions| {
+        let number = readers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let reader = ComponentName::intern(&format!("reader-{number}"));
+        read_one(options, reader).await
+    };
+    comes_back_with_what_it_kept(ServerProduct::Nats, "events = \"nats\"", put, is_kept).await;
 }

@@ -1,11 +1,11 @@
-//! `processes`: processes the arm is made of, database servers included. Counted in the plan, so exact.
+//! `processes`: processes the arm is made of, servers included. Counted in the plan, so exact.
 
 use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow};
 
 /// Processes.
 pub const PROCESSES: Measure = Measure {
     name: "processes",
-    meaning: "processes the arm is made of; a database server is one",
+    meaning: "processes the arm is made of; a server of databases or of events is one",
     properties: &[Property::OwnWindow],
     statistic: |of| of.planned(|arm| arm.instances.len() as u64 + u64::from(arm.servers)),
     rows: &[Row {

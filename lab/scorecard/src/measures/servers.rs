@@ -1,59 +1,59 @@
-//! Database servers, in runs where an arm has any: `servers` there are, and `server_pss` and `server_cpu`, what they hold and
-//! spend of the arm's memory and CPU.
+//! Servers of databases and of events, in runs where an arm has any: `servers` there are, and `server_pss` and `server_cpu`, what
+//! they hold and spend of the arm's memory and CPU: nothing, in an arm that has none.
 
 use super::memory::highest;
 use crate::inference::{Once, Statistic};
 use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit};
 use crate::selection::Selection;
 
-/// Database servers.
+/// Servers of databases and of events.
 pub const SERVERS: Measure = Measure {
     name: "servers",
-    meaning: "database servers the arm keeps; 0 where its databases are files",
+    meaning: "servers of databases and of events the arm keeps; 0 where its databases are files and its events pulled",
     properties: &[Property::OwnWindow],
     statistic: |of| {
         if has_servers(of) { of.planned(|arm| arm.servers.into()) } else { Statistic::exact(None) }
     },
     rows: &[Row {
         id: "servers",
-        name: "db servers",
+        name: "servers",
         claim: Claim::Technology,
-        text: "database servers",
+        text: "servers of databases and of events",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(1.0),
     }],
     ..Measure::DEFAULT
 };
 
-/// Memory of the database servers.
+/// Memory of the servers.
 pub const SERVER_MEMORY: Measure = Measure {
     name: "server_pss",
-    meaning: "highest proportional set size of the arm's database servers, summed over all their processes",
+    meaning: "highest proportional set size of the arm's servers of databases and of events, summed over all their processes; 0 without any",
     unit: Unit::Bytes,
-    statistic: |of| Statistic::once(of.by_round(|round| highest(round, |proc| proc.is_server).map(Once::of))),
+    statistic: |of| Statistic::once(of.by_round(|round| round.highest_on_servers().map(Once::of))),
     rows: &[Row {
         id: "server_memory",
-        name: "db server memory",
+        name: "server memory",
         claim: Claim::Technology,
-        text: "peak memory of the database servers",
+            text: "peak memory of the servers of databases and of events",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],
     ..Measure::DEFAULT
 };
 
-/// CPU of the database servers.
+/// CPU of the servers.
 pub const SERVER_CPU: Measure = Measure {
     name: "server_cpu",
-    meaning: "CPU of the arm's database servers, all their processes, over journeys finished",
+    meaning: "CPU of the arm's servers of databases and of events, all their processes, over journeys finished; 0 without any",
     unit: Unit::Time,
     properties: &[Property::NeedsContext, Property::NeedsOpenLoop, Property::DependsOnStart],
     statistic: |of| of.per_journey(1e-9, |unit| unit.grown_on_servers()),
     rows: &[Row {
         id: "server_cpu",
-        name: "db server CPU",
+        name: "server CPU",
         claim: Claim::Technology,
-        text: "of the CPU per journey, database servers",
+        text: "of the CPU per journey, servers of databases and of events",
         window: RowWindow::Steady,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],
@@ -65,9 +65,18 @@ fn has_servers(of: &Selection<'_>) -> bool {
 }
 
 impl Selection<'_> {
-    /// CPU that the arm's database servers have spent; `None` where it has none.
+    /// Memory that the arm's servers held at most, bytes; `None` where no arm has any.
+    fn highest_on_servers(&self) -> Option<f64> {
+        let has_own = self.plan().is_some_and(|arm| arm.servers > 0);
+        let highest = highest(self, |proc| proc.is_server);
+        if has_own { highest } else { has_servers(self).then_some(0.0) }
+    }
+
+    /// CPU that the arm's servers have spent; `None` where no arm has any.
     fn grown_on_servers(&self) -> Option<u64> {
-        self.plan().filter(|arm| arm.servers > 0)?;
+        if !has_servers(self) {
+            return None;
+        }
         self.grown(|proc| if proc.is_server { proc.cpu_ns } else { 0 })
     }
 }

@@ -1,14 +1,15 @@
-//! A PostgreSQL server as a child of the run: a tree of processes, one for each connection among them, that is started, stopped,
-//! killed and started again as one.
+//! A server as a child of the run: a tree of processes, in PostgreSQL one for each connection among them, that is started,
+//! stopped, killed and started again as one.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract::placement::Restart;
 use nix::sys::signal::Signal;
-use postgres_server::Cluster;
 use record::EventKind;
 use runtime::{ShutdownPolicy, clock};
 
@@ -16,7 +17,8 @@ use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::children::{ChildProcess, ChildSpec, describe_exit};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::server_error::ServerError;
-use crate::observe::sampling::SampledInstance;
+use crate::arm::server_product::ServerProduct;
+use crate::observe::sampling::{SampledInstance, ServerRole};
 use crate::process::guardian::{Guardian, ProcessIdentity, UndoAction};
 use crate::process::{cgroup, tree, usage};
 
@@ -26,16 +28,35 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Time it has to end in order.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Connections it takes beside those of the arm as it starts: for copies that are added, and a look into it.
-const SPARE_CONNECTIONS: u32 = 400;
 /// As the processes of an arm: cores are shared with the generator, which comes first.
 const NICENESS: &str = "5";
+
+/// What a server is started from.
+pub trait ServerProgram: Send + Sync {
+    /// What it is.
+    fn product(&self) -> ServerProduct;
+
+    /// Writes what its next start needs.
+    ///
+    /// # Errors
+    /// Why that cannot be written.
+    fn prepare(&self) -> Result<(), String>;
+
+    /// The command that serves it, in the foreground, and that dies with its parent.
+    fn command(&self) -> Command;
+
+    /// Whether the process of this id, which the command became, accepts connections.
+    fn is_ready(&self, pid: u32) -> bool;
+
+    /// The folder of what it keeps.
+    fn data(&self) -> PathBuf;
+}
 
 /// A server, which may have ended and been started again.
 pub struct Server {
     /// `postgres#0`.
     pub name: String,
-    pub(super) cluster: Cluster,
+    program: Box<dyn ServerProgram>,
     arm: String,
     components: Vec<String>,
     spec: ChildSpec,
@@ -71,9 +92,13 @@ struct Pauses {
 
 impl Server {
     /// A server of an arm that has not been started.
-    pub(super) fn new(plan: &ArmPlan, name: String, cluster: Cluster, components: Vec<String>) -> Self {
-        let given = &plan.resources;
-        let serve = cluster.command(given.readers + given.writers + SPARE_CONNECTIONS);
+    pub fn new(
+        plan: &ArmPlan,
+        name: String,
+        program: Box<dyn ServerProgram>,
+        components: Vec<String>,
+    ) -> Self {
+        let serve = program.command();
         // The folder that the lab was started in may be closed to the server's account.
         let mut arguments: Vec<_> = ["-C", "/"].map(Into::into).to_vec();
         if !plan.config.cores.is_empty() {
@@ -84,16 +109,18 @@ impl Server {
         arguments.extend(["nice", "-n", NICENESS].map(Into::into));
         arguments.push(serve.get_program().to_owned());
         arguments.extend(serve.get_args().map(ToOwned::to_owned));
+        let text = |of: &OsStr| of.to_string_lossy().into_owned();
+        let variables = serve.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
         let spec = ChildSpec {
             name: format!("{}/{name}", plan.name),
             program: "env".into(),
             arguments,
-            environment: Vec::new(),
+            environment: variables.collect(),
             log: plan.folder.join(format!("{name}.log")),
         };
         Self {
             name,
-            cluster,
+            program,
             arm: plan.name.clone(),
             components,
             spec,
@@ -116,6 +143,11 @@ impl Server {
             return Ok(());
         }
         self.wait_for_the_killed(environment).await;
+        let unavailable = |reason: String| {
+            let (arm, product) = (self.arm.clone(), self.program.product());
+            ArmError::from(ServerError::Unavailable { arm, product, reason })
+        };
+        self.program.prepare().map_err(unavailable)?;
         let (process, _output) = environment.spawner.spawn(self.spec.clone()).await?;
         let process = Arc::new(process);
         let undo = environment.guardian.record_undo(&UndoAction::Kill(ProcessIdentity::of(process.pid)));
@@ -128,7 +160,7 @@ impl Server {
         self.starts.fetch_add(1, Ordering::Relaxed);
         let until = clock::now() + START_TIMEOUT;
         // `env`, `nice` and `setpriv` each execute the next program: the process id is the server's.
-        while !self.cluster.is_ready(Some(process.pid)) {
+        while !self.program.is_ready(process.pid) {
             let ended = process.exit_status().map(describe_exit);
             if ended.is_some() || clock::now() > until {
                 let reason = ended.map_or_else(
@@ -137,7 +169,7 @@ impl Server {
                 );
                 let reason = format!("{reason}; its log is {}", self.spec.log.display());
                 self.end_process(environment, STOP_TIMEOUT).await;
-                return Err(ServerError::Unavailable { arm: self.arm.clone(), reason }.into());
+                return Err(unavailable(reason));
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -236,7 +268,7 @@ impl Server {
     }
 
     /// Ends it for good: open transactions are rolled back, and it writes what it has to.
-    pub(super) async fn shut_down(&self, environment: &RunEnvironment) {
+    pub async fn shut_down(&self, environment: &RunEnvironment) {
         let mut has_ended = self.has_ended.lock().await;
         *has_ended = true;
         self.end_process(environment, STOP_TIMEOUT).await;
@@ -248,7 +280,7 @@ impl Server {
             let processes = identities(process.pid);
             // What stands still ends no more than it answers.
             tree::signal(&processes, Signal::SIGCONT);
-            // "Fast shutdown" (PostgreSQL, 19.5).
+            // "Fast shutdown" (PostgreSQL, 19.5); NATS ends in order as well.
             let _ = process.signal(Signal::SIGINT);
             if tokio::time::timeout(within, process.wait()).await.is_err() {
                 let _ = process.signal(Signal::SIGKILL);
@@ -294,7 +326,7 @@ impl Server {
     }
 
     /// As the sampler sees it.
-    pub(super) fn sampled(&self) -> SampledInstance {
+    pub fn sampled(&self) -> SampledInstance {
         let is_paused = self.pauses().steps > 0;
         let state = match self.running() {
             Some(_) if is_paused => "paused",
@@ -309,8 +341,11 @@ impl Server {
             state,
             is_up: state == "up",
             restarts: self.restarts(),
-            databases: vec![self.cluster.data().to_owned()],
-            is_server: true,
+            databases: vec![self.program.data()],
+            server: Some(match self.program.product() {
+                ServerProduct::Postgres => ServerRole::Databases,
+                ServerProduct::Nats => ServerRole::Events,
+            }),
         }
     }
 }

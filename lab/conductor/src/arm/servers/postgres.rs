@@ -2,43 +2,78 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use contract::placement::StorePlan;
 use node::databases::ServerDatabase;
-use postgres_server::{Account, Cluster};
+use postgres_server::{Account, Cluster, Programs};
 use storage::Location;
 use storage::postgres::{Address, create_database};
 
-use super::server::Server;
-use super::{DatabaseServers, SERVER_FOLDER, name_of, stores_by_server};
+use super::server::{Server, ServerProgram};
+use super::{ArmServers, stores_by_server};
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::server_error::ServerError;
+use crate::arm::server_product::ServerProduct;
 
 /// The one database of components that share one.
 const SHARED: &str = "shared";
+/// Connections a server takes beside those of the arm as it starts: for copies that are added, and a look into it.
+const SPARE_CONNECTIONS: u32 = 400;
 
-/// Starts the servers of an arm, one for all of its stores or one for each.
+/// The program that serves databases, for an account that may run it.
+///
+/// # Errors
+/// What is missing.
+pub(super) fn availability() -> Result<String, String> {
+    let programs = Programs::find().map_err(|why| why.to_string())?;
+    Account::find().map_err(|why| why.to_string())?;
+    Ok(programs.postgres.display().to_string())
+}
+
+/// A cluster, with the connections that its server takes.
+struct PostgresServer {
+    cluster: Cluster,
+    connections: u32,
+}
+
+impl ServerProgram for PostgresServer {
+    fn product(&self) -> ServerProduct {
+        ServerProduct::Postgres
+    }
+
+    fn prepare(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        self.cluster.command(self.connections)
+    }
+
+    fn is_ready(&self, pid: u32) -> bool {
+        self.cluster.is_ready(Some(pid))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.cluster.data().to_owned()
+    }
+}
+
+/// Starts the database servers of an arm, one for all of its stores or one for each. Returns the databases that are empty.
 pub(super) async fn start(
     environment: &RunEnvironment,
     plan: &ArmPlan,
-) -> Result<(DatabaseServers, Vec<(StorePlan, Location)>), ArmError> {
+    servers: &mut ArmServers,
+) -> Result<Vec<(StorePlan, Location)>, ArmError> {
     let groups = stores_by_server(&plan.processes, &plan.placement);
-    let mut servers = DatabaseServers::default();
     let mut empty = Vec::new();
     for (number, stores) in groups.into_iter().enumerate() {
-        let started = start_one(environment, plan, number, stores, &mut servers.databases, &mut empty).await;
-        match started {
-            Ok(server) => servers.servers.push(server),
-            Err(error) => {
-                servers.shut_down(environment).await;
-                return Err(error);
-            }
-        }
+        empty.extend(start_one(environment, plan, number, stores, servers).await?);
     }
-    Ok((servers, empty))
+    Ok(empty)
 }
 
 async fn start_one(
@@ -46,14 +81,14 @@ async fn start_one(
     plan: &ArmPlan,
     number: usize,
     stores: Vec<StorePlan>,
-    databases: &mut BTreeMap<String, ServerDatabase>,
-    empty: &mut Vec<(StorePlan, Location)>,
-) -> Result<Arc<Server>, ArmError> {
-    let name = name_of(number);
-    let unavailable = |reason: String| ServerError::Unavailable { arm: plan.name.clone(), reason };
-    let folder = |of: &str| plan.folder.join(format!("{SERVER_FOLDER}{of}{number}"));
+    servers: &mut ArmServers,
+) -> Result<Vec<(StorePlan, Location)>, ArmError> {
+    let (product, arm) = (ServerProduct::Postgres, || plan.name.clone());
+    let unavailable = |reason: String| ServerError::Unavailable { arm: arm(), product, reason };
+    let folder = plan.folder.join(product.folder_name(number));
     // Names of sockets are short.
-    let cluster = Cluster::new(folder(""), folder("s")).map_err(|why| unavailable(why.with_cause()))?;
+    let sockets = plan.folder.join(format!("{}-s{number}", product.feature()));
+    let cluster = Cluster::new(folder, sockets).map_err(|why| unavailable(why.with_cause()))?;
     open_folders(&cluster, &plan.folder, &environment.folder).map_err(|why| unavailable(why.to_string()))?;
     let is_fresh = !cluster.is_made();
     if is_fresh {
@@ -67,13 +102,13 @@ async fn start_one(
         })?;
     }
     let components = stores.iter().flat_map(|store| &store.hosts).map(ToString::to_string).collect();
-    let server = Arc::new(Server::new(plan, name, cluster, components));
+    let connections = plan.resources.readers + plan.resources.writers + SPARE_CONNECTIONS;
+    let program = Box::new(PostgresServer { cluster: cluster.clone(), connections });
+    let server = Arc::new(Server::new(plan, product.server_name(number), program, components));
+    servers.servers.push(server.clone());
     server.start(environment).await?;
-    if let Err(error) = fill(plan, &server.cluster, stores, is_fresh, databases, empty).await {
-        server.shut_down(environment).await;
-        return Err(ServerError::Refused { arm: plan.name.clone(), source: error }.into());
-    }
-    Ok(server)
+    let filled = fill(plan, &cluster, stores, is_fresh, &mut servers.databases).await;
+    Ok(filled.map_err(|why| ServerError::Refused { arm: arm(), product, source: why.into() })?)
 }
 
 /// Lets the server's account, and no other, through an arm's folder and the run's: it can enter them, and not list them.
@@ -89,21 +124,21 @@ fn open_folders(cluster: &Cluster, arm: &Path, run: &Path) -> std::io::Result<()
     Ok(())
 }
 
-/// Makes the databases of some stores.
+/// Makes the databases of some stores. Returns those that are empty.
 async fn fill(
     plan: &ArmPlan,
     cluster: &Cluster,
     stores: Vec<StorePlan>,
     is_fresh: bool,
     databases: &mut BTreeMap<String, ServerDatabase>,
-    empty: &mut Vec<(StorePlan, Location)>,
-) -> Result<(), storage::StorageError> {
+) -> Result<Vec<(StorePlan, Location)>, storage::StorageError> {
     let other = |why: storage::postgres::AddressError| storage::StorageError::Other(why.into());
     let server: Address = cluster.url().parse().map_err(other)?;
     let is_shared = plan.placement.shared_database;
     if is_fresh && is_shared {
         create_database(&server, SHARED).await?;
     }
+    let mut empty = Vec::new();
     for (number, store) in stores.into_iter().enumerate() {
         let name = if is_shared { SHARED.to_owned() } else { database_name(number, &store.name) };
         if is_fresh && !is_shared {
@@ -116,7 +151,7 @@ async fn fill(
         }
         databases.insert(store.name, database);
     }
-    Ok(())
+    Ok(empty)
 }
 
 /// `store0_app_feed` of `app.feed`, its server's first: no two are the same, whatever the processes are called. PostgreSQL

@@ -1,0 +1,157 @@
+//! Arms whose events a broker carries: the same state as without, accounted, and gone with the lab.
+
+use std::collections::BTreeSet;
+
+use conductor::arm::server_product::ServerProduct;
+use conductor::arm::servers::availability;
+use nix::sys::signal::Signal;
+use record::{Entry, EventKind, Proc};
+use serde_json::Value;
+
+use crate::cleave::{Cleave, is_starved, lines_of, scenario, wait_for};
+
+/// Whether a broker can be had here; where not, the reason is printed.
+fn can_be_had() -> bool {
+    availability(ServerProduct::Nats).inspect_err(|why| eprintln!("skipped: {why}")).is_ok()
+}
+
+/// A run of one arm with a broker, and a step on it.
+fn with_step(cleave: &Cleave, step: &str) -> &'static str {
+    let text = format!(
+        r#"schema = 1
+name   = "broken"
+title  = "A fault of the broker"
+why    = "It is the run's, as its processes are"
+phases = [{{ name = "steady", for = "12s" }}]
+
+[load]
+rate = "20/s"
+size = "tiny"
+mix  = {{ upload = 50, home-feed = 50 }}
+
+[topology.pairs]
+processes = {{ people = ["profile", "follower"], rest = ["*"] }}
+events    = "nats"
+
+[[step]]
+id  = "fault"
+in  = "steady"
+at  = "+1s"
+on  = "server:events"
+{step}
+"#
+    );
+    std::fs::write(cleave.folder().join("broken.toml"), text).expect("a folder of ours");
+    "broken.toml"
+}
+
+#[test]
+fn a_broker_that_cannot_be_had_is_refused_before_anything_starts() {
+    let cleave = Cleave::shared();
+    let (_, listed) = cleave.printed(&["list"]);
+    assert!(listed.contains("needs NATS"), "{listed}");
+    let (_, doctor) = cleave.printed(&["doctor"]);
+    let finding = doctor.lines().find(|line| line.get(2..).is_some_and(|line| line.starts_with("nats")));
+    let finding = finding.unwrap_or_else(|| panic!("no finding in {doctor}"));
+    if can_be_had() {
+        assert!(finding.starts_with('+') && finding.contains("nats-server"), "{finding}");
+        return;
+    }
+    assert!(finding.starts_with('-'), "{finding}");
+    let (code, text) = cleave.printed(&["run", "broker-outage", "--no-tui"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("arm `nats` has its events carried by NATS"), "{text}");
+    assert!(text.contains("--features nats") || text.contains("apt-get install nats-server"), "{text}");
+    assert!(!cleave.has_runs(), "nothing was made");
+}
+
+#[test]
+fn what_carries_events_decides_nothing_of_the_state() {
+    if !can_be_had() {
+        return;
+    }
+    let cleave = Cleave::wide();
+    let (document, lines) = cleave.document(&[&scenario("carried-events"), "--seed", "7"]);
+    let servers: Vec<&Proc> = lines
+        .iter()
+        .filter_map(|line| match &line.entry {
+            Entry::Proc(proc) if proc.is_server => Some(&**proc),
+            _ => None,
+        })
+        .collect();
+    let arms: BTreeSet<char> = servers.iter().map(|server| server.arm).collect();
+    assert_eq!(arms, BTreeSet::from(['B', 'D']), "the two arms whose events it carries");
+    assert!(servers.iter().all(|server| server.instance == "nats#0" && server.pss_kib > 0));
+    assert!(servers.iter().any(|server| server.cpu_ns > 0), "it has worked");
+    let rows = document["scorecard"].as_array().expect("rows");
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("no row {id}"));
+    let value = |id: &str, arm: &str| row(id)["arms"][arm]["value"].as_f64();
+    assert_eq!(["A", "B", "C", "D"].map(|arm| value("servers", arm)), [0.0, 1.0, 0.0, 1.0].map(Some));
+    for id in ["server_memory", "server_cpu"] {
+        assert!(value(id, "D").is_some_and(|value| value > 0.0), "{:#}", row(id));
+        assert_eq!(value(id, "A"), Some(0.0), "{:#}", row(id));
+    }
+    if is_starved(&document) {
+        println!("the states are not compared: the machine was too busy");
+        return;
+    }
+    let audits = document["audits"].as_array().expect("audits");
+    let digests: Vec<&Value> = audits.iter().map(|audit| &audit["state_digest"]).collect();
+    assert_eq!(digests.len(), 4, "mono, pairs, micro and micro-nats");
+    assert!(digests.iter().all(|digest| digest.is_string()), "{digests:?}");
+    let distinct: BTreeSet<_> = digests.iter().map(|digest| digest.as_str()).collect();
+    assert_eq!(distinct.len(), 1, "arms differ in state: {digests:#?}");
+}
+
+#[test]
+fn a_broker_is_killed_and_comes_back_and_nothing_is_lost() {
+    if !can_be_had() {
+        return;
+    }
+    let cleave = Cleave::wide();
+    let file = with_step(&cleave, "do = \"kill\"\nrestart = { after = \"2s\" }");
+    let (document, lines) = cleave.document(&[file]);
+    let logged = |line: &record::Line| match &line.entry {
+        Entry::Event(event) if event.what == EventKind::Log => Some(event.text.clone()),
+        _ => None,
+    };
+    let restarts = |line: &record::Line| match &line.entry {
+        Entry::Proc(proc) if proc.is_server => Some((proc.state.clone(), proc.restarts)),
+        _ => None,
+    };
+    let seen: Vec<_> = lines.iter().filter_map(restarts).collect();
+    let log: Vec<String> = lines.iter().filter_map(logged).collect();
+    assert!(seen.iter().any(|(state, _)| state == "down"), "it was away: {seen:?}; {log:?}");
+    assert_eq!(seen.last(), Some(&("up".to_owned(), 1)), "and is back: {log:?}");
+    let audit = &document["audits"][0];
+    assert!(audit["acknowledged"].as_u64().is_some_and(|n| n > 0), "{audit:#}");
+    assert_eq!((audit["lost"].as_u64(), audit["duplicated"].as_u64()), (Some(0), Some(0)), "{audit:#}");
+}
+
+#[test]
+fn a_killed_lab_leaves_no_broker_not_even_a_paused_one() {
+    if !can_be_had() {
+        return;
+    }
+    let cleave = Cleave::shared();
+    let file = with_step(&cleave, "do = \"pause\"\nfor = \"9s\"");
+    let mut lab = cleave.start(&["run", file, "--no-tui"]);
+    wait_for("a pause in force", || {
+        let lines = lines_of(&cleave.record()?).ok()?;
+        let is_paused =
+            |line: &record::Line| matches!(&line.entry, Entry::Event(event) if event.active == Some(true));
+        lines.iter().any(is_paused).then_some(())
+    });
+    let (_, header) = cleave.in_mid_run();
+    let words = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).split('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines: Vec<Vec<String>> = cleave.processes().into_iter().map(words).collect();
+    assert!(lines.iter().any(|words| words[0].ends_with("nats-server")), "it runs: {lines:?}");
+    let is_secret = |word: &String| word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(!lines.iter().flatten().any(is_secret), "what opens it is on no command line: {lines:?}");
+    lab.signal(Signal::SIGKILL);
+    lab.0.wait().expect("it is dead");
+    cleave.nothing_is_left(&header);
+}
