@@ -98,7 +98,7 @@ async fn a_copy_that_a_step_started_again_is_not_restarted_once_more() {
     let nodes = FakeNodes::start().await;
     let environment = nodes.environment();
     let plan = nodes.plan("restart = { after = \"100ms\" }");
-    let arm = Arm::start(&environment, plan, DatabaseServers::default()).await.expect("it starts");
+    let arm = Arm::start(&environment, plan, ArmServers::default()).await.expect("it starts");
     let instance = arm.instances().remove(0);
     instance.kill().expect("a process of this test");
     while instance.status().health != Health::Down && instance.status().restarts == 0 {
