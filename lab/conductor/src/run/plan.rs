@@ -155,9 +155,7 @@ pub(crate) fn timeout_us(scenario: &Scenario) -> u64 {
 
 /// An answer later than this is not good, microseconds: the timeout, where the scenario names nothing.
 pub(crate) fn good_within_us(scenario: &Scenario) -> u64 {
-    let declared = scenario.load.good_within;
-    declared
-        .map_or(timeout_us(scenario), |good| u64::try_from(good.duration().as_micros()).unwrap_or(u64::MAX))
+    u64::try_from(scenario.load.longest_good().duration().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Letters of arms: as many as there are groupings of five components.

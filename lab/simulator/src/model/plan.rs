@@ -31,8 +31,8 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// What is injected.
     pub faults: Vec<FaultPlan>,
-    /// Whether the report lists every request: 32 bytes each.
-    pub keeps_requests: bool,
+    /// Answers within so many ns are good. Where it is set, the report has what came of the requests of each second.
+    pub good_within_ns: Option<u64>,
 }
 
 /// How the threads of a host share its cores.

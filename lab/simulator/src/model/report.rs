@@ -1,6 +1,6 @@
 //! What came of a simulation: requests by second, and what stations did. Equal plans and seeds give equal reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
 use record::Latencies;
@@ -91,15 +91,17 @@ impl Latency {
     }
 }
 
-/// A request that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// When it was due, ns.
-    pub due_ns: u64,
-    /// When it ended, ns.
-    pub end_ns: u64,
-    /// How.
-    pub outcome: Outcome,
+/// What the requests came to that were due in a second, whenever they ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueWindow {
+    /// How they ended.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Answers that came soon enough to be good.
+    pub good: u64,
+    /// Latencies of the answers, from when their requests were due; at least 1 us each, as in a record.
+    pub answered: Latencies,
+    /// How long the others took.
+    pub failed: Latencies,
 }
 
 /// Requests of an operation of a source.
@@ -113,8 +115,8 @@ pub struct Requests {
     pub latency: Latency,
     /// By second of completion.
     pub windows: Vec<Window>,
-    /// Each of them, in the order in which they ended, where the plan asks for it.
-    pub log: Vec<Ended>,
+    /// By second in which they were due, where the plan says what is good.
+    pub due: Vec<DueWindow>,
 }
 
 impl Requests {
@@ -174,6 +176,76 @@ impl Recorder {
     }
 }
 
+/// A second of which requests may still be under way. Its histograms are dense, and made when they are needed.
+#[derive(Debug, Default)]
+struct OpenWindow {
+    window: DueWindow,
+    answered: Option<Histogram<u64>>,
+    failed: Option<Histogram<u64>>,
+    /// Requests that were due in it and have not ended.
+    under_way: u64,
+}
+
+impl OpenWindow {
+    fn ended(&mut self, took_ns: u64, outcome: Outcome, good_within_ns: u64) {
+        self.under_way -= 1;
+        *self.window.outcomes.entry(outcome).or_default() += 1;
+        let is_done = outcome == Outcome::Done;
+        self.window.good += u64::from(is_done && took_ns <= good_within_ns);
+        let histogram = if is_done { &mut self.answered } else { &mut self.failed };
+        let histogram = histogram.get_or_insert_with(record::histogram::recorder);
+        histogram.saturating_record(((took_ns + 500) / 1_000).max(1));
+    }
+
+    fn finish(&self) -> DueWindow {
+        let latencies = |of: &Option<Histogram<u64>>| of.as_ref().map(Latencies::of).unwrap_or_default();
+        DueWindow {
+            answered: latencies(&self.answered),
+            failed: latencies(&self.failed),
+            ..self.window.clone()
+        }
+    }
+}
+
+/// Requests by the second in which they were due. Only seconds of which a request is under way have histograms to record
+/// into, so that memory does not grow with the requests.
+#[derive(Debug)]
+struct DueRecorder {
+    good_within_ns: u64,
+    closed: Vec<DueWindow>,
+    /// The seconds after those.
+    open: VecDeque<OpenWindow>,
+}
+
+impl DueRecorder {
+    fn at(&mut self, due_ns: u64) -> &mut OpenWindow {
+        let at = (due_ns / SECOND_NS) as usize - self.closed.len();
+        if self.open.len() <= at {
+            self.open.resize_with(at + 1, OpenWindow::default);
+        }
+        &mut self.open[at]
+    }
+
+    fn due(&mut self, due_ns: u64) {
+        self.at(due_ns).under_way += 1;
+        // Requests come in the order in which they are due: what is behind the last second gets no more of them.
+        while self.open.len() > 1
+            && let Some(window) = self.open.pop_front_if(|window| window.under_way == 0)
+        {
+            self.closed.push(window.finish());
+        }
+    }
+
+    fn ended(&mut self, due_ns: u64, now_ns: u64, outcome: Outcome) {
+        let good_within_ns = self.good_within_ns;
+        self.at(due_ns).ended(now_ns - due_ns, outcome, good_within_ns);
+    }
+
+    fn finish(&self) -> Vec<DueWindow> {
+        self.closed.iter().cloned().chain(self.open.iter().map(OpenWindow::finish)).collect()
+    }
+}
+
 /// Requests that are being recorded.
 #[derive(Debug, Default)]
 pub(super) struct RequestRecorder {
@@ -181,13 +253,15 @@ pub(super) struct RequestRecorder {
     total: Recorder,
     current: Recorder,
     second: u64,
-    keeps_requests: bool,
+    by_due: Option<DueRecorder>,
 }
 
 impl RequestRecorder {
-    /// One that lists every request, or does not.
-    pub fn new(keeps_requests: bool) -> Self {
-        Self { keeps_requests, ..Self::default() }
+    /// One that keeps what came of those that were due in a second, where it is known within how many ns an answer is good.
+    pub fn new(good_within_ns: Option<u64>) -> Self {
+        let by_due =
+            |good_within_ns| DueRecorder { good_within_ns, closed: Vec::new(), open: VecDeque::new() };
+        Self { by_due: good_within_ns.map(by_due), ..Self::default() }
     }
 
     fn window(&mut self, now_ns: u64) -> &mut Window {
@@ -215,6 +289,9 @@ impl RequestRecorder {
     pub fn due(&mut self, now_ns: u64) {
         self.requests.sent += 1;
         self.window(now_ns).sent += 1;
+        if let Some(by_due) = &mut self.by_due {
+            by_due.due(now_ns);
+        }
     }
 
     pub fn ended(&mut self, due_ns: u64, now_ns: u64, outcome: Outcome, warm_up_ns: u64) {
@@ -225,8 +302,8 @@ impl RequestRecorder {
         if is_done {
             self.current.record(now_ns - due_ns);
         }
-        if self.keeps_requests {
-            self.requests.log.push(Ended { due_ns, end_ns: now_ns, outcome });
+        if let Some(by_due) = &mut self.by_due {
+            by_due.ended(due_ns, now_ns, outcome);
         }
         if due_ns >= warm_up_ns {
             *self.requests.outcomes.entry(outcome.name()).or_default() += 1;
@@ -238,6 +315,49 @@ impl RequestRecorder {
 
     pub fn finish(&mut self) -> Requests {
         self.close();
-        Requests { latency: self.total.finish(), ..self.requests.clone() }
+        let due = self.by_due.as_ref().map(DueRecorder::finish).unwrap_or_default();
+        Requests { latency: self.total.finish(), due, ..self.requests.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_request_counts_for_the_second_in_which_it_was_due_and_a_second_is_kept_open_only_that_long() {
+        let mut recorder = RequestRecorder::new(Some(20 * MS));
+        let open = |recorder: &RequestRecorder| recorder.by_due.as_ref().map(|by_due| by_due.open.len());
+        for second in 0..100 {
+            let due_ns = second * SECOND_NS + 990 * MS;
+            recorder.due(due_ns);
+            recorder.due(due_ns);
+            // One is answered in its second, and well; the other late, in the next.
+            recorder.ended(due_ns, due_ns + 5 * MS, Outcome::Done, 0);
+            assert_eq!(open(&recorder), Some(1));
+            let outcome = if second == 50 { Outcome::TimedOut } else { Outcome::Done };
+            recorder.ended(due_ns, due_ns + 30 * MS, outcome, 0);
+        }
+        let requests = recorder.finish();
+        assert_eq!(requests.due.len(), 100);
+        let of = |second: usize| {
+            let DueWindow { outcomes, good, answered, failed } = &requests.due[second];
+            (outcomes.clone(), *good, answered.len(), failed.len())
+        };
+        assert_eq!(of(0), ([(Outcome::Done, 2)].into(), 1, 2, 0));
+        assert_eq!(of(50), ([(Outcome::Done, 1), (Outcome::TimedOut, 1)].into(), 1, 1, 1));
+    }
+
+    #[test]
+    fn what_has_not_ended_keeps_its_second_open() {
+        let mut recorder = RequestRecorder::new(Some(20 * MS));
+        recorder.due(0);
+        recorder.due(5 * SECOND_NS);
+        recorder.ended(5 * SECOND_NS, 5 * SECOND_NS + MS, Outcome::Done, 0);
+        recorder.ended(0, 6 * SECOND_NS, Outcome::Done, 0);
+        let counts: Vec<u64> = recorder.finish().due.iter().map(|window| window.answered.len()).collect();
+        assert_eq!(counts, [1, 0, 0, 0, 0, 1]);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use model::latency::ArrivalQuantile;
 use policy::breaker::BreakerState;
-use record::{Latencies, histogram};
+use record::Latencies;
 use scenario::Scenario;
 use traffic::Schedule;
 
@@ -13,8 +13,8 @@ use super::layout::Layout;
 use super::setting::Setting;
 use super::system::build;
 use crate::calibrate::Calibration;
-use crate::model::edge::{EdgeCounts, Outcome};
-use crate::model::report::{Ended, Requests};
+use crate::model::edge::EdgeCounts;
+use crate::model::report::Requests;
 use crate::model::{PlanError, Report, Simulation};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -131,11 +131,6 @@ pub(super) fn finished(requests: &Requests, second: u64, seconds: u64) -> u64 {
     }
 }
 
-/// How long a request took, from when it was due, microseconds: as a record has it, at least 1.
-pub(super) fn latency_us(ended: &Ended) -> u64 {
-    ((ended.end_ns - ended.due_ns + 500) / 1_000).max(1)
-}
-
 /// Seconds from the begin of the first measured phase to the end of the last.
 fn measured_seconds(scenario: &Scenario) -> Range<u64> {
     let measured: Vec<_> = scenario.plan().into_iter().filter(|phase| phase.measure).collect();
@@ -170,21 +165,18 @@ impl Block {
         scenario: &Scenario,
     ) -> Option<Figures> {
         let (seconds, all_seconds) = (measured_seconds(scenario), load_seconds(scenario));
-        let due = seconds.start * SECOND_NS..seconds.end * SECOND_NS;
-        let (mut answered, mut cpu_ns, mut sent, mut ended) = (histogram::recorder(), 0.0, 0_u64, 0_u64);
+        let (from, count) = (seconds.start as usize, (seconds.end - seconds.start) as usize);
+        let (mut answered, mut cpu_ns, mut sent, mut ended) = (Latencies::default(), 0.0, 0_u64, 0_u64);
         for block in blocks.into_iter().filter(|block| block.letters.contains(&letter)) {
             cpu_ns += block.cpu_ns(letter, seconds.end) - block.cpu_ns(letter, seconds.start);
             for (_, requests) in block.requests(letter) {
-                let windows = requests.windows.iter().take(seconds.end as usize).skip(seconds.start as usize);
-                sent += windows.map(|window| window.sent).sum::<u64>();
+                sent += requests.windows.iter().skip(from).take(count).map(|window| window.sent).sum::<u64>();
                 ended += seconds.clone().map(|second| finished(requests, second, all_seconds)).sum::<u64>();
-                let done = requests.log.iter().filter(|ended| ended.outcome == Outcome::Done);
-                for request in done.filter(|ended| due.contains(&ended.due_ns)) {
-                    answered.saturating_record(latency_us(request));
+                for window in requests.due.iter().skip(from).take(count) {
+                    answered.merge(&window.answered);
                 }
             }
         }
-        let answered = Latencies::of(&answered);
         // What had not ended when the simulation did has failed as well.
         let failed = sent.saturating_sub(answered.len());
         let bound_us = scenario.load.timeout.nanos() / 1_000;

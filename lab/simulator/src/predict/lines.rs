@@ -6,20 +6,18 @@ mod processes;
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use record::{
-    Arm, CLIENT, Entry, Errors, Event, EventKind, Header, Host, Latencies, Line, Phase, Prediction,
-    Provenance, Window, histogram,
+    Arm, CLIENT, Entry, Errors, Event, EventKind, Header, Host, Line, Phase, Prediction, Provenance, Window,
 };
 use scenario::Scenario;
 
 use self::processes::Processes;
-use super::block::{Block, finished, latency_us, load_seconds};
+use super::block::{Block, finished, load_seconds};
 use super::layout::Layout;
 use super::setting::edges;
 use crate::calibrate::Calibration;
 use crate::model::edge::Outcome;
-use crate::model::report::{Ended, Requests};
+use crate::model::report::{DueWindow, Requests};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Seconds at rest before each load, which show what an arm costs when nothing is asked of it.
@@ -156,16 +154,11 @@ impl Turn<'_> {
     }
 
     fn windows(&self, arm: &Arm, lines: &mut Vec<Line>) {
-        let good_ns = self.recorded.header.good_within_us.saturating_mul(1_000);
+        let nothing = DueWindow::default();
         for (journey, requests) in self.block.requests(arm.letter) {
             let seconds = load_seconds(self.recorded.scenario);
-            let mut made: Vec<Making> = (0..seconds).map(|_| Making::default()).collect();
-            for ended in &requests.log {
-                if let Some(window) = made.get_mut((ended.due_ns / SECOND_NS) as usize) {
-                    window.add(ended, good_ns);
-                }
-            }
-            for (second, window) in (0..).zip(made) {
+            for second in 0..seconds as u32 {
+                let due = requests.due.get(second as usize).unwrap_or(&nothing);
                 let window = Window {
                     arm: arm.letter,
                     round: self.round,
@@ -173,7 +166,7 @@ impl Turn<'_> {
                     second,
                     finished: Some(finished(requests, u64::from(second), seconds)),
                     closed: true,
-                    ..window.finish(sent(requests, second))
+                    ..window_of(due, sent(requests, second))
                 };
                 let t = self.start_ns + u64::from(second + 2) * SECOND_NS;
                 lines.push(Line { t, entry: Entry::from(window) });
@@ -220,46 +213,27 @@ fn sent(requests: &Requests, second: u32) -> u64 {
     requests.windows.get(second as usize).map_or(0, |window| window.sent)
 }
 
-/// A window being made.
-struct Making {
-    window: Window,
-    answered: Histogram<u64>,
-    failed: Histogram<u64>,
-}
-
-impl Default for Making {
-    fn default() -> Self {
-        Self { window: Window::default(), answered: histogram::recorder(), failed: histogram::recorder() }
-    }
-}
-
-impl Making {
-    fn add(&mut self, ended: &Ended, good_ns: u64) {
-        let Some(cause) = cause_of(ended.outcome) else {
-            self.window.ok += 1;
-            self.window.good += u64::from(ended.end_ns - ended.due_ns <= good_ns);
-            self.answered.saturating_record(latency_us(ended));
-            return;
-        };
-        *self.window.errors.entry(cause.to_owned()).or_default() += 1;
-        self.failed.saturating_record(latency_us(ended));
-    }
-
-    fn finish(self, sent: u64) -> Window {
-        let Self { window, answered, failed } = self;
-        let errors: &Errors = &window.errors;
-        let ended = window.ok + errors.values().sum::<u64>();
-        let intended = Latencies::of(&answered);
-        Window {
-            offered: sent,
-            sent,
-            abandoned: sent.saturating_sub(ended),
-            // It is sent when it is due.
-            service: intended.clone(),
-            intended,
-            failed: Latencies::of(&failed),
-            ..window
+/// What came of the requests that were due in a second, as a record has it.
+fn window_of(due: &DueWindow, sent: u64) -> Window {
+    let mut errors = Errors::new();
+    for (outcome, count) in &due.outcomes {
+        if let Some(cause) = cause_of(*outcome) {
+            *errors.entry(cause.to_owned()).or_default() += count;
         }
+    }
+    let ok = due.answered.len();
+    Window {
+        offered: sent,
+        sent,
+        ok,
+        good: due.good,
+        abandoned: sent.saturating_sub(ok + errors.values().sum::<u64>()),
+        errors,
+        // It is sent when it is due.
+        service: due.answered.clone(),
+        intended: due.answered.clone(),
+        failed: due.failed.clone(),
+        ..Window::default()
     }
 }
 

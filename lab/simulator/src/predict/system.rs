@@ -70,7 +70,7 @@ pub fn build(
             built.not_simulated.insert("different networks of arms that run side by side".to_owned());
         }
     }
-    plan.keeps_requests = true;
+    plan.good_within_ns = Some(setting.scenario.load.longest_good().nanos());
     built
 }
 

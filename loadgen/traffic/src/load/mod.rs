@@ -297,6 +297,11 @@ impl Load {
             * self.surges.iter().map(|surge| surge.by).product::<f64>()
     }
 
+    /// A successful response later than this is not good.
+    pub fn longest_good(&self) -> HumanDuration {
+        self.good_within.unwrap_or(self.timeout)
+    }
+
     /// Slots per arm, each for one request in flight: as many as needed, at least 32, at most 1,000.
     pub fn slots(&self) -> usize {
         if let Some(users) = self.users {

@@ -89,7 +89,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 instances: self.system.components[component as usize].instances.clone(),
                 turn: 0,
                 names: operations.iter().map(|(name, _)| format!("{}/{name}", source.name)).collect(),
-                recorders: programs.iter().map(|_| RequestRecorder::new(plan.keeps_requests)).collect(),
+                recorders: programs.iter().map(|_| RequestRecorder::new(plan.good_within_ns)).collect(),
                 programs,
                 patience: source.patience.clone(),
                 class,
