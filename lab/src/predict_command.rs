@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use simulator::predict::Hosts;
+
 use crate::cli::predict::Predict;
 use crate::prediction::{Question, calibration};
 use crate::{calibrate_command, execution, output, report_command, run_command, scenario_files};
@@ -14,6 +16,11 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
+    let scenario = scenario.at_scale();
+    if scenario.scale.is_some() && (args.hosts != Hosts::One || args.cores.is_some()) {
+        let text = "the scenario has its hosts and their cores in [scale]; leave --hosts and --cores out";
+        return output::usage_error(text);
+    }
     let file = args.calibration.clone().unwrap_or_else(|| calibrate_command::default_file(&args.out));
     let calibration = match calibration(&file) {
         Ok(calibration) => calibration,

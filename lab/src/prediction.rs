@@ -107,18 +107,29 @@ impl Question<'_> {
         let arms = header.arms.iter().zip(&planned.processes);
         let layout = |(arm, processes): (&record::Arm, &Vec<contract::ProcessPlan>)| {
             let declared = options.scenario.arms.iter().find(|declared| declared.name == arm.name)?;
-            Some(Layout::of(declared, arm, processes.clone()))
+            let layout = Layout::of(declared, arm, processes.clone());
+            Some(match &options.scenario.scale {
+                Some(scale) => layout.at_scale(scale, 1.0),
+                None => layout,
+            })
         };
+        let layouts: Vec<Layout> = arms.filter_map(layout).collect();
+        let scale = options.scenario.scale.as_ref();
+        let hosts = scale.map(|scale| {
+            let copies = layouts.iter().map(Layout::count).max().unwrap_or(1);
+            Hosts::Count(scale.hosts.unwrap_or(copies))
+        });
+        let cores = scale.map(|scale| scale.cores).or(self.cores);
         Predictor {
             calibration: self.calibration,
             scenario: &options.scenario,
-            layouts: arms.filter_map(layout).collect(),
+            layouts,
             data: planned.data.clone(),
             interleaved: options.interleaved,
             rounds: if options.interleaved { options.rounds } else { 1 },
             seed: options.seed,
-            hosts: self.hosts,
-            cores: self.cores.unwrap_or(self.calibration.machine.cores),
+            hosts: hosts.unwrap_or(self.hosts),
+            cores: cores.unwrap_or(self.calibration.machine.cores),
             replications: self.replications,
             threads: available_parallelism().map_or(1, usize::from),
             here: Circumstances {

@@ -118,6 +118,9 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
 
 /// What a scenario needs that this machine, or a run of all of them, lacks.
 fn missing(scenario: &Scenario) -> Option<String> {
+    if scenario.scale.is_some() {
+        return Some(format!("it is only simulated; write cleave predict {}", scenario.name));
+    }
     if scenario.change.is_some() {
         return Some(format!(
             "it builds a change for minutes; run it by itself: cleave run {}",

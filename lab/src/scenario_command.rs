@@ -76,12 +76,15 @@ const SOURCE_TREE: Need = Need {
     words: "builds a change for minutes, which needs a clone of Cleave, cargo and git",
 };
 
+const SIMULATION: Need = Need { name: "simulation", words: "simulated only: cleave predict" };
+
 fn needs(scenario: &Scenario) -> Vec<Need> {
     let has = |product: ServerProduct| scenario.default_arms().any(|arm| product.is_needed(&arm.placement));
     let needs = [
         (POSTGRES, has(ServerProduct::Postgres)),
         (NATS, has(ServerProduct::Nats)),
         (SOURCE_TREE, scenario.change.is_some()),
+        (SIMULATION, scenario.scale.is_some()),
     ];
     needs.into_iter().filter_map(|(need, is_needed)| is_needed.then_some(need)).collect()
 }
@@ -108,7 +111,7 @@ fn listed(arms: &[&str]) -> String {
 /// `cleave explain`.
 pub fn explain(requested: &str, form: Output) -> ExitCode {
     let scenario = match scenario_files::find(requested) {
-        Ok(scenario) => scenario,
+        Ok(scenario) => scenario.at_scale(),
         Err(text) => return output::usage_error(&text),
     };
     let workers = resources::equal_workers(&scenario, []);
@@ -116,15 +119,27 @@ pub fn explain(requested: &str, form: Output) -> ExitCode {
         scenario.default_arms().map(|arm| planned(&scenario, arm, workers)).collect();
     let reach = |step: usize, arm: usize| {
         let PlannedArm { arm, processes, .. } = &arms[arm];
-        let reached =
-            conductor::steps::targets::resolve_planned(&scenario.steps[step], arm, processes, scenario.seed);
+        let step = &scenario.steps[step];
+        if let (Some(scale), Some(zone)) = (&scenario.scale, step.zone()) {
+            let groups = scale.groups(processes).into_iter();
+            let copies = groups.filter(|group| group.is_in(&zone)).map(|group| group.copies).sum();
+            return plural(copies);
+        }
+        let reached = conductor::steps::targets::resolve_planned(step, arm, processes, scenario.seed);
         match reached {
-            ResolvedTarget::Instances(names) => format!("{} ({})", names.join(", "), plural(names.len())),
+            ResolvedTarget::Instances(names) => {
+                format!("{} ({})", names.join(", "), plural(u32::try_from(names.len()).unwrap_or(u32::MAX)))
+            }
             ResolvedTarget::Outside => "outside every process".to_owned(),
             ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };
-    let noise = machine_noise::lines(&MachineNoise::load(), &Identity::here(), &scenario);
+    let noise = if scenario.scale.is_some() {
+        // Nothing is measured, so that there is none.
+        Vec::new()
+    } else {
+        machine_noise::lines(&MachineNoise::load(), &Identity::here(), &scenario)
+    };
     if form == Output::Json {
         let mut document = scenario::explain::document(&scenario, &arms, reach);
         document["schema_version"] = result_document::SCHEMA_VERSION.into();
@@ -140,13 +155,17 @@ pub fn explain(requested: &str, form: Output) -> ExitCode {
 }
 
 fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: u32) -> PlannedArm<'a> {
-    let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
+    let mut processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
     let (_, remote_edges) = suite::catalogue::edges(&processes);
     let telemetry = resources::telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry));
-    let resources = resources::given(arm, &processes, workers, telemetry);
+    let mut resources = resources::given(arm, &processes, workers, telemetry);
+    if let Some(scale) = &scenario.scale {
+        processes = scale.sized(&processes);
+        resources = resources::at_scale(&resources, &processes, scale);
+    }
     PlannedArm { arm, processes, remote_edges, resources }
 }
 
-fn plural(count: usize) -> String {
+fn plural(count: u32) -> String {
     if count == 1 { "1 instance".to_owned() } else { format!("{count} instances") }
 }

@@ -219,7 +219,7 @@ impl<W: Write> Card<'_, W> {
                 if arm.ready_ms > 0 { format!("ready after {} ms", arm.ready_ms) } else { NO_DATA.into() };
             let text = format!(
                 "{}, {}, {ready}",
-                some(arm.instances.len(), "process", "processes"),
+                some(arm.processes(), "process", "processes"),
                 some(arm.databases as usize, "database", "databases"),
             );
             writeln!(self.out, "{} {}  {text}", arm.letter, left(&arm.name, 16, false))?;

@@ -159,8 +159,8 @@ impl<W: Write> Printer<W> {
             self.line(&mark)?;
         }
         for arm in &header.arms {
-            let processes = if arm.instances.len() == 1 { "process" } else { "processes" };
-            self.line(&format!("{} is {}, {} {processes}", arm.letter, arm.name, arm.instances.len()))?;
+            let processes = if arm.processes() == 1 { "process" } else { "processes" };
+            self.line(&format!("{} is {}, {} {processes}", arm.letter, arm.name, arm.processes()))?;
         }
         writeln!(self.out, "a second is printed once late answers can no longer change it")?;
         writeln!(

@@ -140,7 +140,7 @@ impl Run {
         figure: impl Fn(&Proc) -> u64 + Copy,
     ) -> Option<f64> {
         let range = t.saturating_sub(CPU_NS)..t;
-        let is_copy = |instance: &str| instance.split_once('#').is_some_and(|(name, _)| name == process);
+        let is_copy = |instance: &str| record::process_of(instance) == process;
         let copies = self.process_histories(arm).filter(|((_, instance), _)| is_copy(instance));
         let growths = copies.filter_map(|(_, samples)| growth(samples, &range, figure));
         growths.map(Growth::rate).reduce(|a, b| a + b)

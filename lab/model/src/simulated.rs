@@ -75,7 +75,10 @@ fn band(prediction: &Prediction) -> String {
     if known.is_empty() {
         return "none".to_owned();
     }
-    format!("{}, with each parameter 20 % lower or higher, one at a time", known.join(", "))
+    let of = prediction
+        .band_copies
+        .map_or_else(String::new, |copies| format!(", of a model of {copies} instances"));
+    format!("{}, with each parameter 20 % lower or higher, one at a time{of}", known.join(", "))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub struct Arm {
     pub topology: String,
     /// Its variant; empty without one.
     pub variant: String,
-    /// Its instances as planned.
+    /// Its instances as planned; [`Arm::processes`] counts them.
     pub instances: Vec<Instance>,
     /// Edges that are function calls here, `caller->callee`: policies and edge faults do not apply.
     pub local_edges: Vec<String>,
@@ -106,17 +106,48 @@ pub struct Arm {
     pub builds: Vec<Build>,
 }
 
-/// A running copy of a process.
+/// A running copy of a process; in a simulated run at a size of its own, all copies of a process in a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Instance {
-    /// `feed#0`, `app#2`.
+    /// `feed#0`, `app#2`; `feed@a` for those of zone `a`.
     pub name: String,
+    /// How many copies it stands for.
+    #[serde(default = "Instance::one", skip_serializing_if = "Instance::is_one")]
+    pub copies: u32,
     /// Components inside, door and registry included.
     pub hosts: Vec<String>,
     /// Its internal port.
     pub port: u16,
     /// Port of the public URL, if it serves that.
     pub public_port: Option<u16>,
+}
+
+impl Arm {
+    /// How many processes it is made of.
+    pub fn processes(&self) -> usize {
+        self.instances.iter().map(|instance| instance.copies as usize).sum()
+    }
+}
+
+impl Instance {
+    /// The name that its copies have in common: `feed` of `feed#0` and of `feed@a`.
+    pub fn process(&self) -> &str {
+        process_of(&self.name)
+    }
+
+    const fn one() -> u32 {
+        1
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    const fn is_one(copies: &u32) -> bool {
+        *copies == 1
+    }
+}
+
+/// The process of an instance's name: `feed` of `feed#0` and of `feed@a`.
+pub fn process_of(instance: &str) -> &str {
+    instance.split(['#', '@']).next().unwrap_or(instance)
 }
 
 /// The plan of a phase.

@@ -131,6 +131,9 @@ pub struct Prediction {
     pub not_simulated: Vec<String>,
     /// How far the figures move.
     pub band: Vec<Sensitivity>,
+    /// Copies of processes in an arm of the smaller system that the band is from; absent where it is from one as large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band_copies: Option<u32>,
     /// Journeys a second at which every core is busy, by arm: the utilisation law, with the CPU that a journey takes here, its
     /// requests in the load generator included. An arm may go beyond it: busy processes are not woken. Absent where processes
     /// have hosts of their own.

@@ -1,9 +1,10 @@
 //! Explains what a run would do, without running it: [`explain`] for people, [`document`] for programs. `differences`: what
-//! sets arms apart; `needs`: what claims take.
+//! sets arms apart; `needs`: what claims take; `sizing`: the size of what is only simulated.
 
 mod differences;
 mod document;
 mod needs;
+mod sizing;
 
 use std::fmt::Write;
 
@@ -116,10 +117,11 @@ pub fn explain(
         }
         printed.push((letter, lines));
     }
-    if arms.iter().all(|planned| planned.arm.network.is_loopback()) {
+    let is_run = scenario.scale.is_none();
+    if is_run && arms.iter().all(|planned| planned.arm.network.is_loopback()) {
         print(format_args!("  network between processes: loopback; --rtt 300us adds a round trip"));
     }
-    for line in difference_lines(arms) {
+    for line in difference_lines(arms).into_iter().chain(sizing::lines(scenario, arms)) {
         print(format_args!("{line}"));
     }
     if let Some(change) = &scenario.change {
@@ -165,12 +167,14 @@ pub fn explain(
         .map(|(journey, weight)| format!("{} {:.1}%", journey.name(), weight / total * 100.0))
         .collect();
     print(format_args!("  mix: {}", shares.join(", ")));
-    print(format_args!(
-        "  slots: {} per arm, for {:.0}/s of up to {} each",
-        scenario.load.slots(),
-        scenario.load.peak_rate(),
-        scenario.load.timeout
-    ));
+    if is_run {
+        print(format_args!(
+            "  slots: {} per arm, for {:.0}/s of up to {} each",
+            scenario.load.slots(),
+            scenario.load.peak_rate(),
+            scenario.load.timeout
+        ));
+    }
     for line in capacity_lines(scenario) {
         print(format_args!("{line}"));
     }
@@ -198,6 +202,9 @@ pub fn explain(
         for sentence in needs::of(scenario, &assertion.that).into_iter().flat_map(|needs| needs.sentences) {
             print(format_args!("      {sentence}"));
         }
+    }
+    if !is_run {
+        return text;
     }
     print(format_args!(""));
     let needed = privileges(scenario);

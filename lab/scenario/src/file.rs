@@ -21,6 +21,7 @@ use traffic::load::Load;
 
 use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge, lasts_by_name};
 use crate::change::Change;
+use crate::scale::SystemScale;
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
 
 /// A scenario of Cleave.
@@ -70,6 +71,8 @@ pub(crate) struct ScenarioFile {
     variant: Option<BTreeMap<String, VariantFile>>,
     /// Which arms are run unless others are asked for.
     arms: Option<Vec<String>>,
+    /// The size at which the scenario is simulated; one that has it is not run live.
+    scale: Option<SystemScale>,
     /// Timed actions.
     step: Option<Vec<StepFile>>,
     /// What must hold.

@@ -5,6 +5,7 @@
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
+//! - [`scale`]: the size at which a scenario is only simulated.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
@@ -30,6 +31,7 @@ mod optional_keys;
 pub mod read;
 mod reader;
 mod references;
+pub mod scale;
 pub mod scenario;
 pub mod schema;
 pub mod search;
@@ -44,6 +46,7 @@ pub use application::Application;
 pub use arms::MAX_ARMS;
 pub use change::{Change, Probe};
 pub use read::read;
+pub use scale::SystemScale;
 pub use scenario::{
     Arm, Assertion, Budget, DataRetention, Phase, Pick, RunMode, Scenario, Step, Stop, TelemetryLevel,
 };

@@ -25,7 +25,7 @@ use crate::tokens::{remove, string_entry};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Top-level keys of a file.
-pub(crate) const TOP_KEYS: [&str; 22] = [
+pub(crate) const TOP_KEYS: [&str; 23] = [
     "schema",
     "name",
     "title",
@@ -46,6 +46,7 @@ pub(crate) const TOP_KEYS: [&str; 22] = [
     "policy",
     "variant",
     "arms",
+    "scale",
     "step",
     "expect",
 ];
@@ -111,6 +112,7 @@ impl Reader<'_> {
         let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
         let mut load: Option<Load> = self.load(&mut top, source, has_all_phases.then_some(length));
         let arms = self.arms(&mut top);
+        let scale = self.scale(&mut top, load.as_ref());
         let before = self.diagnostics.len();
         let steps = self.steps(&mut top, &phases, source);
         let has_all_steps = self.diagnostics.len() == before;
@@ -161,6 +163,7 @@ impl Reader<'_> {
             change,
             load: load?,
             arms,
+            scale,
             steps,
             valid,
             check,

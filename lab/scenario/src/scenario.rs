@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use contract::{ComponentName, Placement};
+use fault::{Pattern, Target};
 use policy::units::{ByteSize, HumanDuration, Ratio};
 use policy::{NetworkOptions, Policy, ServiceOptions};
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use traffic::load::Load;
 
 use crate::action::{Action, Build};
 use crate::change::Change;
+use crate::scale::SystemScale;
 use crate::source::Source;
 
 /// Longest run, whatever a scenario says: beyond it the conductor stops.
@@ -52,6 +54,8 @@ pub struct Scenario {
     pub change: Option<Change>,
     /// Arms: every variant on every topology, in file order; the first is arm A.
     pub arms: Vec<Arm>,
+    /// The size at which it is simulated; one that has it is not run live.
+    pub scale: Option<SystemScale>,
     /// Timed actions, in file order.
     pub steps: Vec<Step>,
     /// Conditions without which the run is invalid.
@@ -315,6 +319,15 @@ impl Scenario {
         self.faults().any(|fault| matches!(fault.connection_fault(), Some(fault::ConnectionFault::Loss(_))))
     }
 
+    /// The scenario with the load that it has at its `[scale]`; the same where it has none.
+    #[must_use]
+    pub fn at_scale(mut self) -> Self {
+        if let Some(scale) = &self.scale {
+            self.load = scale.load(&self.load);
+        }
+        self
+    }
+
     /// Puts the processes of every arm at this distance from each other.
     pub fn set_rtt(&mut self, rtt: HumanDuration) {
         for arm in &mut self.arms {
@@ -353,6 +366,14 @@ impl Scenario {
 }
 
 impl Step {
+    /// The zone whose instances it acts on, if its target is one.
+    pub fn zone(&self) -> Option<String> {
+        match self.target {
+            Some(Target::Node(Pattern::Zone(zone))) => Some(zone.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether it deploys the edit of `[change]`.
     pub fn deploys_change(&self) -> bool {
         self.action.deploy().is_some_and(|deploy| deploy.build == Build::Changed)

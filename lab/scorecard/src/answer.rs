@@ -165,7 +165,7 @@ fn listed(names: &[&str]) -> String {
 
 /// Of the other arms the one that is split most.
 fn most_split(run: &Run) -> Option<&Arm> {
-    run.others().into_iter().rev().max_by_key(|arm| arm.instances.len())
+    run.others().into_iter().rev().max_by_key(|arm| arm.processes())
 }
 
 /// Of many arms those worth having.

@@ -11,7 +11,8 @@ use crate::cleave::{Cleave, scenario};
 use crate::views::lines;
 
 /// What the mark has besides its word.
-const PARTS: [&str; 3] = ["hop-tax r0", "validity: extrapolated", "p99 ±20 %"];
+const PARTS: [&str; 4] =
+    ["hop-tax r0", "validity: extrapolated", "p99 ±20 %", "of a model of 1000 instances"];
 
 /// Views that begin with a verdict.
 const HEADED: [&str; 7] =
@@ -41,6 +42,7 @@ fn predicted() -> Vec<Line> {
                     parameter: "wake_ns".into(),
                     interval: None,
                 }],
+                band_copies: Some(1_000),
                 ..Prediction::default()
             });
         }
@@ -88,7 +90,11 @@ fn every_view_of_a_prediction_is_marked_with_what_stands_behind_it() {
         let is_document = name.starts_with("JSON");
         let word = if is_document { "\"source\": \"simulated\"" } else { SIMULATED };
         assert!(text.contains(word), "{name} is not marked: {text}");
-        let parts = if is_document { ["hop-tax r0", "extrapolated", "latency_p99"] } else { PARTS };
+        let parts = if is_document {
+            ["hop-tax r0", "extrapolated", "latency_p99", "\"band_copies\": 1000"]
+        } else {
+            PARTS
+        };
         for part in parts {
             assert!(text.contains(part), "{name} has no `{part}`: {text}");
         }

@@ -28,7 +28,8 @@ pub(super) fn topology(run: &Run) -> Part {
 fn drawn(arm: &Arm, rows: &[EdgeRow]) -> String {
     let mut text = format!("subgraph {}[\"{} {}\"]\n", arm.letter, arm.letter, label(&arm.name));
     for (process, copies) in processes(arm) {
-        let times = if copies.len() > 1 { format!(" x{}", copies.len()) } else { String::new() };
+        let count: u32 = copies.iter().map(|instance| instance.copies).sum();
+        let times = if count > 1 { format!(" x{count}") } else { String::new() };
         text += &format!(
             "subgraph {}[\"{}{times}\"]\n",
             id(arm.letter, &format!("in {process}")),
@@ -67,7 +68,7 @@ fn drawn(arm: &Arm, rows: &[EdgeRow]) -> String {
 fn processes(arm: &Arm) -> Vec<(&str, Vec<&Instance>)> {
     let mut processes: Vec<(&str, Vec<&Instance>)> = Vec::new();
     for instance in &arm.instances {
-        let name = instance.name.split('#').next().unwrap_or(&instance.name);
+        let name = instance.process();
         match processes.iter_mut().find(|(process, _)| *process == name) {
             Some((_, copies)) => copies.push(instance),
             None => processes.push((name, vec![instance])),
@@ -95,6 +96,7 @@ mod tests {
     fn copies_are_one_box_and_function_calls_are_dotted() {
         let instance = |name: &str, hosts: &[&str]| Instance {
             name: name.into(),
+            copies: 1,
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             port: 1,
             public_port: None,

@@ -28,8 +28,11 @@ impl Page<'_> {
         for lane in 0..self.lanes.len() {
             let Lane { run, letter, name, .. } = &self.lanes[lane];
             let Some(arm) = arm(run, *letter) else { continue };
-            let processes: Vec<String> =
-                arm.instances.iter().map(|one| format!("{} ({})", one.name, one.hosts.join(", "))).collect();
+            let process = |one: &record::Instance| {
+                let copies = if one.copies > 1 { format!("{} x ", one.copies) } else { String::new() };
+                format!("{copies}{} ({})", one.name, one.hosts.join(", "))
+            };
+            let processes: Vec<String> = arm.instances.iter().map(process).collect();
             let (name, cells) = (
                 escaped(name),
                 format!(

@@ -27,6 +27,7 @@ fn header() -> Header {
             .iter()
             .map(|process| Instance {
                 name: format!("{process}#0"),
+                copies: 1,
                 hosts: vec![(*process).into()],
                 port: 1,
                 public_port: None,

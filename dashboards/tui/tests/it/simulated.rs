@@ -28,6 +28,7 @@ fn predicted(until: u32) -> Vec<Line> {
             parameter: "wake_ns".into(),
             interval: None,
         }],
+        band_copies: Some(1_000),
         ..Prediction::default()
     });
     lines
@@ -58,7 +59,7 @@ fn what_stands_behind_it_is_on_every_screen_with_room() {
         let mut state = after(predicted(u32::MAX));
         (state.tab, state.size) = (tab, (200, 60));
         let screen = text(&drawn(&state, 200, 60));
-        for part in ["hop-tax r0", "validity: extrapolated", "p99 ±20 %"] {
+        for part in ["hop-tax r0", "validity: extrapolated", "p99 ±20 %", "1000 instances"] {
             assert!(screen.contains(part), "{part}, {tab:?}:\n{screen}");
         }
     }

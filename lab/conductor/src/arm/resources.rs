@@ -7,7 +7,7 @@ use contract::placement::process_count;
 use contract::{ComponentName, ProcessPlan, resources};
 use node::NodeConfig;
 use record::Resources;
-use scenario::{Scenario, TelemetryLevel};
+use scenario::{Scenario, SystemScale, TelemetryLevel};
 use storage::Synchronous;
 use telemetry::Level;
 
@@ -53,6 +53,21 @@ pub fn telemetry_level(watching: TelemetryLevel) -> Level {
         TelemetryLevel::Full => Level::Full,
     };
     declared.as_permitted()
+}
+
+/// What an arm has at the size at which its scenario is simulated: `processes` have their copies of it, and each copy keeps a
+/// part of the data.
+pub fn at_scale(given: &Resources, processes: &[ProcessPlan], scale: &SystemScale) -> Resources {
+    let sum = |of: &dyn Fn(&ProcessPlan) -> u32| processes.iter().map(|it| of(it) * it.replicas).sum();
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Resources {
+        workers: sum(&|_| scale.cores),
+        readers: sum(&|process| count(process.hosts.len()) * resources::READERS_PER_COMPONENT),
+        writers: sum(&|process| count(process.stores().len())),
+        extra_readers: 0,
+        extra_workers: 0,
+        ..given.clone()
+    }
 }
 
 /// What the processes of an arm are given together, as they start; `workers` threads unless the arm declares others.

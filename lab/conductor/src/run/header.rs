@@ -101,6 +101,7 @@ pub(crate) fn describe(planned: &PlannedArm, arm: &Arm, ready_ms: u64) -> record
         let status = instance.status();
         record::Instance {
             name: instance.name.clone(),
+            copies: 1,
             hosts: instance.hosts(),
             port: status.listen.map_or(0, |addr| addr.port()),
             public_port: status.public.map(|addr| addr.port()),
@@ -119,6 +120,7 @@ pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
         planned.processes.iter().flat_map(|process| (0..process.replicas).map(move |copy| (process, copy)));
     let instances = copies.map(|(process, copy)| record::Instance {
         name: format!("{}#{copy}", process.name),
+        copies: 1,
         hosts: process.hosts.iter().map(ToString::to_string).collect(),
         port: 0,
         public_port: process.gateway.then_some(0),

@@ -197,6 +197,9 @@ impl Run {
 /// # Errors
 /// What is wrong, and what there is.
 pub fn check(options: &RunOptions) -> Result<(), RunError> {
+    if options.scenario.scale.is_some() {
+        return Err(RunError::SimulatedOnly(options.scenario.name.clone()));
+    }
     check_arms(options)?;
     for arm in options.scenario.arms_to_run(&options.arms) {
         servers::check(&arm.name, &arm.placement).map_err(ArmError::from)?;

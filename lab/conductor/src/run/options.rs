@@ -84,6 +84,9 @@ pub enum RunError {
     /// A change that is deployed and was not built.
     #[error("scenario `{0}` deploys a change, which only `cleave run {0}` builds")]
     NotBuilt(String),
+    /// A size that only a simulation has.
+    #[error("scenario `{0}` has a size of its own, [scale], and is only simulated; write cleave predict {0}")]
+    SimulatedOnly(String),
     /// An arm that the scenario does not have.
     #[error("{0}")]
     UnknownArm(String),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use contract::ProcessPlan;
 use record::Header;
+use scenario::SystemScale;
+use scenario::scale::CopyGroup;
 use traffic::{Dataset, Seed};
 
+use crate::arm::resources;
 use crate::process::private;
 use crate::run::header::{LoadStart, describe_planned, header};
 use crate::run::options::{RunError, RunOptions};
-use crate::run::plan::RunPlan;
+use crate::run::plan::{PlannedArm, RunPlan};
 use crate::run::schedules::Schedules;
 use crate::run::secrets::RunSecrets;
 use crate::run::{check_arms, run_id};
@@ -37,16 +40,45 @@ pub fn plan(options: &RunOptions) -> Result<PlannedRun, RunError> {
     // Nothing is started that could be asked with them.
     let secrets = RunSecrets { token: String::new(), identity: String::new(), broker: String::new() };
     let plan = RunPlan { options, id: &id, folder: &folder, secrets: &secrets, otlp: None };
-    let arms = plan.arms(&[])?;
+    let mut arms = plan.arms(&[])?;
+    if let Some(scale) = &options.scenario.scale {
+        arms.iter_mut().for_each(|arm| size(arm, scale));
+    }
     let load = &options.scenario.load;
     let data = Arc::new(Dataset::generate(Seed(options.seed), load.size, &load.graph));
     let rounds = if options.interleaved { options.rounds } else { 1 };
     let schedules = Schedules::plan(options.seed, rounds, &options.scenario, &data);
     let start =
         LoadStart { schedules: &schedules, ready_ms: 0, load_start_ns: 0, now_ns: 0, collector: None };
-    let header = header(&plan, arms.iter().map(describe_planned).collect(), &start);
+    let mut header = header(&plan, arms.iter().map(describe_planned).collect(), &start);
+    if let Some(scale) = &options.scenario.scale {
+        header.arms.iter_mut().zip(&arms).for_each(|(arm, planned)| group(arm, planned, scale));
+        let steps = header.steps.iter_mut().zip(&options.scenario.steps);
+        // Zones of that size are in every arm.
+        steps.filter(|(_, step)| step.zone().is_some()).for_each(|(step, _)| step.not_applicable.clear());
+    }
     let processes = arms.into_iter().map(|arm| arm.processes).collect();
     Ok(PlannedRun { header, processes, data })
+}
+
+/// Gives an arm what it has at the scenario's size.
+fn size(arm: &mut PlannedArm, scale: &SystemScale) {
+    arm.processes = scale.sized(&arm.processes);
+    arm.plan.resources = resources::at_scale(&arm.plan.resources, &arm.processes, scale);
+}
+
+/// Puts the copies of each process in a zone together: a view has no room for thousands.
+fn group(arm: &mut record::Arm, planned: &PlannedArm, scale: &SystemScale) {
+    let instance = |group: CopyGroup<'_>| record::Instance {
+        name: group.name,
+        copies: group.copies,
+        hosts: group.process.hosts.iter().map(ToString::to_string).collect(),
+        port: 0,
+        public_port: group.process.gateway.then_some(0),
+    };
+    arm.instances = scale.groups(&planned.processes).into_iter().map(instance).collect();
+    // Each copy keeps a part of the data.
+    arm.databases = planned.plan.resources.writers;
 }
 
 impl PlannedRun {

@@ -45,6 +45,7 @@ fn prediction() -> Prediction {
             parameter: "wake".into(),
             interval: Some(Interval::new(0.5, 2.5)),
         }],
+        band_copies: Some(1_000),
         saturation: by_arm(1.5),
         diverged: Some("d".into()),
     }
@@ -75,6 +76,7 @@ fn header() -> Header {
             variant: String::new(),
             instances: vec![Instance {
                 name: "app#0".into(),
+                copies: 1,
                 hosts: vec!["feed".into()],
                 port: 1,
                 public_port: Some(2),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PlannedArm, differences, duration_s, letter, needs};
+use super::{PlannedArm, differences, duration_s, letter, needs, sizing};
 use crate::scenario::{Assertion, RunMode, Scenario};
 
 /// The scenario as one JSON object. `reach` returns the target of a step in an arm, both by index.
@@ -55,6 +55,7 @@ pub fn document(
             "shows": change.probe.shows,
         })),
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
+        "scale": sizing::document(scenario),
         "phases": phases.collect::<Vec<_>>(),
         "further_rates": further.collect::<Vec<_>>(),
         "mix": mix.collect::<serde_json::Map<String, Value>>(),

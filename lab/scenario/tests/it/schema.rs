@@ -200,6 +200,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "replicas-out-of-range",
     "rollback-of-nothing",
     "rollback-that-does-not-happen",
+    "scale-of-another-load",
     "served-of-a-later-deploy",
     "step-after-phase-end",
     "step-id-that-is-a-number",

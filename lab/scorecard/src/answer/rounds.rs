@@ -9,7 +9,10 @@ const MIN_QUOTABLE_ROUNDS: u32 = 6;
 pub(crate) fn more_rounds(run: &Run) -> String {
     let done = run.header.rounds;
     let rounds = if done < MIN_QUOTABLE_ROUNDS { MIN_QUOTABLE_ROUNDS } else { done * 2 };
-    format!("cleave run {} --rounds {rounds}", written_scenario(run))
+    // What is only simulated has instances that stand for many copies, and is not run.
+    let mut instances = run.header.arms.iter().flat_map(|arm| &arm.instances);
+    let verb = if instances.any(|instance| instance.copies > 1) { "predict" } else { "run" };
+    format!("cleave {verb} {} --rounds {rounds}", written_scenario(run))
 }
 
 /// The scenario as the command line named it: a file by its path.

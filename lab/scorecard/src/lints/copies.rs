@@ -50,8 +50,8 @@ pub(crate) fn is_split(arm: &Arm) -> bool {
 }
 
 /// Whether an arm is a monolith of one copy.
-pub(crate) const fn is_one_copy(arm: &Arm) -> bool {
-    arm.instances.len() == 1
+pub(crate) fn is_one_copy(arm: &Arm) -> bool {
+    arm.processes() == 1
 }
 
 /// Whether an arm is a monolith with copies: more than one process that holds components, and each the same.

@@ -8,7 +8,9 @@ pub const PORTS: Measure = Measure {
     meaning: "ports the arm listens on",
     properties: &[Property::OwnWindow],
     statistic: |of| {
-        of.planned(|arm| arm.instances.iter().map(|i| 1 + u64::from(i.public_port.is_some())).sum())
+        of.planned(|arm| {
+            arm.instances.iter().map(|i| u64::from(i.copies) * (1 + u64::from(i.public_port.is_some()))).sum()
+        })
     },
     rows: &[Row {
         id: "ports",

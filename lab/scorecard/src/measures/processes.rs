@@ -7,7 +7,7 @@ pub const PROCESSES: Measure = Measure {
     name: "processes",
     meaning: "processes the arm is made of; a server of databases or of events is one",
     properties: &[Property::OwnWindow],
-    statistic: |of| of.planned(|arm| arm.instances.len() as u64 + u64::from(arm.servers)),
+    statistic: |of| of.planned(|arm| arm.processes() as u64 + u64::from(arm.servers)),
     rows: &[Row {
         id: "processes",
         name: "processes",

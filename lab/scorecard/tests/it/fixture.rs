@@ -39,6 +39,7 @@ pub fn header(rounds: u32) -> Header {
             .iter()
             .map(|hosts| Instance {
                 name: format!("{}#0", hosts[0]),
+                copies: 1,
                 hosts: hosts.iter().map(|&host| host.into()).collect(),
                 port: 1,
                 public_port: hosts.contains(&"gateway").then_some(2),

@@ -127,6 +127,7 @@ mod tests {
         let plan = DatabasePlan {
             name: "photo".into(),
             components: Vec::new(),
+            shards: 1,
             readers: 2,
             sync: Distribution::Constant(100),
             group_commit: true,

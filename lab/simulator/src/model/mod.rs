@@ -23,8 +23,8 @@ mod system;
 pub mod work;
 
 pub use plan::{
-    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, OperationPlan,
-    Plan, ProcessPlan, QueuePlan, SourcePlan,
+    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, Location,
+    OperationPlan, Plan, ProcessPlan, QueuePlan, SourcePlan,
 };
 pub use report::Report;
 pub use simulation::Simulation;

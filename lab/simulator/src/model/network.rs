@@ -11,6 +11,19 @@ pub const RETRANSMIT_NS: u64 = 200_000_000;
 /// A segment that is lost so often in succession is a broken connection, not a slow one.
 const MAX_LOSSES: u64 = 8;
 
+/// How far two processes are from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distance {
+    /// On one host.
+    Host,
+    /// On two hosts of a zone, or of which one stands nowhere.
+    Zone,
+    /// In two zones of a region.
+    Region,
+    /// In two regions.
+    World,
+}
+
 /// A way between two processes.
 #[derive(Clone, Debug)]
 pub struct Link {

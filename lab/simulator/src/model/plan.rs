@@ -1,5 +1,7 @@
 //! What is simulated, by name. The order in which anything is declared has no effect.
 
+use std::collections::BTreeMap;
+
 use fault::{CallFault, ProcessFault};
 use policy::service::ServiceOptions;
 use policy::units::Ratio;
@@ -25,8 +27,14 @@ pub struct Plan {
     pub policies: Vec<(EdgePattern, Policy)>,
     /// The network between processes of one host.
     pub loopback: Link,
-    /// The network between hosts.
+    /// The network between hosts, of one zone where they stand in any.
     pub network: Link,
+    /// The network between zones of a region.
+    pub between_zones: Link,
+    /// The network between regions.
+    pub between_regions: Link,
+    /// Where hosts stand, by name. One that is left out is no further from the others than these are within a zone.
+    pub locations: BTreeMap<String, Location>,
     /// Who asks for what, and when.
     pub sources: Vec<SourcePlan>,
     /// What is injected.
@@ -58,6 +66,15 @@ pub struct HostPlan {
     pub sharing: CpuSharing,
     /// By how much each other runnable thread slows one down that starts: caches and memory are shared as well.
     pub contention: f64,
+}
+
+/// Where a host stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The region.
+    pub region: String,
+    /// The zone, of a name that no other region has.
+    pub zone: String,
 }
 
 /// CPU that messages cost, ns. A hop costs more where it wakes an idle process, so its cost falls with the load.
@@ -148,6 +165,9 @@ pub struct DatabasePlan {
     pub name: String,
     /// Whose data it keeps.
     pub components: Vec<String>,
+    /// Parts of its data, each with connections and a device of its own, at least one: copies of a component are dealt out to
+    /// them.
+    pub shards: u32,
     /// Connections that read; one writes.
     pub readers: u32,
     /// How long a sync takes.
@@ -232,6 +252,6 @@ pub enum Effect {
     Edge(EdgePattern, Ratio, CallFault),
     /// A share of the calls to a component, on its side, while they hold a slot.
     Component(String, Ratio, CallFault),
-    /// A process: killed (with a time, and started again so long after), or paused.
-    Process(String, ProcessFault),
+    /// Processes, all at once: killed (with a time, and started again so long after), or paused.
+    Processes(Vec<String>, ProcessFault),
 }

@@ -53,7 +53,7 @@ mod kind {
     pub const FAULT_START: u8 = 9;
     /// A fault ends.
     pub const FAULT_END: u8 = 10;
-    /// A process comes back.
+    /// The processes that a fault has killed come back.
     pub const RESTART: u8 = 11;
     /// A client gives up, where that is no class's.
     pub const PATIENCE: u8 = 12;
@@ -74,7 +74,8 @@ pub struct Simulation<Q = AdaptiveQueue> {
     clients: Vec<Clients>,
     scheduled: Vec<ScheduledFault>,
     active: Vec<ActiveFault>,
-    links: [(Link, Draws); 2],
+    /// By distance, the least first.
+    links: [(Link, Draws); 4],
     served: Vec<Recorder>,
     /// Instances with a slot to give, once for each.
     freed: VecDeque<u32>,
@@ -100,6 +101,8 @@ impl<Q: EventQueue + Default> Simulation<Q> {
             links: [
                 (plan.loopback.clone(), Draws::new(seed, "network/loopback")),
                 (plan.network.clone(), Draws::new(seed, "network/hosts")),
+                (plan.between_zones.clone(), Draws::new(seed, "network/zones")),
+                (plan.between_regions.clone(), Draws::new(seed, "network/regions")),
             ],
             served: (0..system.programs.len()).map(|_| Recorder::default()).collect(),
             freed: VecDeque::new(),
@@ -234,7 +237,8 @@ impl<Q: EventQueue> Simulation<Q> {
         }
         for (database, name) in self.system.databases.iter().zip(&self.system.database_names) {
             let (commits, syncs) = database.durable();
-            report.databases.insert(name.clone(), Syncs { commits, syncs });
+            let all = report.databases.entry(name.clone()).or_default();
+            *all = Syncs { commits: all.commits + commits, syncs: all.syncs + syncs };
         }
         report
     }

@@ -1,6 +1,6 @@
 //! A plan with its names resolved: stations, programs and edges by number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use policy::service::QUEUE_CAP;
@@ -9,7 +9,8 @@ use policy::{EffectivePolicy, for_edge};
 use super::cpu::Cpu;
 use super::database::Database;
 use super::edge::Edge;
-use super::plan::{ComponentPlan, Effect, Plan, ProcessPlan};
+use super::network::Distance;
+use super::plan::{ComponentPlan, Effect, Location, Plan, ProcessPlan};
 use super::pool::Pool;
 use super::process::{Lane, Process};
 use super::work::{CallSite, Program, Step, Work};
@@ -100,6 +101,8 @@ pub(super) struct System {
     /// Number of the first core of each host, and the host of each core.
     pub first_core: Vec<u32>,
     pub host_of_core: Vec<u32>,
+    /// Zone and region of each host; none where it stands nowhere.
+    places: Vec<Option<(u32, u32)>>,
     pub processes: Vec<Process>,
     pub components: Vec<Component>,
     pub instances: Vec<Instance>,
@@ -184,6 +187,18 @@ impl System {
             self.host_of_core.extend((0..host.cores.max(1)).map(|_| number));
             self.hosts.push(Cpu::new(host.cores, host.sharing, host.contention));
         }
+        let zones: BTreeSet<&Location> = plan.locations.values().collect();
+        let regions: BTreeSet<&str> = zones.iter().map(|location| location.region.as_str()).collect();
+        let zone_of = |at: &Location| zones.iter().position(|zone| *zone == at).map(|number| number as u32);
+        let region_of =
+            |at: &Location| regions.iter().position(|of| *of == at.region).map(|number| number as u32);
+        self.places = sorted(&plan.hosts, |host| &host.name)
+            .into_iter()
+            .map(|host| {
+                let location = plan.locations.get(&host.name)?;
+                Some((zone_of(location)?, region_of(location)?))
+            })
+            .collect();
     }
 
     fn add_processes(&mut self, plan: &Plan, names: &Names<'_>, errors: &mut Vec<PlanError>) {
@@ -267,14 +282,20 @@ impl System {
     }
 
     fn add_databases(&mut self, plan: &Plan, seed: u64, names: &Names<'_>, errors: &mut Vec<PlanError>) {
-        for (database, number) in sorted(&plan.databases, |database| &database.name).into_iter().zip(0..) {
-            self.databases.push(Database::new(database));
-            self.database_names.push(database.name.clone());
-            self.database_draws.push(Draws::new(seed, &format!("database/{}", stream(&database.name))));
+        for database in sorted(&plan.databases, |database| &database.name) {
+            let first = self.databases.len() as u32;
+            let shards = database.shards.max(1);
+            for shard in 0..shards {
+                let number = if shard == 0 { String::new() } else { format!("/{shard}") };
+                let draws = format!("database/{}{number}", stream(&database.name));
+                self.databases.push(Database::new(database));
+                self.database_names.push(database.name.clone());
+                self.database_draws.push(Draws::new(seed, &draws));
+            }
             for name in &database.components {
                 let component = names.find(name, &format!("database `{}`", database.name), errors);
-                for instance in &self.components[component as usize].instances {
-                    self.instances[*instance as usize].database = Some(number);
+                for (instance, copy) in self.components[component as usize].instances.iter().zip(0..) {
+                    self.instances[*instance as usize].database = Some(first + copy % shards);
                 }
             }
         }
@@ -340,6 +361,25 @@ impl System {
             self.timers.len() - 1
         });
         class as u32
+    }
+
+    /// How far two processes are from each other.
+    pub fn distance(&self, from: u32, to: u32) -> Distance {
+        let host = |process: u32| self.processes[process as usize].host;
+        let (from, to) = (host(from), host(to));
+        if from == to {
+            return Distance::Host;
+        }
+        match (self.places[from as usize], self.places[to as usize]) {
+            (Some((_, one)), Some((_, other))) if one != other => Distance::World,
+            (Some((one, _)), Some((other, _))) if one != other => Distance::Region,
+            _ => Distance::Zone,
+        }
+    }
+
+    /// The process of a name.
+    pub fn process(&self, name: &str) -> Option<u32> {
+        self.processes.binary_search_by(|known| known.name.as_str().cmp(name)).ok().map(|at| at as u32)
     }
 
     /// The program of a name.
@@ -412,7 +452,7 @@ fn unsupported(plan: &Plan) -> Vec<PlanError> {
             let is_panic = matches!(fault.end, Some(fault::End::Panic(_)));
             !is_panic && !fault.duplicated && fault.corruption.is_none() && fault.leaked_bytes == 0
         }
-        Effect::Process(_, fault) => {
+        Effect::Processes(_, fault) => {
             matches!(fault, fault::ProcessFault::Kill(_) | fault::ProcessFault::Pause)
         }
     };

@@ -11,7 +11,7 @@ use traffic::Schedule;
 
 use super::layout::Layout;
 use super::setting::Setting;
-use super::system::build;
+use super::system::{GENERATOR, build, client_copies};
 use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
 use crate::model::report::Requests;
@@ -22,7 +22,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// How things stood at the end of a second.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// CPU used so far, ns, and whether it runs, by process: `A:feed#0`.
+    /// CPU used so far, ns, and whether any of them runs, by process or group of copies: `A:feed#0`, `A:feed@a`.
     pub processes: BTreeMap<String, (u64, bool)>,
     /// Calls served so far, by component and operation: `A:feed/GET /v1/feed`.
     pub served: BTreeMap<String, u64>,
@@ -85,14 +85,24 @@ pub fn simulate(
     let mut simulation: Simulation = Simulation::new(&built.plan, seed)?;
     let seconds = load_seconds(setting.scenario) + setting.scenario.load.timeout.nanos().div_ceil(SECOND_NS);
     let mut snapshots = Vec::new();
+    let groups = groups(layouts);
     for second in 0..=seconds {
         simulation.run_until(second * SECOND_NS);
-        let processes = simulation.processes().map(|(name, ns, is_up)| (name.to_owned(), (ns, is_up)));
+        let mut processes: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+        for (name, ns, is_up) in simulation.processes() {
+            let group = groups.get(name).map_or(name, String::as_str);
+            if !processes.contains_key(group) {
+                processes.insert(group.to_owned(), (0, false));
+            }
+            if let Some((sum_ns, any_is_up)) = processes.get_mut(group) {
+                (*sum_ns, *any_is_up) = (*sum_ns + ns, *any_is_up || is_up);
+            }
+        }
         let served = simulation.served().map(|(name, count)| (name.to_owned(), count));
         let edges =
             simulation.edges().into_iter().map(|(name, (counts, breaker))| (name, (counts, level(breaker))));
         snapshots.push(Snapshot {
-            processes: processes.collect(),
+            processes,
             served: served.collect(),
             edges: edges.collect(),
             stalled_ns: simulation.stalled_ns(second * SECOND_NS),
@@ -104,6 +114,21 @@ pub fn simulate(
         snapshots,
         not_simulated: built.not_simulated.into_iter().collect(),
     })
+}
+
+/// The group of each process that has one of another name.
+fn groups(layouts: &[&Layout]) -> BTreeMap<String, String> {
+    let scaled = layouts.iter().filter(|layout| layout.scale.is_some());
+    scaled
+        .flat_map(|layout| {
+            let copies = layout.copies();
+            let services =
+                copies.into_iter().map(|copy| (layout.own(&copy.name), layout.own(&layout.group_of(&copy))));
+            let clients = (0..client_copies(layout))
+                .map(|copy| (layout.own(&format!("{GENERATOR}#{copy}")), layout.own(GENERATOR)));
+            services.chain(clients).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// As records number the states of breakers.

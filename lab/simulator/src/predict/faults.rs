@@ -140,13 +140,11 @@ impl Arm<'_> {
             names.sort_by_key(order);
             names.truncate(wanted);
         }
-        names
-            .into_iter()
-            .map(|name| {
-                let effect = Effect::Process(self.layout.own(&name), fault);
-                plan(self.layout.own(&format!("{}/{name}", step.id)), effect)
-            })
-            .collect()
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let effect = Effect::Processes(names.iter().map(|name| self.layout.own(name)).collect(), fault);
+        vec![plan(self.layout.own(&step.id), effect)]
     }
 
     /// Copies that a target names.
@@ -169,6 +167,10 @@ impl Arm<'_> {
                     return vec![by_process];
                 }
                 of(name.as_str()).into_iter().skip(index as usize).take(1).collect()
+            }
+            Pattern::Zone(zone) if self.layout.scale.is_some() => {
+                let stands = |copy: &&Instance| copy.zone == zone.as_str();
+                self.copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
             }
             Pattern::Zone(zone) => {
                 let placement = &self.layout.arm.placement;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use contract::{ProcessPlan, resources};
+use scenario::SystemScale;
+use scenario::scale::CopyGroup;
 
 /// The machines of an arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct Layout {
     pub processes: Vec<ProcessPlan>,
     /// Threads that serve requests, in all processes together.
     pub workers: u32,
+    /// The size at which it is simulated, if its scenario has one: `processes` have their copies of it.
+    pub scale: Option<SystemScale>,
 }
 
 /// A copy of a process.
@@ -74,13 +78,48 @@ pub(crate) struct Instance {
     pub workers: u32,
     /// Whether it is the registry's.
     pub is_registry: bool,
+    /// Its host, and the zone of that, where the scenario has a size of its own.
+    pub host: Option<u32>,
+    /// Empty where there are no zones.
+    pub zone: String,
+}
+
+/// Copies that a record has one line a second of: one alone, or at a size of its own all of a process in a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// `feed#0`; `feed` or `feed@a` of those of a zone.
+    pub name: String,
+    /// Components in each.
+    pub components: Vec<String>,
+    /// How many they are.
+    pub copies: u32,
+    /// Whether it is the registry.
+    pub is_registry: bool,
 }
 
 impl Layout {
     /// An arm as its scenario declares it, with the letter and the threads that a run gives it, and its processes.
     pub fn of(declared: &scenario::Arm, given: &record::Arm, processes: Vec<ProcessPlan>) -> Self {
         let workers = given.resources.as_ref().map_or(1, |resources| resources.workers);
-        Self { letter: given.letter, arm: declared.clone(), processes, workers }
+        Self { letter: given.letter, arm: declared.clone(), processes, workers, scale: None }
+    }
+
+    /// The same at a size of its own: a share of it, from 0 to 1, of at least one copy of each process.
+    #[must_use]
+    pub fn at_scale(mut self, scale: &SystemScale, share: f64) -> Self {
+        let part = |count: u32| ((f64::from(count) * share).round() as u32).max(1);
+        self.processes = scale.sized(&self.processes);
+        self.processes.iter_mut().for_each(|process| process.replicas = part(process.replicas));
+        let zones = u32::try_from(scale.zones.len()).unwrap_or(u32::MAX);
+        // As many in each zone as before.
+        let hosts = scale.hosts.map(|hosts| part(hosts).next_multiple_of(zones.max(1)).min(hosts));
+        self.scale = Some(SystemScale { hosts, ..scale.clone() });
+        self
+    }
+
+    /// How many copies of processes there are.
+    pub fn count(&self) -> u32 {
+        self.processes.iter().map(|process| process.replicas).sum()
     }
 
     /// Every copy of every process.
@@ -89,26 +128,66 @@ impl Layout {
             self.processes.iter().flat_map(|process| (0..process.replicas).map(move |n| (process, n)));
         let copy = |(process, n): (&ProcessPlan, u32)| Instance {
             name: format!("{}#{n}", process.name),
-            components: process
-                .gateway
-                .then(|| "gateway".to_owned())
-                .into_iter()
-                .chain(process.hosts.iter().map(ToString::to_string))
-                .collect(),
+            components: components_of(process),
             workers: resources::workers(&self.processes, process, n, self.workers),
             is_registry: process.registry,
+            host: None,
+            zone: String::new(),
         };
-        copies.map(copy).collect()
+        let mut copies: Vec<Instance> = copies.map(copy).collect();
+        if let Some(scale) = &self.scale {
+            let all = u32::try_from(copies.len()).unwrap_or(u32::MAX);
+            for (copy, number) in copies.iter_mut().zip(0..) {
+                let host = scale.host_of(number, all);
+                copy.host = Some(host);
+                copy.zone = scale.zone_of(host).unwrap_or_default().to_owned();
+                copy.workers = scale.cores;
+            }
+        }
+        copies
     }
 
-    /// Its grouping: components of a process joined by `+`, processes by a space.
+    /// The group in a record that a copy belongs to.
+    pub(crate) fn group_of(&self, copy: &Instance) -> String {
+        if self.scale.is_none() {
+            return copy.name.clone();
+        }
+        let process = record::process_of(&copy.name);
+        SystemScale::group_name(process, Some(copy.zone.as_str()).filter(|zone| !zone.is_empty()))
+    }
+
+    /// The groups of its copies, in the order of these.
+    pub fn groups(&self) -> Vec<Group> {
+        let Some(scale) = &self.scale else {
+            let alone = |copy: Instance| Group {
+                name: copy.name,
+                components: copy.components,
+                copies: 1,
+                is_registry: copy.is_registry,
+            };
+            return self.copies().into_iter().map(alone).collect();
+        };
+        let group = |group: CopyGroup<'_>| Group {
+            name: group.name,
+            components: components_of(group.process),
+            copies: group.copies,
+            is_registry: group.process.registry,
+        };
+        scale.groups(&self.processes).into_iter().map(group).collect()
+    }
+
+    /// Its grouping: components of a process joined by `+`, processes by a space. Copies count, but not those of a size of its
+    /// own.
     pub fn grouping(&self) -> String {
-        let mut groups: Vec<String> = self
-            .copies()
+        let components: Vec<Vec<String>> = match self.scale {
+            None => self.copies().into_iter().map(|copy| copy.components).collect(),
+            Some(_) => self.processes.iter().map(components_of).collect(),
+        };
+        let mut groups: Vec<String> = components
             .into_iter()
-            .map(|mut copy| {
-                copy.components.sort();
-                copy.components.join("+")
+            .map(|mut components| {
+                components.sort();
+                components.join("+")
             })
             .filter(|group| !group.is_empty())
             .collect();
@@ -123,10 +202,17 @@ impl Layout {
 
     /// Whether a caller and its callee are in one process, in every copy of the caller.
     pub(crate) fn is_local(&self, caller: &str, callee: &str) -> bool {
-        let copies = self.copies();
-        let has = |copy: &Instance, name: &str| copy.components.iter().any(|component| component == name);
-        copies.iter().filter(|copy| has(copy, caller)).all(|copy| has(copy, callee))
+        let has = |process: &ProcessPlan, name: &str| {
+            process.gateway && name == "gateway" || process.hosts.iter().any(|host| host.as_str() == name)
+        };
+        self.processes.iter().filter(|process| has(process, caller)).all(|process| has(process, callee))
     }
+}
+
+/// Components of a process, the gateway included.
+fn components_of(process: &ProcessPlan) -> Vec<String> {
+    let gateway = process.gateway.then(|| "gateway".to_owned());
+    gateway.into_iter().chain(process.hosts.iter().map(ToString::to_string)).collect()
 }
 
 #[cfg(test)]

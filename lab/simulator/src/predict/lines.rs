@@ -86,7 +86,7 @@ impl Turn<'_> {
             self.windows(arm, lines);
             self.edges(arm, lines);
         }
-        let processes = Processes { turn: self, layouts: self.recorded.layouts };
+        let processes = Processes::of(self);
         processes.add(lines);
         processes.add_costs(lines);
         self.hosts(lines);

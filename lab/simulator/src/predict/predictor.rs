@@ -22,6 +22,10 @@ use crate::run::in_order;
 /// Rounds that replications and changed parameters are simulated for: their figures need no more.
 const BAND_ROUNDS: u32 = 2;
 
+/// Copies in an arm that replications and changed parameters are simulated with, at most, where the run has more: what they are
+/// for is by what share figures move.
+const BAND_COPIES: u32 = 1_000;
+
 /// Why there is no prediction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PredictError {
@@ -83,6 +87,37 @@ struct Variation {
     parameter: Option<(&'static str, f64)>,
 }
 
+/// A scenario and its arms, of one size.
+#[derive(Clone, Copy, Debug)]
+struct Size<'a> {
+    scenario: &'a Scenario,
+    layouts: &'a [Layout],
+}
+
+/// A smaller size of a scenario and its arms.
+#[derive(Debug)]
+struct Reduced {
+    scenario: Scenario,
+    layouts: Vec<Layout>,
+}
+
+/// What came of a simulation.
+enum Simulated {
+    /// A pass of the load of the run itself.
+    Turn(Box<Block>),
+    /// The figures of all passes, with another seed or parameter.
+    Variation(ByArm),
+}
+
+/// The figures of every arm over some blocks.
+fn by_arm<'b>(
+    Size { scenario, layouts }: Size<'_>,
+    blocks: impl Iterator<Item = &'b Block> + Clone,
+) -> ByArm {
+    let of = |letter| Some((letter, Block::figures(blocks.clone(), letter, scenario)?));
+    layouts.iter().filter_map(|layout| of(layout.letter)).collect()
+}
+
 impl Predictor<'_> {
     /// Predicts.
     ///
@@ -99,31 +134,59 @@ impl Predictor<'_> {
         if !journeys.iter().any(is_known) {
             return Err(PredictError::NoJourneys(self.scenario.name.clone()));
         }
-        let all = |rounds| self.turns(rounds);
         let run = Variation { seed: self.seed, parameter: None };
-        let turns = all(self.rounds);
-        let simulated = in_order(turns.len() as u64, self.threads, |at| self.block(&turns[at as usize], run));
-        let mut blocks = Vec::new();
-        for ((round, _), block) in turns.iter().zip(simulated) {
-            blocks.push((*round, block?));
-        }
+        let turns = self.turns(self.rounds);
         let variations = self.variations();
-        let few = all(self.rounds.min(BAND_ROUNDS));
-        let seen =
-            in_order(variations.len() as u64, self.threads, |at| self.figures(&few, variations[at as usize]));
-        let mut changed: Vec<(&str, ByArm)> = Vec::new();
-        let mut replications: Vec<ByArm> = Vec::new();
-        for (variation, figures) in variations.iter().zip(seen) {
-            match variation.parameter {
-                Some((name, _)) => changed.push((name, figures?)),
-                None => replications.push(figures?),
+        let few = self.turns(self.rounds.min(BAND_ROUNDS));
+        let (whole, reduced) = (self.whole(), self.reduced());
+        let smaller = reduced
+            .as_ref()
+            .map_or(whole, |reduced| Size { scenario: &reduced.scenario, layouts: &reduced.layouts });
+        // The run itself first: its turns take longest.
+        let simulated = in_order((turns.len() + variations.len()) as u64, self.threads, |at| {
+            match turns.get(at as usize) {
+                Some(turn) => self.block(whole, turn, run).map(|block| Simulated::Turn(Box::new(block))),
+                None => {
+                    let variation = variations[at as usize - turns.len()];
+                    self.figures(smaller, &few, variation).map(Simulated::Variation)
+                }
+            }
+        });
+        let (mut blocks, mut changed, mut replications) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, simulated) in simulated.into_iter().enumerate() {
+            match simulated? {
+                Simulated::Turn(block) => blocks.push((turns[at].0, *block)),
+                Simulated::Variation(figures) => match variations[at - turns.len()].parameter {
+                    Some((name, _)) => changed.push((name, figures)),
+                    None => replications.push(figures),
+                },
             }
         }
-        let whole = self.by_arm(blocks.iter().map(|(_, block)| block));
+        let figures = by_arm(whole, blocks.iter().map(|(_, block)| block));
         // The last of the replications is the run itself.
         let few = replications.last().cloned().unwrap_or_default();
-        let band = band(&whole, &few, &changed, &replications);
-        Ok(Predicted { prediction: self.prediction(&blocks, &whole, band), blocks })
+        let band = band(&figures, &few, &changed, &replications);
+        let band_copies = reduced.map(|reduced| reduced.layouts.iter().map(Layout::count).max().unwrap_or(0));
+        Ok(Predicted { prediction: self.prediction(&blocks, &figures, (band, band_copies)), blocks })
+    }
+
+    /// What is simulated for the run itself.
+    fn whole(&self) -> Size<'_> {
+        Size { scenario: self.scenario, layouts: &self.layouts }
+    }
+
+    /// What is simulated for the band where the run is large: the same with fewer copies and as much less load.
+    fn reduced(&self) -> Option<Reduced> {
+        let scale = self.scenario.scale.as_ref()?;
+        let copies = self.layouts.iter().map(Layout::count).max().filter(|copies| *copies > BAND_COPIES)?;
+        let share = f64::from(BAND_COPIES) / f64::from(copies);
+        let mut scenario = self.scenario.clone();
+        scenario.load.rate = scenario.load.rate.times(share);
+        if let Some(users) = &mut scenario.load.users {
+            users.count = ((f64::from(users.count) * share).round() as u32).max(1);
+        }
+        let layouts = self.layouts.iter().map(|layout| layout.clone().at_scale(scale, share));
+        Some(Reduced { layouts: layouts.collect(), scenario })
     }
 
     /// Passes of the load: each a round and the arms that run in it, by index.
@@ -152,24 +215,27 @@ impl Predictor<'_> {
             .collect()
     }
 
-    fn figures(&self, turns: &[(u32, Vec<usize>)], variation: Variation) -> Result<ByArm, PredictError> {
+    fn figures(
+        &self,
+        size: Size<'_>,
+        turns: &[(u32, Vec<usize>)],
+        variation: Variation,
+    ) -> Result<ByArm, PredictError> {
         let blocks: Result<Vec<Block>, PredictError> =
-            turns.iter().map(|turn| self.block(turn, variation)).collect();
-        Ok(self.by_arm(blocks?.iter()))
+            turns.iter().map(|turn| self.block(size, turn, variation)).collect();
+        Ok(by_arm(size, blocks?.iter()))
     }
 
-    /// The figures of every arm over some blocks.
-    fn by_arm<'b>(&self, blocks: impl Iterator<Item = &'b Block> + Clone) -> ByArm {
-        let of = |letter| Some((letter, Block::figures(blocks.clone(), letter, self.scenario)?));
-        self.layouts.iter().filter_map(|layout| of(layout.letter)).collect()
-    }
-
-    fn block(&self, (round, arms): &(u32, Vec<usize>), variation: Variation) -> Result<Block, PredictError> {
-        let (phases, load) = (self.scenario.offered_phases(), self.scenario.offered_load());
+    fn block(
+        &self,
+        Size { scenario, layouts }: Size<'_>,
+        (round, arms): &(u32, Vec<usize>),
+        variation: Variation,
+    ) -> Result<Block, PredictError> {
+        let (phases, load) = (scenario.offered_phases(), scenario.offered_load());
         let schedule = Schedule::new(variation.seed, *round, &phases, &load, &self.data);
-        let setting =
-            Setting { scenario: self.scenario, hosts: self.hosts, cores: self.cores, seed: self.seed };
-        let layouts: Vec<&Layout> = arms.iter().map(|arm| &self.layouts[*arm]).collect();
+        let setting = Setting { scenario, hosts: self.hosts, cores: self.cores, seed: self.seed };
+        let layouts: Vec<&Layout> = arms.iter().map(|arm| &layouts[*arm]).collect();
         let mut calibration = self.calibration.clone();
         if let Some((name, factor)) = variation.parameter {
             calibration.parameters.of(name).value *= factor;
@@ -208,7 +274,12 @@ impl Predictor<'_> {
         if journeys > 0.0 { requests / journeys } else { 0.0 }
     }
 
-    fn prediction(&self, blocks: &[(u32, Block)], whole: &ByArm, band: Vec<Sensitivity>) -> Prediction {
+    fn prediction(
+        &self,
+        blocks: &[(u32, Block)],
+        whole: &ByArm,
+        (band, band_copies): (Vec<Sensitivity>, Option<u32>),
+    ) -> Prediction {
         let mut not_simulated: Vec<String> =
             blocks.iter().flat_map(|(_, block)| block.not_simulated.iter().cloned()).collect();
         not_simulated.sort();
@@ -235,6 +306,7 @@ impl Predictor<'_> {
             because,
             not_simulated,
             band,
+            band_copies,
             saturation: self.saturation(whole),
             diverged,
         }

@@ -32,6 +32,10 @@ pub struct Built {
     pub not_simulated: BTreeSet<String>,
     /// Journeys that are asked for.
     pub journeys: Vec<Journey>,
+    /// Names of the plan's hosts.
+    pub(super) hosts: BTreeSet<String>,
+    /// Which of the plan's processes are the copies of the arm that is being added, in their order.
+    pub(super) own_processes: Vec<usize>,
 }
 
 /// Every edge of the calibrated operations: caller and callee.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use policy::service::ServiceOptions;
-use policy::units::Ratio;
 use policy::{EdgePattern, Policy, for_edge};
 use record::CLIENT;
 use scenario::TelemetryLevel;
@@ -18,8 +17,8 @@ use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
 use crate::dist::Distribution;
 use crate::model::network::Link;
 use crate::model::{
-    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, HopCosts, HostPlan, OperationPlan, ProcessPlan,
-    QueuePlan, SourcePlan, Work,
+    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, HopCosts, HostPlan, Location, OperationPlan,
+    ProcessPlan, QueuePlan, SourcePlan, Work,
 };
 
 /// Threads for blocking work, as tokio has them.
@@ -31,7 +30,7 @@ const GENERATOR_CORES: u32 = 64;
 /// A quantum above this lets a thread keep its core until it blocks, ns.
 const ENDLESS_QUANTUM_NS: f64 = 1e9;
 /// The process of the load generator.
-const GENERATOR: &str = "generator";
+pub(super) const GENERATOR: &str = "generator";
 /// The process of the lab itself.
 const LAB: &str = "lab";
 /// What it does is spread over the second: spans and figures come in as they are sent.
@@ -59,19 +58,29 @@ pub fn build(
         Arm { calibration, setting, layout, built: &mut built }.add(schedule);
     }
     let plan = &mut built.plan;
-    plan.loopback = Link::default();
-    // Between hosts lies what the scenario declares, and loopback is not charged twice.
-    plan.network = plan.loopback.clone();
     if let Some(first) = layouts.first() {
-        plan.loopback.declared = first.arm.network;
-        plan.network.declared = first.arm.network;
-        plan.network.loss = Ratio::default();
+        // Between hosts lies what the scenario declares, and loopback is not charged twice.
+        let declared = first.arm.network;
+        let links =
+            first.scale.as_ref().map(|scale| scale.links.by_distance(declared)).unwrap_or([declared; 4]);
+        let [loopback, network, between_zones, between_regions] =
+            links.map(|declared| Link { declared, ..Link::default() });
+        (plan.loopback, plan.network) = (loopback, network);
+        (plan.between_zones, plan.between_regions) = (between_zones, between_regions);
         if layouts.iter().any(|layout| layout.arm.network != first.arm.network) {
             built.not_simulated.insert("different networks of arms that run side by side".to_owned());
         }
     }
     plan.good_within_ns = Some(setting.scenario.load.longest_good().nanos());
     built
+}
+
+/// Copies of what stands for the users at a size of its own: as many as there are gateways, since each has its own view of
+/// these and asks only some. 0 where there is no such size, and one load generator.
+pub(super) fn client_copies(layout: &Layout) -> u32 {
+    let gateways =
+        layout.processes.iter().find(|process| process.gateway).map_or(1, |gateway| gateway.replicas);
+    if layout.scale.is_some() { gateways } else { 0 }
 }
 
 /// An arm being added.
@@ -86,6 +95,7 @@ impl Arm<'_> {
     fn add(mut self, schedule: &Schedule) {
         missing::add(self.setting.scenario, self.layout, &mut self.built.not_simulated);
         let copies = self.layout.copies();
+        self.built.own_processes.clear();
         self.add_processes(&copies);
         self.add_components(&copies);
         self.add_rest(&copies);
@@ -96,7 +106,7 @@ impl Arm<'_> {
     }
 
     fn add_host(&mut self, name: &str, cores: u32) {
-        if self.built.plan.hosts.iter().any(|host| host.name == name) {
+        if !self.built.hosts.insert(name.to_owned()) {
             return;
         }
         let parameters = &self.calibration.parameters;
@@ -114,12 +124,21 @@ impl Arm<'_> {
         let costs = self.costs();
         let wake = Distribution::Exponential(self.calibration.parameters.wake_ns.value);
         for (at, copy) in copies.iter().enumerate() {
-            let host = match self.setting.hosts {
-                Hosts::One => "host".to_owned(),
-                Hosts::PerComponent => self.layout.own(&copy.name),
-                Hosts::Count(count) => self.layout.own(&format!("host-{}", at % count.max(1) as usize)),
+            let host = match (copy.host, self.setting.hosts) {
+                (Some(number), _) => self.layout.own(&format!("host-{number}")),
+                (None, Hosts::One) => "host".to_owned(),
+                (None, Hosts::PerComponent) => self.layout.own(&copy.name),
+                (None, Hosts::Count(count)) => {
+                    self.layout.own(&format!("host-{}", at % count.max(1) as usize))
+                }
             };
             self.add_host(&host, self.setting.cores);
+            if let Some(scale) = self.layout.scale.as_ref().filter(|_| !copy.zone.is_empty()) {
+                let region = scale.region_of(&copy.zone).unwrap_or_default().to_owned();
+                let location = Location { region, zone: copy.zone.clone() };
+                self.built.plan.locations.insert(host.clone(), location);
+            }
+            self.built.own_processes.push(self.built.plan.processes.len());
             self.built.plan.processes.push(ProcessPlan {
                 name: self.layout.own(&copy.name),
                 host,
@@ -135,6 +154,9 @@ impl Arm<'_> {
     /// What processes do when nothing is asked of them: once a second, all at the same moment, the lab asks each for its
     /// figures. Where the lab is on the same host, it takes its own CPU there.
     fn add_rest(&mut self, copies: &[Instance]) {
+        if self.layout.scale.is_some() {
+            return self.add_rest_at_scale(copies);
+        }
         for copy in copies {
             let (component, process) =
                 (self.layout.own(&format!("rest-{}", copy.name)), self.layout.own(&copy.name));
@@ -156,6 +178,20 @@ impl Arm<'_> {
                 wake: Distribution::ZERO,
             });
             self.add_ticks(LAB.to_owned(), LAB_TICKS, self.calibration.lab_ns_per_s);
+        }
+    }
+
+    /// The same of many copies: they are asked one after another within the second, each once.
+    fn add_rest_at_scale(&mut self, copies: &[Instance]) {
+        let rest = |process: &str| self.layout.own(&format!("rest-{process}"));
+        let names: Vec<String> = self.layout.processes.iter().map(|process| rest(&process.name)).collect();
+        for (copy, plan) in copies.iter().zip(self.built.own_processes.clone()) {
+            let process = copy.name.split('#').next().unwrap_or_default();
+            self.built.plan.processes[plan].components.push(rest(process));
+        }
+        for (name, process) in names.into_iter().zip(&self.layout.processes) {
+            let replicas = f64::from(process.replicas);
+            self.add_ticks(name, replicas, self.calibration.idle_ns_per_s * replicas);
         }
     }
 
@@ -301,6 +337,8 @@ impl Arm<'_> {
                 self.built.plan.databases.push(DatabasePlan {
                     name: self.layout.own(&store.name),
                     components: hosts.iter().map(|host| self.layout.own(host)).collect(),
+                    // At a size of its own each copy keeps a part of the data.
+                    shards: if self.layout.scale.is_some() { process.replicas } else { 1 },
                     readers: contract::resources::READERS_PER_COMPONENT,
                     sync: self.calibration.sync.distribution(1.0),
                     group_commit: false,
@@ -334,8 +372,8 @@ impl Arm<'_> {
     fn add_client(&mut self, schedule: &Schedule) {
         let load = &self.setting.scenario.load;
         let host = match self.setting.hosts {
-            Hosts::One => "host",
-            Hosts::PerComponent | Hosts::Count(_) => GENERATOR,
+            Hosts::One if self.layout.scale.is_none() => "host",
+            _ => GENERATOR,
         };
         self.add_host(host, if host == GENERATOR { GENERATOR_CORES } else { self.setting.cores });
         let client = self.layout.own(CLIENT);
@@ -352,15 +390,22 @@ impl Arm<'_> {
             queue: QueuePlan::Fifo,
             operations,
         });
-        self.built.plan.processes.push(ProcessPlan {
-            name: self.layout.own(GENERATOR),
+        let generator = |name: String| ProcessPlan {
+            name,
             host: host.to_owned(),
             workers: GENERATOR_CORES,
             blocking: 1,
             components: vec![client.clone()],
             costs: HopCosts::default(),
             wake: Distribution::ZERO,
-        });
+        };
+        let generators: Vec<ProcessPlan> = match client_copies(self.layout) {
+            0 => vec![generator(self.layout.own(GENERATOR))],
+            copies => {
+                (0..copies).map(|copy| generator(self.layout.own(&format!("{GENERATOR}#{copy}")))).collect()
+            }
+        };
+        self.built.plan.processes.extend(generators);
         // Whether work goes on whose user has left is what the arm declares of all edges.
         let cancel = self.policy(CLIENT, "gateway").cancel;
         let once = Policy { attempts: Some(1), deadline: Some(false), cancel, ..Policy::default() };
@@ -397,11 +442,15 @@ impl Arm<'_> {
         let name = format!("{CLIENT}/{}", journey.name());
         let Some(operation) = self.calibration.operations.get(&name) else { return Work::None };
         let before = operation.before.clamp(0.0, 1.0);
+        let wait = |share: f64| Work::Wait(operation.own.distribution(share));
+        let stages = operation.stages.iter().map(|stage| self.stage(CLIENT, stage));
+        if self.layout.scale.is_some() {
+            // What asks is a world of users, whose machines are no part of what is predicted.
+            return Work::Seq([wait(before)].into_iter().chain(stages).chain([wait(1.0 - before)]).collect());
+        }
         let requests = calls_of(operation).map(|(_, share)| share).sum::<f64>();
         let cpu_ns = self.calibration.generator_ns * requests;
         let generator = Work::Cpu(Distribution::Constant(cpu_ns.max(0.0).round() as u64));
-        let wait = |share: f64| Work::Wait(operation.own.distribution(share));
-        let stages = operation.stages.iter().map(|stage| self.stage(CLIENT, stage));
         Work::Seq(
             [Work::Spawn(Box::new(generator)), wait(before)]
                 .into_iter()

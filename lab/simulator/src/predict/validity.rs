@@ -65,6 +65,17 @@ pub(super) fn validity(
         if rtt != HumanDuration::default() {
             assumed.push(format!("{}: a round trip of {rtt}, calibrated on loopback", layout.arm.name));
         }
+        if let Some(scale) = &layout.scale {
+            let links = scale.links.by_distance(layout.arm.network);
+            if let Some(link) = links.iter().find(|link| !link.is_loopback()) {
+                assumed.push(format!(
+                    "{}: networks between hosts, zones and regions, such as a round trip of {}, calibrated on loopback",
+                    layout.arm.name, link.rtt
+                ));
+            }
+            assumed
+                .push(format!("{}: a part of the data with each copy, calibrated with all", layout.arm.name));
+        }
         let grouping = layout.grouping();
         let mut known = calibration.sources.iter().flat_map(|run| &run.groupings);
         if !known.any(|known| *known == grouping) {

@@ -101,6 +101,7 @@ fn a_trace_without_chance_is_as_by_hand() {
         databases: vec![DatabasePlan {
             name: "photo".into(),
             components: vec!["photo".into()],
+            shards: 1,
             readers: 1,
             sync: Distribution::ZERO,
             group_commit: false,
@@ -213,6 +214,7 @@ fn suite() -> Plan {
         databases: vec![DatabasePlan {
             name: "photo".into(),
             components: vec!["photo".into()],
+            shards: 1,
             readers: 4,
             sync: Distribution::lognormal(5e5, 1.0),
             group_commit: true,
@@ -262,8 +264,8 @@ fn suite() -> Plan {
     let restart = Some(HumanDuration::from_millis(1_500));
     plan.faults = vec![
         fault("delay", 2, 3, Effect::Edge(pattern("feed->photo"), Ratio::new(0.3), delay)),
-        fault("kill", 4, 4, Effect::Process("photo#0".into(), ProcessFault::Kill(restart))),
-        fault("pause", 7, 8, Effect::Process("follower#1".into(), ProcessFault::Pause)),
+        fault("kill", 4, 4, Effect::Processes(vec!["photo#0".into()], ProcessFault::Kill(restart))),
+        fault("pause", 7, 8, Effect::Processes(vec!["follower#1".into()], ProcessFault::Pause)),
     ];
     plan
 }

@@ -94,7 +94,7 @@ fn slow_work_takes_as_many_times_as_long() {
 #[test]
 fn a_process_that_is_killed_refuses_until_it_is_back() {
     let restart = Some(HumanDuration::from_millis(1_500));
-    let effect = || Effect::Process("leaf#0".into(), ProcessFault::Kill(restart));
+    let effect = || Effect::Processes(vec!["leaf#0".into()], ProcessFault::Kill(restart));
     let seen = seconds(&simulate(&leaf(once(), effect()), 1, u64::MAX));
     assert_eq!(seen[3], (100, 0));
     assert_eq!(seen[4].0, 0, "{seen:?}");
@@ -113,7 +113,7 @@ fn a_process_that_is_killed_refuses_until_it_is_back() {
 
 #[test]
 fn a_process_that_is_paused_goes_on_where_it_was() {
-    let effect = Effect::Process("leaf#0".into(), ProcessFault::Pause);
+    let effect = Effect::Processes(vec!["leaf#0".into()], ProcessFault::Pause);
     let report = simulate(&leaf(once(), effect), 1, u64::MAX);
     let seen = seconds(&report);
     assert_eq!((seen[4].0, seen[5].0), (0, 0), "{seen:?}");
@@ -135,7 +135,7 @@ fn what_is_not_simulated_is_refused() {
     };
     let [duplicated, _] = calls(1.0, CallFault { duplicated: true, ..CallFault::default() });
     assert_eq!(refused(duplicated), ["what fault `fault` does is not simulated"]);
-    assert_eq!(refused(Effect::Process("leaf#0".into(), ProcessFault::Restart)).len(), 1);
-    let unknown = Effect::Process("leaf#7".into(), ProcessFault::Pause);
+    assert_eq!(refused(Effect::Processes(vec!["leaf#0".into()], ProcessFault::Restart)).len(), 1);
+    let unknown = Effect::Processes(vec!["leaf#7".into()], ProcessFault::Pause);
     assert_eq!(refused(unknown), ["a fault names unknown process `leaf#7`"]);
 }

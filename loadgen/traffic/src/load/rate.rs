@@ -74,6 +74,19 @@ impl Rates {
         shapes
     }
 
+    /// All of them so many times as high; a share of a capacity is as it was.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        match self {
+            Self::One(shape) => Self::One(shape.times(factor)),
+            Self::OfSlowest(share) => Self::OfSlowest(*share),
+            Self::ByPhase(table) => {
+                let times = |(phase, shape): (&String, &Shape)| (phase.clone(), shape.times(factor));
+                Self::ByPhase(table.iter().map(times).collect())
+            }
+        }
+    }
+
     /// The highest of all, per second.
     pub fn peak(&self) -> f64 {
         match self {
@@ -129,5 +142,6 @@ mod tests {
             rates.shapes(&["warm", "steady", "rush", "after"]).iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["150/s", "150/s", "150/s -> 300/s", "300/s"]);
         assert_eq!(rates.peak(), 300.0);
+        assert_eq!(rates.times(1_000.0).shapes(&["rush"])[0].to_string(), "150000/s -> 300000/s");
     }
 }

@@ -70,6 +70,22 @@ impl Shape {
         Self::Ramp { from: rate, to: rate }
     }
 
+    /// The same, so many times as high.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        let times = |rate: Rate| Rate::per_second(rate.get() * factor);
+        match self.clone() {
+            Self::Ramp { from, to } => Self::Ramp { from: times(from), to: times(to) },
+            Self::Steps(levels) => Self::Steps(levels.into_iter().map(times).collect()),
+            Self::Diurnal { base, amplitude, period } => {
+                Self::Diurnal { base: times(base), amplitude, period }
+            }
+            Self::FlashCrowd { base, by, rise, hold, decay } => {
+                Self::FlashCrowd { base: times(base), by, rise, hold, decay }
+            }
+        }
+    }
+
     /// The rate it begins with.
     pub fn first(&self) -> Rate {
         match self {

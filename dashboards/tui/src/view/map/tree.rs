@@ -37,8 +37,8 @@ fn lines(state: &State) -> Vec<Line> {
     let mut lines = Vec::new();
     for letter in state.arms() {
         let Some(arm) = state.run.arm(letter) else { continue };
-        let processes = if arm.instances.len() == 1 { "process" } else { "processes" };
-        let head = format!("{letter} {}: {} {processes}", arm.name, arm.instances.len());
+        let processes = if arm.processes() == 1 { "process" } else { "processes" };
+        let head = format!("{letter} {}: {} {processes}", arm.name, arm.processes());
         lines.push((text(head, Role::Strong), None));
         lines.push(users(state, letter));
         let edges: Vec<&Edge> =
@@ -131,8 +131,9 @@ fn boxes(state: &State, arm: &record::Arm) -> Vec<Line> {
             continue;
         }
         shown.push(&instance.hosts);
-        let name = instance.name.split('#').next().unwrap_or(&instance.name);
-        let copies = arm.instances.iter().filter(|other| other.hosts == instance.hosts).count();
+        let name = instance.process();
+        let alike = arm.instances.iter().filter(|other| other.hosts == instance.hosts);
+        let copies: u32 = alike.map(|other| other.copies).sum();
         let copies = if copies > 1 { format!(" {}{copies}", theme.either("×", "x")) } else { String::new() };
         let (open, middle, last) = (theme.either("┌", "+"), theme.either("│", "|"), theme.either("└", "+"));
         lines.push((

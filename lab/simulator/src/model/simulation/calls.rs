@@ -170,8 +170,7 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     fn delay_ns(&self, from: u32, to: u32, key: u64) -> u64 {
-        let host = |process: u32| self.system.processes[process as usize].host;
-        let (link, draws) = &self.links[usize::from(host(from) != host(to))];
+        let (link, draws) = &self.links[self.system.distance(from, to) as usize];
         link.delay_ns(*draws, key)
     }
 

@@ -21,7 +21,7 @@ pub(super) struct ScheduledFault {
 #[derive(Clone, Debug)]
 enum Act {
     Call(ActiveFault),
-    Process(u32, ProcessFault),
+    Processes(Vec<u32>, ProcessFault),
 }
 
 /// A fault of calls.
@@ -92,13 +92,17 @@ impl<Q: EventQueue> Simulation<Q> {
                     };
                     active(Target::Component(at as u32), share, fault)
                 }
-                Effect::Process(name, fault) => {
-                    let Some(at) = self.system.processes.iter().position(|process| process.name == *name)
-                    else {
-                        errors.push(PlanError(format!("a fault names unknown process `{name}`")));
-                        continue;
-                    };
-                    Act::Process(at as u32, *fault)
+                Effect::Processes(names, fault) => {
+                    let mut numbers = Vec::new();
+                    for name in names {
+                        match self.system.process(name) {
+                            Some(number) => numbers.push(number),
+                            None => {
+                                errors.push(PlanError(format!("a fault names unknown process `{name}`")));
+                            }
+                        }
+                    }
+                    Act::Processes(numbers, *fault)
                 }
             };
             self.scheduled.push(ScheduledFault { end_ns: fault.end_ns, act });
@@ -115,24 +119,24 @@ impl<Q: EventQueue> Simulation<Q> {
                 self.active.push(fault);
                 self.events.at(end_ns, kind::FAULT_END, number);
             }
-            Act::Process(process, ProcessFault::Pause) => {
-                self.pause(process);
+            Act::Processes(processes, ProcessFault::Pause) => {
+                processes.into_iter().for_each(|process| self.pause(process));
                 self.events.at(end_ns, kind::FAULT_END, number);
             }
-            Act::Process(process, ProcessFault::Kill(restart)) => {
-                self.kill(process);
+            Act::Processes(processes, ProcessFault::Kill(restart)) => {
+                self.kill(&processes);
                 if let Some(after) = restart {
-                    self.events.after(after.nanos(), kind::RESTART, process);
+                    self.events.after(after.nanos(), kind::RESTART, number);
                 }
             }
-            Act::Process(..) => unreachable!("refused when the plan was read"),
+            Act::Processes(..) => unreachable!("refused when the plan was read"),
         }
     }
 
     pub(super) fn on_fault_end(&mut self, number: u32) {
         self.active.retain(|fault| fault.number != number);
-        if let Act::Process(process, _) = self.scheduled[number as usize].act {
-            self.resume_process(process);
+        if let Act::Processes(processes, _) = self.scheduled[number as usize].act.clone() {
+            processes.into_iter().for_each(|process| self.resume_process(process));
         }
     }
 
@@ -207,35 +211,39 @@ impl<Q: EventQueue> Simulation<Q> {
         }
     }
 
-    /// A process dies: connections to it break, what it did is gone, what it asked for is called off.
-    fn kill(&mut self, process: u32) {
+    /// Processes die, all at once: connections to them break, what they did is gone, what they asked for is called off.
+    fn kill(&mut self, processes: &[u32]) {
         let now_ns = self.events.now_ns();
-        if !self.system.processes[process as usize].is_up {
-            return;
-        }
-        let host = self.system.processes[process as usize].host;
-        let (_, wakes) = self.system.hosts[host as usize].remove(process, now_ns);
-        self.system.processes[process as usize].kill(now_ns);
-        for wake in wakes {
-            self.arm_core(host, Some(wake));
+        let mut dies = vec![false; self.system.processes.len()];
+        for process in processes {
+            if !self.system.processes[*process as usize].is_up {
+                continue;
+            }
+            dies[*process as usize] = true;
+            let host = self.system.processes[*process as usize].host;
+            let (_, wakes) = self.system.hosts[host as usize].remove(*process, now_ns);
+            self.system.processes[*process as usize].kill(now_ns);
+            for wake in wakes {
+                self.arm_core(host, Some(wake));
+            }
         }
         let frames: Vec<Handle> = self
             .frames
             .iter()
-            .filter(|(_, frame)| self.process_of(frame.instance) == process)
+            .filter(|(_, frame)| dies[self.process_of(frame.instance) as usize])
             .map(|(handle, _)| handle)
             .collect();
         for handle in frames {
             self.kill_frame(handle);
         }
-        self.kill_queries(process);
-        for instance in self.system.instances.iter_mut().filter(|instance| instance.process == process) {
+        self.kill_queries(&dies);
+        for instance in self.system.instances.iter_mut().filter(|instance| dies[instance.process as usize]) {
             if let Some(pool) = &mut instance.pool {
                 pool.reset(now_ns, |_| false);
             }
         }
         let instances = &self.system.instances;
-        self.freed.retain(|instance| instances[*instance as usize].process != process);
+        self.freed.retain(|instance| !dies[instances[*instance as usize].process as usize]);
     }
 
     fn kill_frame(&mut self, handle: Handle) {
@@ -252,12 +260,12 @@ impl<Q: EventQueue> Simulation<Q> {
         }
     }
 
-    fn kill_queries(&mut self, process: u32) {
+    fn kill_queries(&mut self, dies: &[bool]) {
         let now_ns = self.events.now_ns();
         let killed: Vec<Handle> = self
             .queries
             .iter()
-            .filter(|(_, query)| query.process == process)
+            .filter(|(_, query)| dies[query.process as usize])
             .map(|(handle, _)| handle)
             .collect();
         // Those that wait go first, or they would be given what the others leave.
@@ -283,7 +291,11 @@ impl<Q: EventQueue> Simulation<Q> {
         })
     }
 
-    pub(super) fn on_restart(&mut self, process: u32) {
-        self.system.processes[process as usize].is_up = true;
+    pub(super) fn on_restart(&mut self, number: u32) {
+        if let Act::Processes(processes, _) = &self.scheduled[number as usize].act {
+            for process in processes {
+                self.system.processes[*process as usize].is_up = true;
+            }
+        }
     }
 }

@@ -7,12 +7,13 @@ use record::{Cost, Entry, Line, OperationCost, Proc};
 use super::{REST_SECONDS, SECOND_NS, Turn};
 use crate::calibrate::{Operation, calls_of};
 use crate::predict::block::Snapshot;
-use crate::predict::layout::{Instance, Layout};
+use crate::predict::layout::{Group, Layout};
 
 /// The processes of the arms of a turn.
 pub(super) struct Processes<'a> {
-    pub turn: &'a Turn<'a>,
-    pub layouts: &'a [Layout],
+    turn: &'a Turn<'a>,
+    /// The arms, and the groups of copies that a line is written of.
+    arms: Vec<(&'a Layout, Vec<Group>)>,
 }
 
 /// CPU by part, ns, and requests on the wire.
@@ -27,53 +28,61 @@ struct Accounted {
     served: BTreeMap<String, u64>,
 }
 
-impl Processes<'_> {
-    fn layouts(&self) -> impl Iterator<Item = &Layout> {
-        self.layouts.iter().filter(|layout| self.turn.block.letters.contains(&layout.letter))
+impl<'a> Processes<'a> {
+    pub fn of(turn: &'a Turn<'a>) -> Self {
+        let layouts = turn.recorded.layouts.iter();
+        let arms = layouts.filter(|layout| turn.block.letters.contains(&layout.letter));
+        Self { turn, arms: arms.map(|layout| (layout, layout.groups())).collect() }
     }
 
     /// Every process, from its rest before the load to the last answer.
     pub fn add(&self, lines: &mut Vec<Line>) {
-        for (pid, (layout, copy)) in (1..).zip(self.copies()) {
+        let groups = self.arms.iter().flat_map(|arm| arm.1.iter().map(move |group| (arm, group)));
+        for (pid, (arm, group)) in (1..).zip(groups) {
             for second in 0..REST_SECONDS {
                 let at = self.turn.start_ns + second * SECOND_NS - REST_SECONDS * SECOND_NS;
-                let cpu_ns = self.idle_ns(second);
-                let proc = Proc { cpu_ns, cpu_workers_ns: cpu_ns, ..self.proc(layout, &copy, pid) };
+                let cpu_ns = self.idle_ns(group, second);
+                let proc = Proc { cpu_ns, cpu_workers_ns: cpu_ns, ..self.proc(arm.0, group, pid) };
                 lines.push(Line { t: at, entry: Entry::from(proc) });
             }
             for (second, snapshot) in (0..).zip(&self.turn.block.snapshots) {
-                let proc = self.sampled(layout, &copy, pid, second, snapshot);
+                let proc = self.sampled(arm, group, pid, second, snapshot);
                 lines.push(Line { t: self.turn.start_ns + second * SECOND_NS, entry: Entry::from(proc) });
             }
         }
     }
 
-    fn copies(&self) -> impl Iterator<Item = (&Layout, Instance)> {
-        self.layouts().flat_map(|layout| layout.copies().into_iter().map(move |copy| (layout, copy)))
+    fn idle_ns(&self, group: &Group, seconds: u64) -> u64 {
+        let each_ns = self.turn.recorded.calibration.idle_ns_per_s * seconds as f64;
+        (each_ns * f64::from(group.copies)) as u64
     }
 
-    fn idle_ns(&self, seconds: u64) -> u64 {
-        (self.turn.recorded.calibration.idle_ns_per_s * seconds as f64) as u64
-    }
-
-    fn proc(&self, layout: &Layout, copy: &Instance, pid: u32) -> Proc {
-        let registry = copy.is_registry.then(|| "registry".to_owned());
+    fn proc(&self, layout: &Layout, group: &Group, pid: u32) -> Proc {
+        let registry = group.is_registry.then(|| "registry".to_owned());
         Proc {
             arm: layout.letter,
             pid,
-            instance: copy.name.clone(),
-            components: registry.into_iter().chain(copy.components.iter().cloned()).collect(),
+            instance: group.name.clone(),
+            components: registry.into_iter().chain(group.components.iter().cloned()).collect(),
             state: "up".to_owned(),
             scraped: true,
             ..Proc::default()
         }
     }
 
-    fn sampled(&self, layout: &Layout, copy: &Instance, pid: u32, second: u64, snapshot: &Snapshot) -> Proc {
-        let name = layout.own(&copy.name);
+    fn sampled(
+        &self,
+        arm: &(&Layout, Vec<Group>),
+        group: &Group,
+        pid: u32,
+        second: u64,
+        snapshot: &Snapshot,
+    ) -> Proc {
+        let layout = arm.0;
+        let name = layout.own(&group.name);
         let is_up = snapshot.processes.get(&name).is_none_or(|(_, is_up)| *is_up);
-        let cpu_ns = self.idle_ns(REST_SECONDS) + self.turn.block.process_ns(&name, second);
-        let accounted = self.accounted(layout, copy, snapshot);
+        let cpu_ns = self.idle_ns(group, REST_SECONDS) + self.turn.block.process_ns(&name, second);
+        let accounted = self.accounted(arm, group, snapshot);
         let known = accounted.business + accounted.database + accounted.telemetry;
         let part = |name: &str, ns: f64| (name.to_owned(), ns.max(0.0) as u64);
         let parts = BTreeMap::from([
@@ -90,17 +99,23 @@ impl Processes<'_> {
             requests: accounted.requests as u64,
             operations: accounted.operations,
             work: accounted.served.into_iter().map(|(name, n)| (name, [n, 0])).collect(),
-            ..self.proc(layout, copy, pid)
+            ..self.proc(layout, group, pid)
         }
     }
 
-    /// What a process did so far, by the means of the calibration. Copies of a component have their share of it.
-    fn accounted(&self, layout: &Layout, copy: &Instance, snapshot: &Snapshot) -> Accounted {
+    /// What a process did so far, or a group of copies, by the means of the calibration. Copies of a component have their share of it.
+    fn accounted(
+        &self,
+        (layout, groups): &(&Layout, Vec<Group>),
+        group: &Group,
+        snapshot: &Snapshot,
+    ) -> Accounted {
         let calibration = self.turn.recorded.calibration;
         let mut sum = Accounted::default();
-        let copies = layout.copies();
-        for component in &copy.components {
-            let holders = copies.iter().filter(|other| other.components.contains(component)).count().max(1);
+        let own = f64::from(group.copies);
+        for component in &group.components {
+            let holders = groups.iter().filter(|other| other.components.contains(component));
+            let holders = f64::from(holders.map(|other| other.copies).sum::<u32>().max(1));
             let prefix = layout.own(&format!("{component}/"));
             let mut all = 0;
             for (name, count) in &snapshot.served {
@@ -109,7 +124,7 @@ impl Processes<'_> {
                     continue;
                 };
                 all += count;
-                let count = *count as f64 / holders as f64;
+                let count = *count as f64 * own / holders;
                 let span_ns = calibration.parameters.span_ns.value;
                 let (own, blocking) = (count * known.own.mean_ns, count * known.blocking.mean_ns);
                 let database = count * known.statements_ns();
@@ -125,12 +140,12 @@ impl Processes<'_> {
                 sum.operations.insert(format!("{component}/{operation}"), cost);
                 sum.telemetry += count * span_ns * (1.0 + remote_calls(layout, component, known));
             }
-            sum.served.insert(component.clone(), all / holders as u64);
+            sum.served.insert(component.clone(), (all as f64 * own / holders) as u64);
             let door = if component == "gateway" { all as f64 } else { 0.0 };
             let caller = format!("{}->", layout.own(component));
             let edges = snapshot.edges.iter().filter(|(name, _)| name.starts_with(&caller));
             let sent: u64 = edges.map(|(_, (counts, _))| counts.tries).sum();
-            sum.requests += (door + sent as f64) / holders as f64;
+            sum.requests += (door + sent as f64) * own / holders;
         }
         sum
     }
@@ -139,7 +154,8 @@ impl Processes<'_> {
     pub fn add_costs(&self, lines: &mut Vec<Line>) {
         let recorded = self.turn.recorded;
         let end = self.turn.start_ns + self.turn.block.snapshots.len() as u64 * SECOND_NS;
-        for layout in self.layouts() {
+        for arm in &self.arms {
+            let layout = arm.0;
             for phase in &recorded.header.phases {
                 let (from, to) = (phase.start_ns / SECOND_NS, (phase.start_ns + phase.length_ns) / SECOND_NS);
                 let block = self.turn.block;
@@ -148,7 +164,7 @@ impl Processes<'_> {
                     requests.windows.iter().skip(from as usize).take((to - from) as usize)
                 });
                 let journeys: u64 = sent.map(|window| window.sent).sum();
-                let requests = self.requests(layout, to) - self.requests(layout, from);
+                let requests = self.requests(arm, to) - self.requests(arm, from);
                 let cost = Cost {
                     arm: layout.letter,
                     round: self.turn.round,
@@ -164,10 +180,10 @@ impl Processes<'_> {
     }
 
     /// Requests on the wire so far at the end of a second.
-    fn requests(&self, layout: &Layout, second: u64) -> f64 {
+    fn requests(&self, arm: &(&Layout, Vec<Group>), second: u64) -> f64 {
         let last = self.turn.block.snapshots.len().saturating_sub(1);
         let Some(snapshot) = self.turn.block.snapshots.get((second as usize).min(last)) else { return 0.0 };
-        layout.copies().iter().map(|copy| self.accounted(layout, copy, snapshot).requests).sum()
+        arm.1.iter().map(|group| self.accounted(arm, group, snapshot).requests).sum()
     }
 }
 

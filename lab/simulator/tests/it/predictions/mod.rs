@@ -2,6 +2,7 @@
 
 mod learning;
 mod records;
+mod scaled;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -152,11 +153,18 @@ impl Made {
     }
 
     fn with(calibration: &Calibration, scenario: &Scenario, change: impl FnOnce(&mut Predictor<'_>)) -> Self {
-        let layout = |(letter, arm): (char, &scenario::Arm)| Layout {
-            letter,
-            arm: arm.clone(),
-            processes: arm.placement.resolve(&COMPONENTS).expect("placed"),
-            workers: 7,
+        let layout = |(letter, arm): (char, &scenario::Arm)| {
+            let layout = Layout {
+                letter,
+                arm: arm.clone(),
+                processes: arm.placement.resolve(&COMPONENTS).expect("placed"),
+                workers: 7,
+                scale: None,
+            };
+            match &scenario.scale {
+                Some(scale) => layout.at_scale(scale, 1.0),
+                None => layout,
+            }
         };
         let load = &scenario.load;
         let data = Dataset::generate(Seed(scenario.seed), load.size, &load.graph);
@@ -207,6 +215,7 @@ fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
         };
         let instance = |process: &contract::ProcessPlan| record::Instance {
             name: format!("{}#0", process.name),
+            copies: 1,
             hosts: hosts(process),
             port: 0,
             public_port: None,

@@ -1,0 +1,71 @@
+//! The size at which a scenario is only simulated: what each arm has of it, and what is assumed.
+
+use policy::NetworkOptions;
+use serde_json::{Value, json};
+
+use super::{PlannedArm, letter};
+use crate::scale::SystemScale;
+use crate::scenario::Scenario;
+
+/// How far the ends of a link are from each other, the nearest first.
+const DISTANCES: [&str; 4] =
+    ["on one host", "between hosts of a zone", "between zones of a region", "between regions"];
+
+/// Sentences on the size, none where the scenario has none.
+pub(super) fn lines(scenario: &Scenario, arms: &[PlannedArm<'_>]) -> Vec<String> {
+    let Some(scale) = &scenario.scale else { return Vec::new() };
+    let mut lines = vec![
+        String::new(),
+        format!("simulated only, at a size of its own; cleave predict {} simulates it:", scenario.name),
+    ];
+    for (index, planned) in arms.iter().enumerate() {
+        let copies = copies(planned);
+        let hosts = scale.hosts.unwrap_or(copies);
+        let cores = scale.cores;
+        lines.push(format!(
+            "  {} {}: {copies} instances on {hosts} hosts of {cores} core{}",
+            letter(index),
+            planned.arm.name,
+            if cores == 1 { "" } else { "s" },
+        ));
+    }
+    if !scale.zones.is_empty() {
+        lines.push(format!(
+            "  hosts stand in the zones {} in turn{}",
+            scale.zones.join(", "),
+            regions(scale)
+        ));
+    }
+    let declared = arms.first().map(|planned| planned.arm.network).unwrap_or_default();
+    lines.push("  networks, assumed and not measured:".to_owned());
+    for (distance, link) in DISTANCES.into_iter().zip(scale.links.by_distance(declared)) {
+        lines.push(format!("    {distance}: {link}"));
+    }
+    lines.push("  each copy keeps a part of the data; users and their machines are outside".to_owned());
+    lines
+}
+
+fn copies(planned: &PlannedArm<'_>) -> u32 {
+    planned.processes.iter().map(|process| process.replicas).sum()
+}
+
+fn regions(scale: &SystemScale) -> String {
+    let region = |(name, zones): (&String, &Vec<String>)| format!("{name}: {}", zones.join(", "));
+    let regions: Vec<String> = scale.regions.iter().map(region).collect();
+    if regions.is_empty() { String::new() } else { format!("; regions: {}", regions.join("; ")) }
+}
+
+/// The size, for programs; null where the scenario has none.
+pub(super) fn document(scenario: &Scenario) -> Value {
+    let Some(scale) = &scenario.scale else { return Value::Null };
+    let declared = scenario.arms.first().map(|arm| arm.network).unwrap_or_default();
+    let links = ["processes", "hosts", "zones", "regions"].into_iter().zip(scale.links.by_distance(declared));
+    let link = |(name, link): (&str, NetworkOptions)| (name.to_owned(), json!(link));
+    json!({
+        "hosts": scale.hosts,
+        "cores": scale.cores,
+        "zones": scale.zones,
+        "regions": scale.regions,
+        "assumed_links": links.map(link).collect::<serde_json::Map<String, Value>>(),
+    })
+}
