@@ -9,7 +9,9 @@ const TEXT: &str = include_str!("../scenarios/first-look.toml");
 
 pub fn scenario(criterion: &mut Criterion) {
     let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
-    let application = Application { components: &components, calls: &calls, events: &events };
+    let tables = suite::tables();
+    let application =
+        Application { components: &components, calls: &calls, events: &events, tables: &tables };
     criterion.bench_function("scenario/first-look", |bencher| {
         bencher.iter(|| {
             let path = Path::new("scenarios/first-look.toml");

@@ -129,7 +129,9 @@ fn read(folder: &Path) -> Result<(Run, Scenario), String> {
 /// A message with file, line and the valid choices.
 pub fn parsed(path: &Path, text: String) -> Result<Scenario, String> {
     let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
-    let application = Application { components: &components, calls: &calls, events: &events };
+    let tables = suite::tables();
+    let application =
+        Application { components: &components, calls: &calls, events: &events, tables: &tables };
     scenario::read(path, text, &application).map_err(|faults| faults.to_string())
 }
 

@@ -48,7 +48,9 @@ pub fn text_of(requested: &str) -> Result<(PathBuf, String), String> {
 pub fn find(requested: &str) -> Result<Scenario, String> {
     let (path, text) = text_of(requested)?;
     let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
-    let application = Application { components: &components, calls: &calls, events: &events };
+    let tables = suite::tables();
+    let application =
+        Application { components: &components, calls: &calls, events: &events, tables: &tables };
     scenario::read(&path, text, &application).map_err(|faults| faults.to_string())
 }
 

@@ -47,7 +47,9 @@ processes = {{ app = ["gateway", "*"] }}
 /// A scenario of its text.
 pub(crate) fn scenario(text: &str) -> Scenario {
     let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
-    let application = Application { components: &components, calls: &calls, events: &events };
+    let tables = suite::tables();
+    let application =
+        Application { components: &components, calls: &calls, events: &events, tables: &tables };
     let read = scenario::read(Path::new("test.toml"), text.to_owned(), &application);
     read.unwrap_or_else(|errors| panic!("{errors}"))
 }

@@ -33,7 +33,8 @@ const CALLS: [(ComponentName, ComponentName); 3] = [
     (ComponentName::of("feed"), ComponentName::of("follower")),
     (ComponentName::of("feed"), ComponentName::of("photo")),
 ];
-const APPLICATION: Application<'_> = Application { components: &COMPONENTS, calls: &CALLS, events: &[] };
+const APPLICATION: Application<'_> =
+    Application { components: &COMPONENTS, calls: &CALLS, events: &[], tables: &[] };
 
 /// Pieces that mean something to the reader, and some that should not.
 const WORDS: &[&str] = &[

@@ -206,7 +206,7 @@ impl Action {
             Self::Fault(fault) => match fault.actuator() {
                 Actuator::CallPath => true,
                 Actuator::Process => fault.has_size(),
-                Actuator::Proxy | Actuator::Conductor => false,
+                Actuator::Proxy | Actuator::Conductor | Actuator::Session => false,
             },
             Self::Load(_) => true,
             _ => false,

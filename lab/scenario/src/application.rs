@@ -1,4 +1,4 @@
-//! The application that a scenario is written for: its components, and who calls whom.
+//! The application that a scenario is written for: its components, their tables, and who calls whom.
 
 use contract::ComponentName;
 
@@ -11,6 +11,8 @@ pub struct Application<'a> {
     pub calls: &'a [(ComponentName, ComponentName)],
     /// Who takes events from whom where they do not share a database.
     pub events: &'a [(ComponentName, ComponentName)],
+    /// The tables of its components on a database server, each component's in the order it makes them.
+    pub tables: &'a [(ComponentName, &'a str)],
 }
 
 /// What travels along an edge that is named.

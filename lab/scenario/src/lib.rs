@@ -4,7 +4,7 @@
 //!   what each is read with; `declared`: what they leave to be compared.
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
-//! - `names`, `references`, `copies`, `claims`: what parts of the file have to do with each other, checked last.
+//! - `names`, `references`, `copies`, `servers`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scale`]: the size at which a scenario is only simulated.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
@@ -35,6 +35,7 @@ pub mod scale;
 pub mod scenario;
 pub mod schema;
 pub mod search;
+mod servers;
 pub mod source;
 mod steps;
 mod targets;

@@ -17,6 +17,7 @@ use crate::reader::Reader;
 use crate::references;
 use crate::scenario::{Budget, DataRetention, LONGEST_RUN, Phase, RunMode, Scenario, TelemetryLevel, ns};
 use crate::search;
+use crate::servers;
 use crate::source::{Diagnostics, Source, unknown};
 use crate::steps;
 use crate::tokens::{remove, string_entry};
@@ -142,6 +143,7 @@ impl Reader<'_> {
         steps::check_ends(self, &parts);
         claims::check_claims(self, source, &parts);
         copies::check_copies(self, has_all_steps.then_some(&steps));
+        servers::check_servers(self);
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);
         references::check_connections(self, &arms);

@@ -112,7 +112,7 @@ mod tests {
              [load]\nsize = \"tiny\"\n{load}\n[topology.mono]\nprocesses = {{ app = [\"gateway\", \"*\"] }}\n{more}"
         );
         let components = ["profile", "follower", "feed", "search", "photo"].map(contract::ComponentName::of);
-        let application = Application { components: &components, calls: &[], events: &[] };
+        let application = Application { components: &components, calls: &[], events: &[], tables: &[] };
         crate::read(Path::new("search.toml"), text, &application).unwrap_or_else(|errors| panic!("{errors}"))
     }
 

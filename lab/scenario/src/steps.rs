@@ -92,8 +92,8 @@ impl Reader<'_> {
     ) -> Option<Step> {
         self.partition_sides(&mut table);
         let place = |key: &str| table.get(key).map(Spanned::span);
-        let [id_place, in_place, at_place, on_place, for_place] =
-            ["id", "in", "at", "on", "for"].map(|key| place(key).unwrap_or(span.clone()));
+        let [id_place, in_place, at_place, on_place, for_place, table_place] =
+            ["id", "in", "at", "on", "for", "table"].map(|key| place(key).unwrap_or(span.clone()));
         let [has_in, has_on, has_for] = ["in", "on", "for"].map(|key| place(key).is_some());
         let optional = OptionalKeys::of(&table);
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or("step").to_owned();
@@ -145,7 +145,11 @@ impl Reader<'_> {
             );
         }
         let target = on.as_deref().and_then(|on| self.target(on, on_place.clone()));
-        self.targets.extend(target.map(|target| PlacedTarget { target, span: on_place.clone() }));
+        self.targets.extend(target.map(|target| {
+            let fault = action.as_ref().and_then(Action::fault);
+            let target = fault.map_or(target, |fault| fault.acted_on(target));
+            PlacedTarget { target, span: on_place.clone() }
+        }));
         match (has_for, action::lasts_by_name(&verb)) {
             (true, Some(false)) => {
                 self.report(for_place.clone(), format!("`{verb}` is instantaneous; remove `for`"));
@@ -164,6 +168,7 @@ impl Reader<'_> {
         let end_place = for_place.clone();
         let action = action?;
         optional.check(self, &action, &verb);
+        self.check_locked_table(&action, target, table_place);
         if let (Some(until), Some(length)) = (&until, length)
             && until.held_ns >= ns(length).max(1)
         {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use fault::target::EVENTS;
-use fault::{Pattern, Target, TargetKind};
+use fault::{Actuator, Pattern, Target, TargetKind};
 
 use crate::action::Action;
 use crate::application::Traffic;
@@ -88,6 +88,9 @@ impl Reader<'_> {
 /// Whether an action can act on a target.
 pub(crate) fn accepts(action: &Action, target: Target) -> Result<(), String> {
     match action {
+        Action::Fault(fault) if fault.actuator() == Actuator::Session && target == Target::Server(EVENTS) => {
+            Err("a broker keeps no database; name a component whose data is on a server, such as `server:feed`".into())
+        }
         Action::Fault(fault) => fault.accepts(&target),
         _ if action.acts_on_whole_processes()
             && matches!(target, Target::Node(Pattern::Instance(..) | Pattern::Zone(_))) =>

@@ -22,6 +22,8 @@ pub enum Actuator {
     Proxy,
     /// The conductor, from outside: with signals and limits.
     Conductor,
+    /// The conductor, in sessions of its own on a database server.
+    Session,
 }
 
 /// A call that is hit, as a kind sees it.
@@ -201,6 +203,15 @@ macro_rules! kinds {
                 Err(format!("`{}` does not act on `{target}`; name {}", self.name(), choices.join(" or ")))
             }
 
+            /// What it acts on where a scenario names `target`: of a database the server that keeps it, where it acts in
+            /// sessions of that server.
+            pub fn acted_on(&self, target: Target) -> Target {
+                match target {
+                    Target::Store(name) if self.actuator() == Actuator::Session => Target::Server(name),
+                    other => other,
+                }
+            }
+
             /// What a proxy does to connections, where one carries it out.
             pub fn connection_fault(&self) -> Option<ConnectionFault> {
                 match self { $(Self::$variant(kind) => kind.connection_fault(),)+ }
@@ -283,9 +294,13 @@ kinds! {
     NotReady in not_ready as "not-ready",
     Registry in registry as "registry",
     Outage in outage as "outage",
+    LockTable in lock_table as "lock-table",
+    KillBackend in kill_backend as "kill-backend",
+    ExhaustConnections in exhaust_connections as "exhaust-connections",
 }
 
 pub use kill::Restore;
+pub use kill_backend::BackendSignal;
 
 #[cfg(test)]
 mod tests {
@@ -308,6 +323,10 @@ mod tests {
             ("do = \"slow\"\nby = \"10x\"", "slow by 10x"),
             ("do = \"reorder\"\nwindow = 8", "events reordered in windows of 8"),
             ("do = \"registry\"\nanswers = \"slow\"\nby = \"2s\"", "answers 2s late"),
+            ("do = \"lock-table\"\ntable = \"feed_posts\"", "locks table feed_posts"),
+            ("do = \"kill-backend\"", "1 backend ended by SIGTERM"),
+            ("do = \"kill-backend\"\nbackends = 3\nsignal = \"kill\"", "3 backends ended by SIGKILL"),
+            ("do = \"exhaust-connections\"", "takes every connection"),
         ] {
             let fault = read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(fault.to_string(), shown);
@@ -326,6 +345,8 @@ mod tests {
             ("do = \"hang\"\nby = \"1s\"", "unknown field `by`"),
             ("do = \"registry\"\nanswers = \"slow\"", "by = \"2s\""),
             ("do = \"reorder\"\nwindow = 0", "nonzero"),
+            ("do = \"lock-table\"", "missing field `table`"),
+            ("do = \"kill-backend\"\nsignal = \"hup\"", "`term` or `kill`"),
         ] {
             let why = read(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");
@@ -373,6 +394,7 @@ mod tests {
             ("do = \"bandwidth\"\nrate = \"1024GiB\"", "rate: 1024GiB is out of range; write at most 16GiB"),
             ("do = \"trickle\"\nrate = \"1024GiB\"", "rate: 1024GiB is out of range; write at most 16GiB"),
             ("do = \"cut\"\nafter = \"1024GiB\"", "after: 1024GiB is out of range; write at most 16GiB"),
+            ("do = \"kill-backend\"\nbackends = 0", "backends: 0 is out of range; write 1 to 1000"),
             ("do = \"clock\"", "ahead: a clock goes wrong one way"),
             ("do = \"clock\"\nahead = \"1s\"\nbehind = \"1s\"", "ahead: a clock goes wrong one way"),
             ("do = \"clock\"\nahead = \"0s\"", "ahead: a clock goes wrong one way"),

@@ -234,7 +234,7 @@ impl LeaseTable {
         let done = counts_of(&mut hit_counts, &lease.id);
         match lease.fault.actuator() {
             // Counted at every hit.
-            Actuator::CallPath | Actuator::Proxy | Actuator::Conductor => {}
+            Actuator::CallPath | Actuator::Proxy | Actuator::Conductor | Actuator::Session => {}
             Actuator::Process if lease.fault.counts_hits() => {}
             Actuator::Process => done.hit(1),
         }

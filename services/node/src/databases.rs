@@ -23,6 +23,15 @@ impl ServerDatabase {
     /// When its address is none, or this program was built without the feature `postgres`.
     #[cfg(feature = "postgres")]
     pub fn location(&self, password: &str) -> Result<Location, StorageError> {
+        self.address(password).map(Into::into)
+    }
+
+    /// The same, as an address.
+    ///
+    /// # Errors
+    /// When it is none.
+    #[cfg(feature = "postgres")]
+    pub fn address(&self, password: &str) -> Result<storage::postgres::Address, StorageError> {
         let other = |why: storage::postgres::AddressError| StorageError::Other(why.into());
         let mut address: storage::postgres::Address = self.address.parse().map_err(other)?;
         if !password.is_empty() {
@@ -31,7 +40,7 @@ impl ServerDatabase {
         if let Some(schema) = &self.schema {
             address = address.schema(schema).map_err(other)?;
         }
-        Ok(address.into())
+        Ok(address)
     }
 
     /// The same.

@@ -60,6 +60,20 @@ pub fn event_sources() -> Vec<(ComponentName, ComponentName)> {
     sources
 }
 
+/// The tables of the services on a database server, in the order they are made.
+pub fn tables() -> Vec<(ComponentName, &'static str)> {
+    let made = |service: &&'static Service<History>| {
+        let statements =
+            service.migrations.iter().flat_map(|step| step.postgres.unwrap_or(step.sql).split(';'));
+        let names = statements.filter_map(|statement| {
+            statement.trim_start().strip_prefix("CREATE TABLE ")?.split([' ', '(']).next()
+        });
+        let name = service.name;
+        names.map(move |table| (name, table))
+    };
+    CATALOGUE.iter().flat_map(made).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -83,6 +97,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn tables_are_named_as_their_service_is() {
+        let tables = tables();
+        for (service, table) in &tables {
+            assert!(table.starts_with(&format!("{service}_")), "{table} of `{service}`");
+        }
+        for name in ["feed_posts", "feed_follow_changes", "search_photos_text", "photo_likes"] {
+            assert!(tables.iter().any(|(_, table)| *table == name), "{name}: {tables:?}");
+        }
+        assert!(CATALOGUE.iter().all(|service| tables.iter().any(|(owner, _)| *owner == service.name)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod contents;
 pub mod door;
 pub mod load;
 
-pub use catalogue::{CATALOGUE, calls, components, event_sources};
+pub use catalogue::{CATALOGUE, calls, components, event_sources, tables};
 
 /// Runs the process of a configuration until it is asked to leave; see [`node::run`].
 pub fn run(config: NodeConfig, lifeline: bool) -> ExitCode {

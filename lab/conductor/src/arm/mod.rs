@@ -78,12 +78,17 @@ impl Arm {
         plan.config.postgres.clone_from(servers.databases());
         plan.config.broker = servers.broker().cloned();
         match Self::start_processes(environment, plan).await {
-            Ok(arm) => Ok(Self { servers, ..arm }),
+            Ok(arm) => Ok(arm.with_servers(servers)),
             Err(error) => {
                 servers.shut_down(environment).await;
                 Err(error)
             }
         }
+    }
+
+    /// The arm, with what keeps its databases and carries its events.
+    pub(crate) fn with_servers(self, servers: ArmServers) -> Self {
+        Self { servers, ..self }
     }
 
     async fn start_processes(environment: &RunEnvironment, plan: ArmPlan) -> Result<Self, ArmError> {

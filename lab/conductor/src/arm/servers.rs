@@ -1,5 +1,5 @@
 //! Servers of databases and of events that an arm needs: children like its processes, started before them and ended after. What
-//! is done to them meanwhile is `steps/server_faults.rs`.
+//! is done to them meanwhile is `steps/server_faults.rs` and `steps/server_sessions.rs`.
 //!
 //! - [`ArmServers`]: those of an arm. [`availability`]: whether there can be any.
 //! - [`server`]: one of them, as a tree of processes. `postgres`, `nats`: what it is started from, with the features so called.
@@ -8,11 +8,15 @@
 mod nats;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+pub mod refusals;
 pub mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use contract::ComponentName;
 use contract::broker::BrokerAddress;
 use contract::placement::StorePlan;
 use contract::store::{ServerCount, StoreProduct};
@@ -156,6 +160,19 @@ impl ArmServers {
     /// Those of these names.
     pub fn named(&self, names: &[String]) -> Vec<Arc<Server>> {
         self.servers.iter().filter(|server| names.contains(&server.name)).cloned().collect()
+    }
+
+    /// The databases of a component that they keep: one of each of its processes that has data of its own.
+    #[cfg(feature = "postgres")]
+    pub fn addresses_of(
+        &self,
+        processes: &[ProcessPlan],
+        component: ComponentName,
+    ) -> Vec<storage::postgres::Address> {
+        let stores = processes.iter().flat_map(ProcessPlan::stores);
+        let of_component = stores.filter(|store| store.hosts.contains(&component));
+        let databases = of_component.filter_map(|store| self.databases.get(&store.name));
+        databases.filter_map(|database| database.address("").ok()).collect()
     }
 
     /// Ends them in order.

@@ -23,6 +23,7 @@ pub enum ResolvedTarget {
 pub fn resolve(step: &Step, layout: &ArmLayout, seed: u64) -> ResolvedTarget {
     let Some(target) = step.target else { return ResolvedTarget::Outside };
     let acts_on_events = step.action.fault().is_some_and(fault::Fault::acts_on_events);
+    let target = step.action.fault().map_or(target, |fault| fault.acted_on(target));
     let delivered = if acts_on_events { event_publishers(layout).map(drop) } else { Ok(()) };
     let found = match delivered.and_then(|()| select(target, layout)) {
         Ok(found) => found,

@@ -13,6 +13,8 @@ use crate::arm::environment::RunEnvironment;
 use crate::steps::connection_faults::Proxies;
 use crate::steps::context::{ActiveStep, StepContext};
 use crate::steps::served::ServedWatch;
+#[cfg(feature = "postgres")]
+use crate::steps::server_sessions;
 use crate::steps::targets::{self, ResolvedTarget};
 use crate::steps::{
     autoscale, burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure,
@@ -127,6 +129,11 @@ impl<'a> Timeline<'a> {
             Actuator::Conductor if matches!(target, Some(Target::Server(_))) => {
                 server_faults::apply(active, self.environment, fault, names).await;
             }
+            #[cfg(feature = "postgres")]
+            Actuator::Session => server_sessions::apply(active, fault, names).await,
+            // There are no servers: an arm with one does not start.
+            #[cfg(not(feature = "postgres"))]
+            Actuator::Session => {}
             Actuator::Conductor => {
                 process_faults::apply(active, &self.environment.guardian, fault, names).await;
             }

@@ -38,7 +38,13 @@ const EVENTS: [(ComponentName, ComponentName); 3] = [
     (ComponentName::of("search"), ComponentName::of("photo")),
     (ComponentName::of("search"), ComponentName::of("profile")),
 ];
-const APPLICATION: Application<'_> = Application { components: &COMPONENTS, calls: &CALLS, events: &EVENTS };
+const TABLES: [(ComponentName, &str); 3] = [
+    (ComponentName::of("feed"), "feed_posts"),
+    (ComponentName::of("feed"), "feed_timelines"),
+    (ComponentName::of("photo"), "photo_photos"),
+];
+const APPLICATION: Application<'_> =
+    Application { components: &COMPONENTS, calls: &CALLS, events: &EVENTS, tables: &TABLES };
 
 /// Reads a text as the program would, under the name its messages shall show.
 fn read(name: &str, text: &str) -> Result<Scenario, Diagnostics> {

@@ -35,7 +35,7 @@ pub const SERVER_MEMORY: Measure = Measure {
         id: "server_memory",
         name: "server memory",
         claim: Claim::Technology,
-            text: "peak memory of the servers of databases and of events",
+        text: "peak memory of the servers of databases and of events",
         window: RowWindow::Whole,
         comparison: Comparison::Ratio(RESOURCE_MARGIN),
     }],

@@ -88,6 +88,13 @@ impl Address {
         self
     }
 
+    /// The same, with another name for the sessions that are opened with it.
+    #[must_use]
+    pub(super) fn application_name(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
+    }
+
     /// The schema, where it is not the default one.
     pub(crate) fn schema_name(&self) -> Option<&str> {
         self.schema.as_deref()

@@ -26,6 +26,6 @@ async fn run(server: &Address, statement: &str) -> Result<(), StorageError> {
 }
 
 /// A name, whatever is in it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,7 +1,7 @@
 //! PostgreSQL (<https://www.postgresql.org>), version 13 or later: the store that a server keeps.
 //!
 //! - [`address`]: which database of which server, and which schema in it.
-//! - [`admin`]: databases, made and dropped.
+//! - [`admin`]: databases, made and dropped. [`session`]: an operator's: locks of tables, and what waits for them.
 //! - [`connection`]: statements, prepared once; a transaction that knows whether a statement of it failed.
 //! - [`opener`]: how connections are opened: limits of time, what a commit survives, who writes at a time.
 //! - [`driver`]: the two halves of the client's connection, polled by the task that asks.
@@ -21,6 +21,7 @@ mod error;
 mod opener;
 #[cfg(test)]
 mod order_tests;
+mod session;
 mod statements;
 mod value;
 
@@ -29,3 +30,4 @@ pub use admin::{create_database, drop_database};
 pub(crate) use completion::Completion;
 pub(crate) use connection::Connection;
 pub(crate) use opener::{Access, Opener};
+pub use session::{LockWait, Session};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use contract::placement::StorePlan;
 use node::databases::ServerDatabase;
 use postgres_server::{Account, Cluster, Programs};
-use storage::Location;
-use storage::postgres::{Address, create_database};
+use storage::postgres::{Address, AddressError, create_database};
+use storage::{Location, StorageError};
 
 use super::server::{Server, ServerProgram};
 use super::{ArmServers, stores_by_server};
@@ -59,6 +59,10 @@ impl ServerProgram for PostgresServer {
 
     fn data(&self) -> PathBuf {
         self.cluster.data().to_owned()
+    }
+
+    fn address(&self) -> Result<Address, StorageError> {
+        self.cluster.url().parse().map_err(|why: AddressError| StorageError::Other(why.into()))
     }
 }
 

@@ -12,12 +12,16 @@ use contract::placement::Restart;
 use nix::sys::signal::Signal;
 use record::EventKind;
 use runtime::{ShutdownPolicy, clock};
+#[cfg(feature = "postgres")]
+use storage::{StorageError, postgres::Address};
 
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::children::{ChildProcess, ChildSpec, describe_exit};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::server_error::ServerError;
 use crate::arm::server_product::ServerProduct;
+#[cfg(feature = "postgres")]
+use crate::arm::servers::refusals::Refusals;
 use crate::observe::sampling::{SampledInstance, ServerRole};
 use crate::process::guardian::{Guardian, ProcessIdentity, UndoAction};
 use crate::process::{cgroup, tree, usage};
@@ -50,6 +54,15 @@ pub trait ServerProgram: Send + Sync {
 
     /// The folder of what it keeps.
     fn data(&self) -> PathBuf;
+
+    /// The address of its first database.
+    ///
+    /// # Errors
+    /// When it keeps none, or its folder has a name that no address can have.
+    #[cfg(feature = "postgres")]
+    fn address(&self) -> Result<Address, StorageError> {
+        Err(StorageError::Other(format!("{} keeps no database", self.product().name()).into()))
+    }
 }
 
 /// A server, which may have ended and been started again.
@@ -304,6 +317,27 @@ impl Server {
         while killed.iter().any(is_there) && clock::now() < until {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// The address of its first database.
+    ///
+    /// # Errors
+    /// When it keeps none, or its folder has a name that no address can have.
+    #[cfg(feature = "postgres")]
+    pub fn address(&self) -> Result<Address, StorageError> {
+        self.program.address()
+    }
+
+    /// Its processes now; none where it does not run.
+    #[cfg(feature = "postgres")]
+    pub fn processes(&self) -> Vec<ProcessIdentity> {
+        self.running().map_or_else(Vec::new, |process| identities(process.pid))
+    }
+
+    /// The connections that it refuses from now on.
+    #[cfg(feature = "postgres")]
+    pub fn refusals(&self) -> Refusals {
+        Refusals::in_log(&self.spec.log)
     }
 
     /// Its first process, where it has not ended and was not killed.

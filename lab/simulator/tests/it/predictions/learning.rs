@@ -325,7 +325,8 @@ fn what_a_scenario_declares_is_not_learnt_as_what_operations_take() {
 fn a_calibration_run_is_a_valid_scenario_with_every_journey_of_the_load() {
     let of = scenario("");
     let text = calibration_scenario(&of);
-    let application = scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[] };
+    let application =
+        scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[], tables: &[] };
     let read = scenario::read(std::path::Path::new("calibration.toml"), text, &application);
     let made = read.unwrap_or_else(|errors| panic!("{errors}"));
     let journeys = made.load.journeys();
@@ -342,7 +343,8 @@ fn a_calibration_run_has_services_for_each_carrier_of_the_arms() {
                       [topology.shared]\nprocesses = { each = [\"*\"] }\ncarrier = \"http2+binary\"\n\
                       [topology.wire]\nprocesses = { app = [\"gateway\", \"*\"] }\ncarrier = \"wire\"\n";
     let text = calibration_scenario(&scenario(topologies));
-    let application = scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[] };
+    let application =
+        scenario::Application { components: &COMPONENTS, calls: &super::CALLS, events: &[], tables: &[] };
     let read = scenario::read(std::path::Path::new("calibration.toml"), text, &application);
     let made = read.unwrap_or_else(|errors| panic!("{errors}"));
     let carriers: Vec<Carrier> = made.default_arms().map(|arm| arm.placement.carrier).collect();

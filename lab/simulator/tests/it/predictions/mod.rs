@@ -45,7 +45,7 @@ fn scenario(more: &str) -> Scenario {
          [topology.micro]\nprocesses = {{ each = [\"*\"] }}\nrestart = {{ after = \"1s\" }}\n\
          [topology.mono]\nprocesses = {{ app = [\"gateway\", \"*\"] }}\nrestart = {{ after = \"1s\" }}\n{more}\n"
     );
-    let application = Application { components: &COMPONENTS, calls: &CALLS, events: &[] };
+    let application = Application { components: &COMPONENTS, calls: &CALLS, events: &[], tables: &[] };
     let read = scenario::read(Path::new("small.toml"), text, &application);
     read.unwrap_or_else(|errors| panic!("{errors}"))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contract::placement::Limits;
 use contract::broker::EventCarrier;
+use contract::placement::Limits;
 use contract::store::{StoreChoice, StoreProduct};
 use model::Window;
 use policy::service::ServiceOptions;

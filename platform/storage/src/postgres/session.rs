@@ -1,0 +1,138 @@
+//! An operator's session: it locks a table, looks at the sessions of others, or takes up room on a server.
+
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::{Access, Address, Opener};
+use crate::value::FromRow;
+use crate::{Options, StorageError, Value};
+
+/// What its sessions are called, so that they are not taken for an application's.
+const NAME: &str = "cleave-operator";
+
+/// Statements under way in another session that wait for this one, each by its process and when it began. It may wait for
+/// a lock that this one holds, or has asked for before.
+const WAITING: &str = "SELECT CAST(pid AS BIGINT), CAST(EXTRACT(EPOCH FROM query_start) * 1000000 AS BIGINT)
+     FROM pg_stat_activity
+     WHERE CASE WHEN wait_event_type = 'Lock' AND backend_type = 'client backend'
+                THEN CAST($1 AS INTEGER) = ANY (pg_blocking_pids(pid)) ELSE FALSE END";
+
+/// The processes of applications' sessions: those at work first, then those that worked last.
+const BACKENDS: &str = "SELECT CAST(pid AS BIGINT) FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND application_name <> 'cleave-operator'
+     ORDER BY state = 'idle', state_change DESC, pid";
+
+/// Connections that a server still takes. Those that are kept for superusers are among them: operators are superusers.
+const FREE: &str =
+    "SELECT CAST(current_setting('max_connections') AS BIGINT) - COUNT(*) FROM pg_stat_activity
+     WHERE backend_type = 'client backend'";
+
+/// A statement that waits for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockWait {
+    /// The server's process of its session.
+    pub pid: i64,
+    /// When it began, microseconds since 1970.
+    pub began_us: i64,
+}
+
+/// A session of an operator. The server ends it when its connection does, whatever became of this process.
+pub struct Session {
+    connection: Connection,
+    pid: i64,
+}
+
+impl Session {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] when the server takes no more connections; when there is no server, or it refuses the user.
+    pub async fn open(address: &Address) -> Result<Self, StorageError> {
+        let address = address.clone().application_name(NAME);
+        let connection = Opener::new(&address, Access::Write, &Options::bulk()).open().await?;
+        let mut session = Self { connection, pid: 0 };
+        session.pid = session.one("SELECT CAST(pg_backend_pid() AS BIGINT)").await?;
+        Ok(session)
+    }
+
+    /// The server's process of this session.
+    pub const fn pid(&self) -> i64 {
+        self.pid
+    }
+
+    /// Whether its connection has not ended.
+    pub fn is_open(&mut self) -> bool {
+        self.connection.still_stands()
+    }
+
+    /// Locks a table as `ALTER TABLE` does: no other session reads or writes it until [`Session::unlock`], and from now on
+    /// all that ask for it wait behind this one. The server gives up after waiting for so long, and ends the session by itself
+    /// when it has held the lock for `most`.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] when others held the table for that long; when there is no such table.
+    pub async fn lock_table(
+        &mut self,
+        table: &str,
+        wait: Duration,
+        most: Duration,
+    ) -> Result<(), StorageError> {
+        let (wait, most) = (wait.as_millis().max(1), most.as_millis().max(1));
+        let settings = format!(
+            "SET LOCAL lock_timeout = {wait}; SET LOCAL idle_in_transaction_session_timeout = {most}"
+        );
+        let table = super::admin::quoted(table);
+        let statements = format!("BEGIN; {settings}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        let locked = self.connection.batch(&statements).await;
+        if locked.is_err() {
+            // The failed transaction; there is none where the connection has ended.
+            let _ = self.unlock().await;
+        }
+        locked
+    }
+
+    /// Ends the transaction that holds the lock. Nothing was changed.
+    ///
+    /// # Errors
+    /// When the connection has ended, and the lock with it.
+    pub async fn unlock(&mut self) -> Result<(), StorageError> {
+        self.connection.batch("ROLLBACK").await
+    }
+
+    /// The statements of other sessions that wait for the session of a process.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn waiting_for(&mut self, pid: i64) -> Result<Vec<LockWait>, StorageError> {
+        let found = self.rows::<(i64, i64)>(WAITING, &[pid.into()]).await?;
+        Ok(found.into_iter().map(|(pid, began_us)| LockWait { pid, began_us }).collect())
+    }
+
+    /// The processes of the sessions that are no operator's, in all databases: those at work first.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn application_backends(&mut self) -> Result<Vec<i64>, StorageError> {
+        self.rows(BACKENDS, &[]).await
+    }
+
+    /// How many connections more the server takes of superusers.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn free_connections(&mut self) -> Result<usize, StorageError> {
+        Ok(usize::try_from(self.one(FREE).await?).unwrap_or_default())
+    }
+
+    async fn one(&mut self, sql: &str) -> Result<i64, StorageError> {
+        let found = self.rows(sql, &[]).await?;
+        found.first().copied().ok_or_else(|| StorageError::Other("the server answered nothing".into()))
+    }
+
+    async fn rows<T: FromRow>(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<T>, StorageError> {
+        let mut found = Vec::new();
+        let read = |row: crate::value::Row<'_>| T::from_row(row).map(|row| found.push(row));
+        self.connection.rows(sql, values, read).await?;
+        Ok(found)
+    }
+}
