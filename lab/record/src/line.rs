@@ -74,7 +74,7 @@ pub struct Arm {
     pub topology: String,
     /// Its variant; empty without one.
     pub variant: String,
-    /// Its instances as planned; [`Arm::processes`] counts them.
+    /// Its instances as planned; `processes` counts them.
     pub instances: Vec<Instance>,
     /// Edges that are function calls here, `caller->callee`: policies and edge faults do not apply.
     pub local_edges: Vec<String>,

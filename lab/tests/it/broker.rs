@@ -91,8 +91,10 @@ fn what_carries_events_decides_nothing_of_the_state() {
         assert!(value(id, "D").is_some_and(|value| value > 0.0), "{:#}", row(id));
         assert_eq!(value(id, "A"), Some(0.0), "{:#}", row(id));
     }
-    if is_starved(&document) {
-        println!("the states are not compared: the machine was too busy");
+    // A journey that failed in one arm has perhaps written in another.
+    if !["A", "B", "C", "D"].iter().all(|arm| value("goodput", arm) == Some(1.0)) {
+        assert!(is_starved(&document), "{:#}", row("goodput"));
+        println!("the states are not compared: the machine was too busy for all journeys");
         return;
     }
     let audits = document["audits"].as_array().expect("audits");

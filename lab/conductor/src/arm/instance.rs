@@ -12,7 +12,7 @@ use node::NodeConfig;
 use runtime::limits::ResourceLimit;
 
 use crate::arm::children::ChildProcess;
-use crate::arm::launch;
+use crate::arm::config_file;
 use crate::arm::layout::{self, InstanceTarget};
 use crate::process::guardian::ProcessIdentity;
 
@@ -188,7 +188,7 @@ impl Instance {
 
     /// The configuration that its process has, or the next will have; `None` where its file has gone.
     pub(crate) fn read_config(&self) -> Option<NodeConfig> {
-        launch::read_config(&self.config).ok()
+        config_file::read_config(&self.config).ok()
     }
 
     /// What becomes of it when its process has ended.

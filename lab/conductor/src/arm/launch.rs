@@ -19,12 +19,12 @@ use tokio::sync::oneshot;
 
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::children::{ChildSpec, describe_exit};
+use crate::arm::config_file::{read_config, write_config};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::instance::{Health, Instance};
 use crate::arm::resources::MALLOC_ENVIRONMENT;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
-use crate::process::private;
 
 /// A process that has not announced its addresses by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -88,14 +88,6 @@ pub(super) fn prepare(
     let log = plan.folder.join(format!("{name}.log"));
     let group = plan.group.as_deref().map(cgroup::members_of);
     Ok(Instance::new(name, process.clone(), (path, log), &config).in_group(group))
-}
-
-/// A configuration without the secrets of its run: these are in the environment of its process, and gone with it.
-fn write_config(path: &Path, config: &NodeConfig) -> Result<(), ArmError> {
-    let (secret, token) = Default::default();
-    let text = serde_json::to_vec_pretty(&NodeConfig { secret, token, ..config.clone() })
-        .expect("a configuration is plain data");
-    private::write(path, &text).map_err(|source| ArmError::Config { path: path.to_owned(), source })
 }
 
 /// Starts the process and waits for its first line; its ports are then written to its configuration, so that a restart
@@ -197,13 +189,6 @@ pub(super) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig
     write_config(&instance.config, &config)?;
     instance.state().build.clone_from(&config.build);
     Ok(())
-}
-
-/// The configuration in a file, without the secrets of its run.
-pub(super) fn read_config(path: &Path) -> Result<NodeConfig, ArmError> {
-    let failed = |source| ArmError::Config { path: path.to_owned(), source };
-    let text = std::fs::read(path).map_err(failed)?;
-    serde_json::from_slice(&text).map_err(|error| failed(std::io::Error::other(error)))
 }
 
 /// The end of a log: the error and its cause.

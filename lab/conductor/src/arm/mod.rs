@@ -3,7 +3,7 @@
 //! - [`Arm`]: its instances as they come and go. Start here.
 //! - [`arm_plan`]: what an arm is started from. [`environment`]: what the arms of a run share. [`resources`]: what its
 //!   processes are given.
-//! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped.
+//! - [`instance`]: one copy of one process, and the limits in force on it. `launch`: started and stopped. `config_file`: with what.
 //! - [`supervise`]: how a process that has died is started again.
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases or carry events, and
@@ -11,6 +11,7 @@
 
 pub mod arm_plan;
 pub mod children;
+mod config_file;
 pub mod environment;
 pub mod instance;
 mod launch;

@@ -260,6 +260,8 @@ mod tests {
                 "[topology.served]\nprocesses = { app = [\"gateway\", \"*\"] }\nstore = \"postgres\"\n";
             let text =
                 fixture::two_arms(&format!("{served}\n[[step]]\nin = \"steady\"\nat = \"+1s\"\n{step}\n"));
+            // A server's connections are hundreds of processes: on a busy machine they take seconds.
+            let text = text.replace("for = \"4s\"", "for = \"30s\"");
             let (record, folder) = fixture::record();
             record.append(Entry::Header(Box::default()));
             let (arms, environment) = fixture::prepared_arms(&text, folder.path(), record.clone());
@@ -401,7 +403,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_without_connections_refuses_each_until_the_step_ends() {
         const REFUSALS: u64 = 3;
-        let step = "do = \"exhaust-connections\"\non = \"server:feed\"\nfor = \"3s\"";
+        let step = "do = \"exhaust-connections\"\non = \"server:feed\"\nfor = \"12s\"";
         let Some(stage) = Stage::of(step).await else { return };
         let address = stage.address();
         let (has_ended, refused) = (Cell::new(false), Cell::new(0));

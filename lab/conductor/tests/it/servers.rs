@@ -132,7 +132,12 @@ async fn comes_back_with_what_it_kept<P>(
 
     let first = servers.sampled().pop().expect("one");
     assert!(first.server.is_some() && first.is_up && is_running(first.pid), "{first:?}");
-    let stands_still = || tree::members(first.pid).iter().all(|pid| usage::state(*pid) == Some('T'));
+    let stands_still = || {
+        tree::members(first.pid).iter().all(|pid| {
+            // One that has just ended is looked at when its parent goes on.
+            matches!(usage::state(*pid), None | Some('T' | 'Z'))
+        })
+    };
     assert!(server.pause(&environment.guardian) && server.pause(&environment.guardian), "it runs");
     while !stands_still() {
         tokio::task::yield_now().await;

@@ -291,6 +291,7 @@ mod tests {
                 hosts: vec!["photo".into()],
                 port: 0,
                 public_port: None,
+                copies: 1,
             }],
             ..record::Arm::default()
         };

@@ -1,7 +1,7 @@
 //! Two arms and the terminal for as long as it is asked for: what the lab itself holds does not grow.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +24,9 @@ const MAX_GROWTH_MIB: f64 = 60.0;
 const MAX_SLOPE_MIB: f64 = 6.0;
 /// Below so many minutes after that, a slope is of chance.
 const JUDGED_MINUTES: f64 = 20.0;
+
+/// A terminal is asked for the position of its cursor.
+const QUESTION: &[u8] = b"\x1b[6n";
 
 fn scenario(seconds: u64) -> String {
     format!(
@@ -66,6 +69,10 @@ impl OnTerminal {
             // It fails once the last of the other end has gone.
             while let Ok(count) = screen.read(&mut bytes) {
                 seen.fetch_add(count, Ordering::Relaxed);
+                // The dashboard asks where the cursor is, and does not begin without an answer.
+                if bytes[..count].windows(QUESTION.len()).any(|four| four == QUESTION) {
+                    let _gone = screen.write_all(b"\x1b[1;1R");
+                }
             }
         });
         Self { lab, drawn }

@@ -150,7 +150,7 @@ impl Application {
                     blobs: blobs.clone(),
                     tasks: tasks.clone(),
                     identity: identity.clone(),
-                    settings: Settings { argon2_kib: 64, ..Settings::default() },
+                    settings: Settings { argon2_kib: 64, limits_per_address: false, ..Settings::default() },
                     calls: if service.name == FOLLOWER { of_follower.clone() } else { calls.clone() },
                 };
                 rest = rest.merge((service.open)(&context).await.expect("opens"));
