@@ -92,24 +92,7 @@ mod tests {
     use super::*;
 
     fn arm(letter: char) -> Arm {
-        Arm {
-            letter,
-            name: letter.to_lowercase().to_string(),
-            topology: String::new(),
-            variant: String::new(),
-            instances: Vec::new(),
-            local_edges: Vec::new(),
-            remote_edges: Vec::new(),
-            policies: BTreeMap::new(),
-            network: None,
-            databases: 1,
-            servers: 0,
-            store_per_component: false,
-            config_keys: 1,
-            ready_ms: 1,
-            resources: None,
-            builds: Vec::new(),
-        }
+        Arm { letter, name: letter.to_lowercase().to_string(), ..Arm::default() }
     }
 
     fn run(base: Option<char>) -> Run {

@@ -147,24 +147,7 @@ mod tests {
     /// Of a second in which answers took so long, twenty arrivals, of which some were as late.
     fn lag(latency_us: u64, late_us: [u64; 20]) -> Lag {
         let steady = PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 3 * SECOND, measure: true };
-        let arm = record::Arm {
-            letter: 'A',
-            name: "a".into(),
-            topology: String::new(),
-            variant: String::new(),
-            instances: Vec::new(),
-            local_edges: Vec::new(),
-            remote_edges: Vec::new(),
-            policies: std::collections::BTreeMap::new(),
-            network: None,
-            databases: 1,
-            servers: 0,
-            store_per_component: false,
-            config_keys: 1,
-            ready_ms: 1,
-            resources: None,
-            builds: Vec::new(),
-        };
+        let arm = record::Arm { letter: 'A', name: "a".into(), ..record::Arm::default() };
         let header = Header { phases: vec![steady], arms: vec![arm], rounds: 1, ..Header::default() };
         let mut run = Run::new(header);
         let phase = Phase { index: 0, name: "steady".into(), round: 1, arms: "A".into() };

@@ -10,7 +10,7 @@ use contract::broker::BrokerAddress;
 use runtime::Tasks;
 use storage::nats::{Broker, BrokerOptions, BrokerSource, Relay};
 
-use crate::broker::Ground;
+use crate::broker_ground::Ground;
 use crate::ground::*;
 
 /// The variables with the place of the child, and with where its broker is.

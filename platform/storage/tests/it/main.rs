@@ -4,6 +4,8 @@
 #[cfg(feature = "nats")]
 mod broker;
 #[cfg(feature = "nats")]
+mod broker_ground;
+#[cfg(feature = "nats")]
 mod broker_kill;
 mod events;
 mod gathering;
