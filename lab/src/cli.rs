@@ -302,7 +302,7 @@ pub enum Described {
 /// Formats of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Document {
-    /// One HTML page without network access or scripts.
+    /// One HTML page that needs no network.
     #[default]
     Html,
     /// What a run prints at its end.

@@ -38,7 +38,7 @@ fn arm(requested: &str) -> Result<Arm, String> {
     let (name, text) = TOPOLOGIES
         .iter()
         .find(|(name, _)| *name == requested)
-        .ok_or_else(|| scenario::source::unknown("arm", requested, names))?;
+        .ok_or_else(|| scenario::source::unknown("topology", requested, names))?;
     let placement: Placement = toml::from_str(text).map_err(|error| error.to_string())?;
     Ok(Arm::without_variant(name, placement))
 }
@@ -147,7 +147,8 @@ mod tests {
             let arm = arm(name).unwrap_or_else(|text| panic!("{text}"));
             arm.placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
         }
-        assert!(arm("mikro").expect_err("a typo").contains("did you mean `micro`?"));
+        let text = arm("mikro").expect_err("a typo");
+        assert!(text.starts_with("unknown topology `mikro`; did you mean `micro`? topologies: mono,"), "{text}");
         assert!(arm("first-look:micro").is_ok());
     }
 }
