@@ -148,7 +148,10 @@ mod tests {
             arm.placement.resolve(&suite::components()).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
         }
         let text = arm("mikro").expect_err("a typo");
-        assert!(text.starts_with("unknown topology `mikro`; did you mean `micro`? topologies: mono,"), "{text}");
+        assert!(
+            text.starts_with("unknown topology `mikro`; did you mean `micro`? topologies: mono,"),
+            "{text}"
+        );
         assert!(arm("first-look:micro").is_ok());
     }
 }

@@ -117,6 +117,11 @@ pub fn explain(
         }
         printed.push((letter, lines));
     }
+    let left_out: Vec<&str> =
+        scenario.arms.iter().filter(|arm| arm.is_opt_in).map(|arm| arm.name.as_str()).collect();
+    if !left_out.is_empty() {
+        print(format_args!("  run only where --arms names them: {}", left_out.join(", ")));
+    }
     let is_run = scenario.scale.is_none();
     if is_run && arms.iter().all(|planned| planned.arm.network.is_loopback()) {
         print(format_args!("  network between processes: loopback; --rtt 300us adds a round trip"));

@@ -47,6 +47,13 @@ fn every_shipped_scenario_is_explained_in_full() {
                 contains(&format!("      {arm}: step {step} among {} processes", processes.len()));
             }
         }
+        let left_out = scenario.arms.iter().filter(|arm| arm.is_opt_in);
+        let left_out: Vec<&str> = left_out.map(|arm| arm.name.as_str()).collect();
+        if left_out.is_empty() {
+            assert!(!printed.contains("run only where --arms"), "{name}: {printed}");
+        } else {
+            contains(&format!("  run only where --arms names them: {}", left_out.join(", ")));
+        }
         contains("      database connections: 10 to read, 1 to write; threads: 7");
         contains("      calls between processes: ");
         for phase in &scenario.phases {
@@ -66,6 +73,29 @@ fn every_shipped_scenario_is_explained_in_full() {
             assert!(printed.contains(&assertion.why), "{name}: {} in\n{printed}", assertion.why);
         }
     }
+}
+
+/// What a lint advises to write is read where it belongs.
+#[test]
+fn what_lints_advise_to_write_is_read() {
+    let topology = "[topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n";
+    let mut found = 0;
+    for lint in scorecard::lints::CATALOGUE {
+        for (key, is_of_load) in [("telemetry = ", false), ("overload = ", true), ("model = ", true)] {
+            let Some((_, rest)) = lint.help.split_once(key) else { continue };
+            let value = rest.split('"').nth(1).expect("a text in quotes");
+            let written = format!("{key}\"{value}\"\n");
+            let (top, load) = if is_of_load { (String::new(), written) } else { (written, String::new()) };
+            let text = format!(
+                "schema = 1\nname = \"advised\"\ntitle = \"t\"\nwhy = \"w\"\n{top}\
+                 phases = [{{ name = \"steady\", for = \"10s\" }}]\n[load]\nrate = \"100/s\"\n{load}{topology}"
+            );
+            let read = read("advised", &text);
+            read.unwrap_or_else(|diagnostics| panic!("{}: {}: {diagnostics}", lint.name, lint.help));
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "only {found} lints advise to write something");
 }
 
 #[test]

@@ -406,7 +406,7 @@ pub const CATALOGUE: &[Described] = &[
         "spans_lost",
         "spans were lost: rows made from traces have no finding",
         "",
-        "lower the rate, or write telemetry = \"sampled(0.1)\"",
+        "lower the rate, or write telemetry = \"sampled\"",
     ),
     note(
         "unpaired_traces",

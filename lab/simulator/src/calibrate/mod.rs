@@ -59,7 +59,7 @@ pub enum CalibrateError {
     Simulated(String),
     /// A run that was not what it should have been.
     #[error(
-        "run {0} is invalid; cleave report {0} prints why; calibrate from a run that is valid, of an idle machine"
+        "run {0} is invalid; cleave report {0} --output text prints why; calibrate from a run that is valid, of an idle machine"
     )]
     Invalid(String),
     /// Its steps are in its figures.
