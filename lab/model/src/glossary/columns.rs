@@ -14,13 +14,14 @@ pub const COLUMNS: &[Term] = &[
     word(
         "ratio",
         "B/A",
-        "an arm over the first, or less it, in brackets its 95 % interval, from blocks of the run paired by time",
+        "an arm over the base arm, or less it; in brackets its 95 % interval, from resamples that all arms share",
     ),
     word("samples", "n", "samples behind a figure; the smallest of the arms where a row has several"),
     word(
         "finding",
         "finding",
-        "whether two figures differ: only where their intervals, or that of their ratio, do not overlap",
+        "of two arms: they differ, with few false findings among all rows together, are equivalent within a margin, or it is \
+         undecided; of two runs: they differ only where their intervals lie apart",
     ),
     word(
         "rung",
