@@ -52,7 +52,7 @@ impl Carrier {
 pub struct Restart {
     /// Wait before the restart, milliseconds.
     #[serde(with = "millis_text")]
-    #[schemars(with = "HumanDuration")]
+    #[schemars(with = "HumanDuration", description = "Wait before the restart.")]
     pub after: u64,
     /// Restarts per run, after which it stays down.
     #[serde(default = "Restart::default_max")]

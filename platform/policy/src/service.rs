@@ -25,7 +25,7 @@ pub struct ServiceOptions {
     /// Calls worked on at once; unlimited where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
-    /// Calls that may wait for a slot; [`QUEUE_CAP`] where unset.
+    /// Calls that may wait for a slot; 50,000 where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<u32>,
     /// What each call does besides its real work.
@@ -103,7 +103,7 @@ pub struct SimulatedCache {
     /// How long an entry is fresh; for ever where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<HumanDuration>,
-    /// Entries kept at most; [`SimulatedCache::ENTRIES`] where unset.
+    /// Entries kept at most; 100,000 where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u32>,
     /// Whether every key is warm when the run begins.
@@ -132,7 +132,7 @@ impl SimulatedCache {
 pub struct SimulatedStore {
     /// Fills worked on at once.
     pub slots: u32,
-    /// Fills that may wait; [`QUEUE_CAP`] where unset.
+    /// Fills that may wait; 50,000 where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<u32>,
     /// What a fill takes.

@@ -242,6 +242,14 @@ fn what_is_bad_in_itself_is_refused_by_both() {
     assert_eq!(accepted, BEYOND_THE_SCHEMA);
 }
 
+/// Descriptions are read in editors, where a link to code leads nowhere.
+#[test]
+fn descriptions_link_to_no_code() {
+    let printed = schema(&COMPONENTS).to_string();
+    let links: Vec<&str> = printed.split("[`").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert!(links.is_empty(), "{links:?}");
+}
+
 #[test]
 fn every_measure_is_in_the_schema() {
     let schema = schema(&COMPONENTS);

@@ -188,11 +188,11 @@ pub struct Activity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
-    /// A call of an operation, by its name in [`Calibration::operations`].
+    /// A call of an operation, by its name in `operations`.
     Call(String),
     /// A statement outside of a transaction: CPU on the thread that serves the call.
     Read(Times),
-    /// A transaction: CPU while the writer is held. Its commit is [`Calibration::sync`].
+    /// A transaction: CPU while the writer is held. Its commit is `sync`.
     Write(Times),
 }
 

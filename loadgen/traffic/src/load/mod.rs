@@ -152,7 +152,7 @@ pub struct Load {
     /// Arrivals per second and arm; in a closed loop an upper bound.
     #[serde(default)]
     pub rate: Rates,
-    /// A file of arrivals that replaces the rate, in the scenario's folder; see [`crate::arrival_trace`].
+    /// A file of arrivals that replaces the rate, in the scenario's folder: rows below the line `offset_us,journey,user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<PathBuf>,
     /// Rows of the trace, filled in by the reader of the scenario.

@@ -11,7 +11,7 @@ use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
 /// By the packet filter, in a network namespace of the run's own; `cleave doctor` reports whether
-/// this machine allows it. [`super::Loss`] is the model of it that needs nothing.
+/// this machine allows it. `drop` is the model of it that needs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PacketLoss {
