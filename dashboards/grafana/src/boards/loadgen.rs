@@ -59,7 +59,7 @@ pub(super) fn board() -> Board {
                     Panel::lines(
                         "Lag",
                         "s",
-                        "Due until handed over. Above a tenth of the measured median a run is invalid.",
+                        "Due until handed over. A run is invalid where half of its arrivals are over a tenth of the measured median, and 0.2 ms, late.",
                         vec![("{{arm}} p99", quantile(0.99, run::LAG, "", ARM)), ("{{arm}} p50", quantile(0.5, run::LAG, "", ARM))],
                     ),
                     Panel::lines(
