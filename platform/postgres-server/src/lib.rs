@@ -3,7 +3,7 @@
 //! - [`programs`]: `initdb` and `postgres`, on PATH or where a distribution puts them.
 //! - [`account`]: who runs them. PostgreSQL refuses root.
 //! - [`cluster`]: a data folder with its settings, the command that serves it, and whether it answers.
-//! - [`scratch`]: a server for the tests of a process, gone with it.
+//! - [`scratch`]: servers for tests, gone with them.
 //!
 //! Start with [`programs::Programs::find`]. Nothing here listens on a port: clients come by a Unix socket.
 

@@ -117,7 +117,7 @@ impl Ledger {
             return Err(Refusal::bad_request("hated", format!("{number} is not for me")));
         }
         let insert = query("INSERT", "heard", "INSERT INTO heard (number) VALUES ($1)");
-        insert.bind(number).execute(tx.conn()).await.expect("a row");
+        insert.bind(number).execute(tx.conn()).await?;
         Ok(())
     }
 

@@ -15,6 +15,8 @@ mod outbox;
 mod place;
 #[cfg(feature = "postgres")]
 mod server;
+#[cfg(feature = "postgres")]
+mod server_kill;
 mod statements;
 mod writes;
 
