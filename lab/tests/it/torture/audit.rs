@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -80,8 +81,10 @@ pub(super) fn audit(folder: &Path, accounts: &Accounts, ledger: &Ledger) -> BTre
     let likes = ledger.likes.lock().expect("no panic while held").clone();
     let unknown = ledger.unknown.lock().expect("no panic while held").clone();
     println!(
-        "  acknowledged: {} photos, {} likes; {} photos without an answer",
+        "  acknowledged: {} writes, {} of them photos ({} sent without a key), {} likes; {} photos without an answer",
+        ledger.acknowledged.load(Ordering::Acquire),
         photos.len(),
+        ledger.without_key.load(Ordering::Acquire),
         likes.len(),
         unknown.len()
     );

@@ -1,6 +1,7 @@
 //! What takes minutes or hours, and proves that nothing is lost, left, or starved meanwhile:
 //!
 //! - `kills`: processes of an arm are killed under writes; a client of its own looks for each write afterwards.
+//! - `stores`: the same of database servers, their backends and the broker, with the features `postgres` and `nats`.
 //! - `leftovers`: the lab is killed with every fault in force; nothing of it stays.
 //! - `neighbours`: slow, hasty and heavy clients next to an honest one.
 //! - `soak`: memory and descriptors of a suite, minute by minute. `lab_memory`: the same of the lab itself, with two arms and the
@@ -13,7 +14,7 @@
 //! cargo test --manifest-path lab/Cargo.toml --test it torture -- --ignored --nocapture --test-threads 1
 //! ```
 //!
-//! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_LAB_KILLS`,
+//! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_STORE_KILLS`, `CLEAVE_TORTURE_LAB_KILLS`,
 //! `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_CROWD` (per cent of the slow clients), `CLEAVE_TORTURE_SOAK_SECONDS`,
 //! `CLEAVE_TORTURE_LAB_SOAK_SECONDS`, `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above which the honest client's p99 next to one attack fails (unset, it
 //! is printed only). Without `--test-threads 1` those of which no figure is asserted go on beside each other.
@@ -27,6 +28,7 @@ mod leftovers;
 mod neighbours;
 mod processes;
 mod soak;
+mod stores;
 mod writers;
 
 use std::str::FromStr;

@@ -24,6 +24,8 @@ pub(super) struct Ledger {
     pub bio: Mutex<String>,
     /// Acknowledged writes of all kinds.
     pub acknowledged: AtomicU64,
+    /// Acknowledged photos that were sent without a key.
+    pub without_key: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -52,15 +54,17 @@ impl Ledger {
             let file = with_comment(&picture, caption.as_bytes());
             let path = format!("/v1/photos?caption={caption}");
             let post = |headers: &[(&str, &str)]| client.try_send("POST", &path, headers, &file).ok();
-            let reply = if number % 3 == 2 {
-                post(&[("content-type", "image/jpeg")])
-            } else {
+            let has_key = number % 3 != 2;
+            let reply = if has_key {
                 until_answered(|| post(&[("content-type", "image/jpeg"), ("idempotency-key", &caption)]))
+            } else {
+                post(&[("content-type", "image/jpeg")])
             };
             match reply {
                 Some(reply) if reply.status == 201 => {
                     let id = reply.json()["id"].as_str().expect("an id").to_owned();
                     self.photos.lock().expect("no panic while held").push((id, caption));
+                    self.without_key.fetch_add(u64::from(!has_key), Ordering::Release);
                     self.acknowledge();
                 }
                 Some(reply) if !is_transient(reply.status) => panic!("{caption}: {reply:?}"),

@@ -196,7 +196,8 @@ impl Server {
         Ok(())
     }
 
-    /// Starts it again, once, if its topology or a step says so. What prevents it is recorded.
+    /// Starts it again, once, if its topology or a step says so. What prevents it is recorded, and tried again as its topology
+    /// says.
     fn restart_when_ended(self: &Arc<Self>, environment: &RunEnvironment, process: Arc<ChildProcess>) {
         let (server, environment) = (self.clone(), environment.clone());
         environment.tasks.clone().spawn("server.supervise", ShutdownPolicy::Cancel, async move {
@@ -212,10 +213,14 @@ impl Server {
             };
             let by_topology = server.restart.filter(|restart| server.restarts() < restart.max);
             let by_topology = by_topology.map(|restart| Duration::from_millis(restart.after));
-            let Some(delay) = by_step.or(by_topology) else { return };
-            tokio::time::sleep(delay).await;
-            if let Err(error) = server.start(&environment).await {
+            let mut delay = by_step.or(by_topology);
+            while let Some(after) = delay {
+                tokio::time::sleep(after).await;
+                let Err(error) = server.start(&environment).await else { return };
                 environment.record.event(EventKind::Log, 0, error.to_string());
+                // Of one whose first process alone was killed, others may hold its data a little longer.
+                let restart = server.restart.filter(|restart| server.restarts() < restart.max);
+                delay = restart.map(|restart| Duration::from_millis(restart.after));
             }
         });
     }
