@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{Declared, Metadata, Package};
 
 /// A crate by its place in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,8 @@ pub struct DependencyGraph {
     tests_use: Vec<BTreeSet<usize>>,
     /// Optional dependencies that count as used, since features were not resolved.
     optional: usize,
+    /// Dependencies between members that are declared, and that cargo did not resolve.
+    left_out: usize,
 }
 
 impl DependencyGraph {
@@ -82,7 +84,8 @@ impl DependencyGraph {
             .map(|package| Crate::of(package, members.contains(package.id.as_str())))
             .collect();
         let empty = || vec![BTreeSet::new(); crates.len()];
-        let mut graph = Self { uses: empty(), used_by: empty(), tests_use: empty(), optional: 0, crates };
+        let mut graph =
+            Self { uses: empty(), used_by: empty(), tests_use: empty(), optional: 0, left_out: 0, crates };
         match &metadata.resolve {
             Some(_) => graph.add_resolved(metadata),
             None => graph.add_declared(metadata),
@@ -102,19 +105,33 @@ impl DependencyGraph {
                 }
             }
         }
+        let is_left_out = |(user, used, dependency): &(usize, usize, &Declared)| {
+            let are_members = self.crates[*user].is_member && self.crates[*used].is_member;
+            are_members && dependency.kind.as_deref() != Some("dev") && !self.uses[*user].contains(used)
+        };
+        self.left_out = self.declared(metadata).into_iter().filter(is_left_out).count();
     }
 
     fn add_declared(&mut self, metadata: &Metadata) {
-        let by_folder: BTreeMap<PathBuf, usize> =
-            self.crates.iter().enumerate().map(|(at, of)| (of.folder.clone(), at)).collect();
+        for (user, used, dependency) in self.declared(metadata) {
+            self.optional += usize::from(dependency.optional);
+            self.add(user, used, dependency.kind.as_deref());
+        }
+    }
+
+    /// The dependencies that manifests declare by paths, each with its user and what it leads to.
+    fn declared<'m>(&self, metadata: &'m Metadata) -> Vec<(usize, usize, &'m Declared)> {
+        let by_folder: BTreeMap<&Path, usize> =
+            self.crates.iter().enumerate().map(|(at, of)| (of.folder.as_path(), at)).collect();
+        let mut declared = Vec::new();
         for (user, package) in metadata.packages.iter().enumerate() {
             for dependency in &package.dependencies {
-                let folder = dependency.path.as_ref();
-                let Some(&used) = folder.and_then(|folder| by_folder.get(folder)) else { continue };
-                self.optional += usize::from(dependency.optional);
-                self.add(user, used, dependency.kind.as_deref());
+                let folder = dependency.path.as_deref();
+                let used = folder.and_then(|folder| by_folder.get(folder));
+                declared.extend(used.map(|used| (user, *used, dependency)));
             }
         }
+        declared
     }
 
     fn add(&mut self, user: usize, used: usize, kind: Option<&str>) {
@@ -153,6 +170,11 @@ impl DependencyGraph {
     /// Optional dependencies between members that count as used, since features were not resolved.
     pub fn optional_dependencies(&self) -> usize {
         self.optional
+    }
+
+    /// Dependencies between members that are declared, and left out by default features or this platform.
+    pub fn left_out_dependencies(&self) -> usize {
+        self.left_out
     }
 
     /// Crates that a crate depends on directly, its tests left out.

@@ -4,7 +4,7 @@
 //! - [`graph`]: which crates a change rebuilds, in which programs, and whose tests it selects.
 //! - [`components`]: which crate belongs to which component. [`crate_folders`]: which file to which crate.
 //! - [`owners`]: a CODEOWNERS file, and who owns a path.
-//! - [`commits`]: what `git log --name-only` prints, read.
+//! - [`commits`]: what `git log --name-status` prints, read.
 //! - [`co_change`]: which components changed together.
 //! - [`document`]: all of it as one document. [`schema`]: its JSON Schema.
 //! - [`structure`](mod@structure): makes the document from its sources.

@@ -47,7 +47,7 @@ pub struct Monolith<'a> {
 /// The last commits of a repository.
 #[derive(Clone, Copy, Debug)]
 pub struct Log<'a> {
-    /// What `git log --name-only` printed in [`commits::FORMAT`].
+    /// What `git log --name-status` printed in [`commits::FORMAT`].
     pub text: &'a str,
     /// Commits asked for.
     pub requested: u32,
@@ -78,7 +78,7 @@ pub enum StructureError {
 pub fn structure(sources: &Sources<'_>) -> Result<Structure, StructureError> {
     let graph = DependencyGraph::of(sources.metadata);
     let components = Components::new(&graph, sources.assignments).map_err(StructureError::Assignments)?;
-    let folders = CrateFolders::new(&graph, sources.root);
+    let folders = CrateFolders::new(&graph, sources.root, sources.files.as_deref().unwrap_or_default());
     let workspace = Workspace { sources, graph: &graph, components: &components, folders };
     let programs = workspace.programs()?;
     let owners = workspace.owners_by_crate();
@@ -303,9 +303,16 @@ impl Workspace<'_> {
             let optional = self.graph.optional_dependencies();
             notes.push(format!(
                 "dependencies are as the manifests declare them, for all platforms: between members only, and {optional} \
-                 optional ones count as used"
+                 optional ones count as used; those that [patch] leads to members are not known"
             ));
         }
+        match self.graph.left_out_dependencies() {
+            0 => {}
+            left_out => notes.push(format!(
+                "dependencies between members that default features or this platform leave out are not counted: {left_out}"
+            )),
+        }
+        notes.extend(self.unknown_to_git());
         if let Some((path, owners)) = &self.sources.owners {
             let skipped = owners.skipped.iter();
             notes.extend(skipped.map(|(line, reason)| format!("{path}:{line} is skipped: {reason}")));
@@ -319,11 +326,29 @@ impl Workspace<'_> {
         }
         if self.sources.history.as_ref().is_some_and(|log| log.is_shallow) {
             notes.push(
-                "the history was cut when the repository was cloned: older commits are not counted"
+                "the history was cut when the repository was cloned: neither the commit it was cut at nor older ones \
+                 are counted"
                     .to_owned(),
             );
         }
         notes
+    }
+
+    /// A note on the members whose manifests git does not keep, or keeps elsewhere.
+    fn unknown_to_git(&self) -> Option<String> {
+        let files: BTreeSet<&Path> = self.sources.files.as_ref()?.iter().map(Path::new).collect();
+        let is_kept = |index: &CrateIndex| {
+            let manifest = self.graph.get(*index).folder.join("Cargo.toml");
+            manifest.strip_prefix(self.sources.root).is_ok_and(|manifest| files.contains(manifest))
+        };
+        let members = self.graph.members().into_iter();
+        let unknown = self.names(members.filter(|index| !is_kept(index)));
+        (!unknown.is_empty()).then(|| {
+            format!(
+                "files of these crates are not in the repository, so that owners and history are not known of them: {}",
+                unknown.join(", ")
+            )
+        })
     }
 }
 

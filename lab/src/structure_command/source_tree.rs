@@ -137,16 +137,20 @@ impl Repository {
     /// # Errors
     /// When git fails.
     pub fn log(&self, commits: u32) -> Result<String, String> {
+        // Where a clone was cut, git shows the commit as if it had made every file.
+        let root = format!("log.showRoot={}", !self.is_shallow);
         // No setting of the user changes what is printed.
-        let settings = ["-c", "core.quotePath=false", "-c", "log.showSignature=false", "log", "--no-color"];
+        let settings = ["-c", "core.quotePath=false", "-c", "log.showSignature=false", "-c", &root];
         let number = format!("--max-count={commits}");
         let format = format!("--format={}", commits::FORMAT);
-        let what = ["--no-merges", "--no-renames", "--no-relative", "--name-only", &number, &format];
+        // Files that were moved as they are: to compare their texts, git would have to fetch them in a partial clone.
+        let moves = ["--find-renames=100%", "--no-rename-empty"];
+        let what = ["log", "--no-color", "--no-merges", "--no-relative", "--name-status", &number, &format];
         // A repository without a commit has no log.
         if git(&self.root, ["rev-parse", "--verify", "--quiet", "HEAD"]).is_err() {
             return Ok(String::new());
         }
-        git(&self.root, settings.into_iter().chain(what))
+        git(&self.root, settings.into_iter().chain(what).chain(moves))
     }
 }
 

@@ -54,7 +54,7 @@ fn rebuilds(text: &mut String, structure: &Structure) {
                     let is_own = of.component.as_ref() == Some(&component.component);
                     of.role == role && (role == Role::Monolith || is_own)
                 };
-                share(change.programs.iter().find(is_it), structure)
+                share(change.programs.iter().filter(is_it), structure)
             };
             rows.push(vec![
                 if at == 0 { component.component.clone() } else { String::new() },
@@ -79,17 +79,27 @@ fn rebuilds(text: &mut String, structure: &Structure) {
         }
     }
     columns(text, &rows);
-    paragraph(text, "", "own: its own program; tests: crates whose tests the change selects");
+    paragraph(
+        text,
+        "",
+        "own: its own program, +1: and one of which another number is compiled again; tests: crates whose tests the change \
+         selects",
+    );
 }
 
-/// `2 of 24`.
-fn share(rebuild: Option<&Rebuild>, structure: &Structure) -> String {
+/// `2 of 24`; of several programs that differ, the one that has the most to compile again, and how many others.
+fn share<'a>(rebuilds: impl Iterator<Item = &'a Rebuild>, structure: &Structure) -> String {
     let built = |rebuild: &Rebuild| {
         let mut programs = structure.programs.iter();
         let found = programs.find(|of| of.program == rebuild.program && of.of_crate == rebuild.of_crate);
         found.map_or(0, |program| program.members)
     };
-    rebuild.map_or_else(|| NOTHING.to_owned(), |of| format!("{} of {}", of.members, built(of)))
+    let shares: BTreeSet<(u32, u32)> = rebuilds.map(|of| (of.members, built(of))).collect();
+    match shares.last() {
+        None => NOTHING.to_owned(),
+        Some((members, built)) if shares.len() == 1 => format!("{members} of {built}"),
+        Some((members, built)) => format!("{members} of {built} +{}", shares.len() - 1),
+    }
 }
 
 /// Programs that hold the changed crate and belong to other components, by name; of those of no component the number.

@@ -27,6 +27,7 @@ mod shutdown;
 mod simulated;
 mod stall;
 mod structure;
+mod structure_elsewhere;
 mod torture;
 mod traces;
 mod traps;

@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use crate::cleave::Cleave;
 
 /// Runs git in a folder, as an author whom no setting names.
-fn git(folder: &Path, arguments: &[&str]) {
+pub fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
     let status = Command::new("git").current_dir(folder).args(identity).args(arguments).status();
     assert!(status.expect("git is installed").success(), "{arguments:?}");
 }
 
-fn write(root: &Path, path: &str, text: &str) {
+pub fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("below the root")).expect("ours");
     fs::write(path, text).expect("ours");
@@ -49,7 +49,7 @@ fn shop() -> TempDir {
     folder
 }
 
-fn structure(shop: &Path, arguments: &[&str]) -> Value {
+pub fn structure(shop: &Path, arguments: &[&str]) -> Value {
     let cleave = Cleave::shared();
     let manifest = shop.join("Cargo.toml");
     let manifest = manifest.to_str().expect("UTF-8");
@@ -140,6 +140,10 @@ fn text_is_80_columns_wide() {
     for words in ["a change in", "billing  ", "depends on cart", "@cart"] {
         assert!(text.contains(words), "no `{words}` in\n{text}");
     }
+    // Two programs of one component: a change in `cart` compiles one crate of two again, and two of three.
+    let arguments = ["structure", "--manifest", manifest, "--components", "cart=shop,billing=shop"];
+    let (code, text) = cleave.printed(&arguments);
+    assert!(code == Some(0) && text.contains("2 of 3 +1"), "{text}");
 }
 
 #[test]

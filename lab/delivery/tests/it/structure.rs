@@ -13,8 +13,8 @@ use crate::workspace::{SHOP, metadata};
 const OWNERS: &str = "* @floor\n/crates/cart/ @cart\n/crates/cart-api/ @cart\n/crates/billing/ @billing\n\
                       /crates/billing-api/ @billing\n/crates/shop/ @shop\n";
 
-const LOG: &str = "\0c3\n\ncrates/cart-api/src/lib.rs\ncrates/billing/src/lib.rs\n\
-                   \0c2\n\ncrates/cart/src/lib.rs\n\0c1\n\ncrates/floor/src/lib.rs\n";
+const LOG: &str = "\0c3\n\nM\tcrates/cart-api/src/lib.rs\nM\tcrates/billing/src/lib.rs\n\
+                   \0c2\n\nM\tcrates/cart/src/lib.rs\n\0c1\n\nM\tcrates/floor/src/lib.rs\n";
 
 fn assignments(of: &[&str]) -> Vec<Assignment> {
     of.iter().map(|text| text.parse().expect("crate=component")).collect()
