@@ -42,7 +42,7 @@ impl Tx {
     }
 
     /// Does something once it is durable, and never if it does not become so.
-    pub(crate) fn on_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+    pub fn on_commit(&mut self, then: impl FnOnce() + Send + 'static) {
         self.on_commit.push(Box::new(then));
     }
 
