@@ -9,8 +9,9 @@ mod sizing;
 use std::fmt::Write;
 
 use contract::store::{ServerCount, StoreProduct};
-use contract::{Placement, ProcessPlan};
-use fault::ProcessFault;
+use contract::{ComponentName, Placement, ProcessPlan};
+use fault::target::EVENTS;
+use fault::{ProcessFault, Target};
 use model::format::printable;
 use policy::EdgePattern;
 use record::Resources;
@@ -31,6 +32,29 @@ fn store_line(placement: &Placement) -> String {
         (ServerCount::Each, false) => "a server for each store",
     };
     format!("data in {}: {servers}", placement.store)
+}
+
+/// Which connections to an arm's servers go through proxies of the lab, where any do: that takes time and CPU of the lab in all
+/// phases.
+fn proxies_line(scenario: &Scenario, arm: &Arm) -> Option<String> {
+    let has_server = |server: ComponentName| match server {
+        EVENTS => arm.placement.has_broker(),
+        _ => arm.placement.store.of(server.as_str()) == StoreProduct::Postgres,
+    };
+    let faulted = scenario.steps.iter().filter_map(|step| match step.target? {
+        Target::Connection { server, .. } if has_server(server) => Some(step.on.as_str()),
+        _ => None,
+    });
+    let mut faulted: Vec<&str> = faulted.collect();
+    faulted.sort_unstable();
+    faulted.dedup();
+    let has_any = arm.placement.has_server() || arm.placement.has_broker();
+    let which = match (arm.network.is_loopback(), faulted.as_slice()) {
+        (false, _) if has_any => "all connections to servers".to_owned(),
+        (_, []) => return None,
+        (_, some) => some.join(", "),
+    };
+    Some(format!("through proxies of the lab, all the time: {which}"))
 }
 
 /// Which databases a process has, where these are several.
@@ -101,8 +125,11 @@ pub fn explain(
         }
         if !arm.network.is_loopback() {
             let has_any = arm.placement.has_server() || arm.placement.has_broker();
-            let servers = if has_any { "; none to the arm's servers" } else { "" };
-            print(format_args!("      network between processes: {}{servers}", arm.network));
+            let servers = if has_any { ", and to the arm's servers" } else { "" };
+            print(format_args!("      network between processes{servers}: {}", arm.network));
+        }
+        if let Some(line) = proxies_line(scenario, arm) {
+            print(format_args!("      {line}"));
         }
         if arm.services.values().any(|service| service.calls_in_transaction == Some(true)) {
             print(format_args!(

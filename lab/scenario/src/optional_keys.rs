@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fault::{Target, TargetKind};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -25,12 +26,19 @@ impl OptionalKeys {
     }
 
     /// Reports those that the action would ignore.
-    pub(crate) fn check(&self, reader: &mut Reader<'_>, action: &Action, verb: &str) {
+    pub(crate) fn check(&self, reader: &mut Reader<'_>, action: &Action, verb: &str, target: Option<Target>) {
+        // A proxy sees bytes, and no calls.
+        let on_connection = target.is_some_and(|target| target.kind() == TargetKind::Connection);
         for (key, place) in &self.places {
             let reason = match *key {
                 "on" if !action.has_target() => "acts on no process of its own",
                 "pick" if !action.has_target() => "acts on no process of its own",
                 "pick" if action.acts_on_whole_processes() => "acts on all copies of a process",
+                "pick" if on_connection => "acts on all connections of a component to a server",
+                "ramp" if on_connection => "has its full size at once on a connection",
+                "share" | "share_of" | "every" | "first" | "route" if on_connection => {
+                    "does not act call by call on a connection"
+                }
                 "ramp" if !action.can_ramp() => "has its full size at once",
                 "until" if lasts_by_name(verb) != Some(true) => "is instantaneous",
                 "share" | "share_of" | "every" | "first" | "route" if !action.chooses_calls() => {

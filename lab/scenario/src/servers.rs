@@ -1,8 +1,10 @@
-//! Checks what steps do to database servers: that some arm has one there, and the table that is named.
+//! Checks what steps do to database servers: that some arm has one there, and a connection to it, and the table that is named.
 
 use std::ops::Range;
 
-use fault::{Fault, Target};
+use contract::ComponentName;
+use fault::target::EVENTS;
+use fault::{Fault, Pattern, Target};
 
 use crate::action::Action;
 use crate::declared::PlacedTarget;
@@ -15,16 +17,38 @@ pub(crate) fn check_servers(reader: &mut Reader<'_>) {
         return;
     }
     for PlacedTarget { target, span } in reader.targets.clone() {
-        let Target::Server(name) = target else { continue };
-        let has_server =
-            reader.declared.copies.iter().any(|copies| copies.process.on_postgres.contains(&name));
-        if !has_server && reader.components.contains(&name) {
-            let message = format!(
-                "no arm keeps data of `{name}` on a server; write store = \"postgres\" in a topology"
-            );
-            reader.report(span, message);
+        let (caller, name) = match target {
+            Target::Server(name) => (None, name),
+            Target::Connection { caller, server } => (Some(caller), server),
+            _ => continue,
+        };
+        if name == EVENTS || !reader.components.contains(&name) {
+            continue;
         }
+        let keeping = topologies_keeping(reader, name);
+        let message = match caller {
+            _ if keeping.is_empty() => {
+                format!("no arm keeps data of `{name}` on a server; write store = \"postgres\" in a topology")
+            }
+            Some(Pattern::Component(caller))
+                if reader.components.contains(&caller)
+                    && topologies_keeping(reader, caller).iter().all(|other| !keeping.contains(other)) =>
+            {
+                format!(
+                    "no arm keeps data of `{caller}` on a server with those of `{name}`, so that it has no connection to it; write store = \"postgres\" for both in a topology"
+                )
+            }
+            _ => continue,
+        };
+        reader.report(span, message);
     }
+}
+
+/// The topologies in which a server keeps a component's data.
+fn topologies_keeping(reader: &Reader<'_>, name: ComponentName) -> Vec<String> {
+    let copies = reader.declared.copies.iter();
+    let keeping = copies.filter(|copies| copies.process.on_postgres.contains(&name));
+    keeping.map(|copies| copies.topology.clone()).collect()
 }
 
 impl Reader<'_> {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use contract::ComponentName;
 use fault::target::EVENTS;
-use fault::{Actuator, Pattern, Target, TargetKind};
+use fault::{Actuator, Fault, Pattern, Target, TargetKind};
 
 use crate::action::Action;
 use crate::application::Traffic;
@@ -22,6 +23,9 @@ impl Reader<'_> {
         let before = self.diagnostics.len();
         for pattern in target.patterns() {
             self.check_pattern(pattern, target, &span);
+        }
+        if let Target::Connection { caller, server } = target {
+            self.check_connection(caller, server, &span);
         }
         if let Target::Edge { caller, callee } = target
             && [caller, callee].into_iter().all(|side| side.zone().is_none())
@@ -42,14 +46,10 @@ impl Reader<'_> {
         }
         let Some(name) = pattern.name() else { return };
         match target {
-            Target::Server(EVENTS) => {
-                if !self.declared.has_broker {
-                    let message = "no topology has a broker; write events = \"nats\" in one of them";
-                    self.report(span.clone(), message.to_owned());
-                }
+            Target::Server(_) => self.check_server(name, span),
+            Target::Store(_) | Target::Connection { .. } => {
+                self.check_component(span.clone(), name.as_str(), &[]);
             }
-            Target::Server(_) => self.check_component(span.clone(), name.as_str(), &[EVENTS.as_str()]),
-            Target::Store(_) => self.check_component(span.clone(), name.as_str(), &[]),
             Target::Cache(_) => {
                 self.check_component(span.clone(), name.as_str(), &[]);
                 let cached = self.declared.cached.iter().any(|other| other == name.as_str());
@@ -75,6 +75,30 @@ impl Reader<'_> {
         }
     }
 
+    /// Reports a server that keeps no component's data, or events that none carries.
+    fn check_server(&mut self, name: ComponentName, span: &Range<usize>) {
+        if name != EVENTS {
+            self.check_component(span.clone(), name.as_str(), &[EVENTS.as_str()]);
+        } else if !self.declared.has_broker {
+            let message = "no topology has a broker; write events = \"nats\" in one of them";
+            self.report(span.clone(), message.to_owned());
+        }
+    }
+
+    /// Reports connections of some copies alone: all copies of a process reach a server the same way.
+    fn check_connection(&mut self, caller: Pattern, server: ComponentName, span: &Range<usize>) {
+        self.check_server(server, span);
+        let component = match caller {
+            Pattern::Any | Pattern::Component(_) => return,
+            Pattern::Instance(name, _) => name.to_string(),
+            Pattern::Zone(_) => "*".to_owned(),
+        };
+        let message = format!(
+            "all copies of a component reach a server the same way, not only `{caller}`; write `{component}->server:{server}`"
+        );
+        self.report(span.clone(), message);
+    }
+
     /// Reports `name` unless it is a component or one of the `others`.
     pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
         let known: Vec<&str> =
@@ -90,6 +114,12 @@ pub(crate) fn accepts(action: &Action, target: Target) -> Result<(), String> {
     match action {
         Action::Fault(fault) if fault.actuator() == Actuator::Session && target == Target::Server(EVENTS) => {
             Err("a broker keeps no database; name a component whose data is on a server, such as `server:feed`".into())
+        }
+        Action::Fault(fault) if target.kind() == TargetKind::Connection => {
+            let kinds: Vec<&str> = Fault::names_on(TargetKind::Connection).collect();
+            let name = fault.name();
+            let refused = || format!("`{name}` does not act on connections to a server; what does: {}", kinds.join(", "));
+            kinds.contains(&name).then_some(()).ok_or_else(refused)
         }
         Action::Fault(fault) => fault.accepts(&target),
         _ if action.acts_on_whole_processes()

@@ -79,6 +79,11 @@ impl BrokerAddress {
         Self { host: "127.0.0.1".into(), port }
     }
 
+    /// The name or the address of its host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Its port.
     pub const fn port(&self) -> u16 {
         self.port

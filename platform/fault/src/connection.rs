@@ -1,13 +1,17 @@
-//! What happens on a connection, byte by byte: the work of a proxy on the edge, or of the kernel before it.
+//! What happens on a connection, byte by byte: the work of a proxy on it, or of the kernel before it.
 
 use policy::units::{ByteSize, Ratio};
 
+use crate::kinds::Delay;
+
 /// A fault of a connection. Of several limits the smallest wins.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ConnectionFault {
+    /// What the caller sends arrives later, in its order.
+    Delay(Delay),
     /// So many bytes a second, each way.
     Bandwidth(ByteSize),
-    /// What is sent is swallowed; the socket stays open.
+    /// What is sent does not arrive; the socket stays open.
     Blackhole,
     /// The connection ends after so many bytes of answers.
     Cut(ByteSize),

@@ -191,6 +191,12 @@ macro_rules! kinds {
                 match self { $(Self::$variant(_) => <$variant as FaultKind>::TARGETS,)+ }
             }
 
+            /// The names of the kinds that can act on targets of a kind.
+            pub fn names_on(target: TargetKind) -> impl Iterator<Item = &'static str> {
+                const KINDS: &[(&str, &[TargetKind])] = &[$(($name, <$variant as FaultKind>::TARGETS)),+];
+                KINDS.iter().filter(move |(_, targets)| targets.contains(&target)).map(|(name, _)| *name)
+            }
+
             /// Whether it can act on `target`.
             ///
             /// # Errors

@@ -44,6 +44,14 @@ pub enum Target {
     /// `server:photo`: the database server that keeps a component's data, and whatever else it keeps. `server:events`: the
     /// broker that carries events.
     Server(ComponentName),
+    /// `feed->server:feed`: the connections over which a component reaches the database server that keeps a component's data,
+    /// mostly its own; `feed->server:events`: those to the broker.
+    Connection {
+        /// The side that connects.
+        caller: Pattern,
+        /// What the server keeps.
+        server: ComponentName,
+    },
     /// `cache:profile`: the cache a scenario gives a component.
     Cache(ComponentName),
     /// `host`: the machine, outside every process of the suite.
@@ -65,6 +73,8 @@ pub enum TargetKind {
     Store,
     /// A database server, or the broker's.
     Server,
+    /// Connections to such a server.
+    Connection,
     /// A cache.
     Cache,
     /// The machine.
@@ -81,7 +91,7 @@ pub const EVENTS: ComponentName = ComponentName::of("events");
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid target `{0}`: expected `feed->follower`, `*->photo`, `follower`, `photo#0`, `zone:a`, `db:photo`, \
-     `server:photo`, `server:events`, `cache:profile`, `gateway`, `registry`, `broker` or `host`"
+     `server:photo`, `server:events`, `feed->server:feed`, `cache:profile`, `gateway`, `registry`, `broker` or `host`"
 )]
 pub struct TargetParseError(String);
 
@@ -117,11 +127,11 @@ impl Pattern {
 }
 
 impl Target {
-    /// Its ends: one, or caller and callee.
+    /// Its ends: one, or caller and callee. A server is none.
     pub fn patterns(self) -> impl Iterator<Item = Pattern> {
         let (first, second) = match self {
             Self::Edge { caller, callee } => (Some(caller), Some(callee)),
-            Self::Node(pattern) => (Some(pattern), None),
+            Self::Node(pattern) | Self::Connection { caller: pattern, .. } => (Some(pattern), None),
             Self::Store(name) | Self::Server(name) | Self::Cache(name) => {
                 (Some(Pattern::Component(name)), None)
             }
@@ -143,6 +153,7 @@ impl Target {
             Self::Node(_) => TargetKind::Node,
             Self::Store(_) => TargetKind::Store,
             Self::Server(_) => TargetKind::Server,
+            Self::Connection { .. } => TargetKind::Connection,
             Self::Cache(_) => TargetKind::Cache,
             Self::Host => TargetKind::Host,
         }
@@ -153,6 +164,7 @@ impl Target {
         match self {
             Self::Edge { callee, .. } => callee.name(),
             Self::Node(pattern) => pattern.name(),
+            Self::Connection { caller, server } => caller.name().or(Some(server)),
             Self::Store(name) | Self::Server(name) | Self::Cache(name) => Some(name),
             Self::Host => None,
         }
@@ -201,11 +213,14 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetParseError> {
         let wrong = || TargetParseError(text.to_owned());
         let text = text.trim_matches(' ');
+        let named = |name: &str| is_name(name).then(|| ComponentName::intern(name)).ok_or_else(wrong);
         if let Some((caller, callee)) = text.split_once("->") {
             let side = |part: &str| part.parse::<Pattern>().map_err(|_| wrong());
+            if let Some(server) = callee.trim_matches(' ').strip_prefix("server:") {
+                return Ok(Self::Connection { caller: side(caller)?, server: named(server)? });
+            }
             return Ok(Self::Edge { caller: side(caller)?, callee: side(callee)? });
         }
-        let named = |name: &str| is_name(name).then(|| ComponentName::intern(name)).ok_or_else(wrong);
         if let Some(name) = text.strip_prefix("db:") {
             return named(name).map(Self::Store);
         }
@@ -249,6 +264,7 @@ impl fmt::Display for Target {
             Self::Node(pattern) => write!(f, "{pattern}"),
             Self::Store(name) => write!(f, "db:{name}"),
             Self::Server(name) => write!(f, "server:{name}"),
+            Self::Connection { caller, server } => write!(f, "{caller}->server:{server}"),
             Self::Cache(name) => write!(f, "cache:{name}"),
             Self::Host => f.write_str("host"),
         }
@@ -264,6 +280,7 @@ impl fmt::Display for TargetKind {
             Self::Broker => "`broker`",
             Self::Store => "a database such as `db:photo`",
             Self::Server => "a server such as `server:photo` or `server:events`",
+            Self::Connection => "connections to a server such as `feed->server:feed`",
             Self::Cache => "a cache such as `cache:profile`",
             Self::Host => "`host`",
         })
@@ -279,10 +296,11 @@ impl JsonSchema for Target {
         let name = "[A-Za-z0-9_-]{1,64}";
         let index = format!("(?:\\*|0+|0*{})", integers(u32::MAX.into()));
         let pattern = format!("zone:{name}|{name}(?:#{index})?");
-        let target = format!("(?:\\*|{pattern}) *-> *(?:\\*|{pattern})|(?:db|server|cache):{name}|{pattern}");
+        let edge = format!("(?:\\*|{pattern}) *-> *(?:\\*|server:{name}|{pattern})");
+        let target = format!("{edge}|(?:db|server|cache):{name}|{pattern}");
         text(
             &format!("(?:{target})"),
-            "an edge, a component, a copy, a zone, a database, a server of databases or of events, a cache, `gateway`, `registry`, `broker` or `host`",
+            "an edge, a component, a copy, a zone, a database, a server of databases or of events, connections to one, a cache, `gateway`, `registry`, `broker` or `host`",
             &["feed->photo", "photo#0", "zone:a", "db:photo", "cache:profile"],
         )
     }
@@ -323,6 +341,8 @@ mod tests {
             ("db:photo", "db:photo", TargetKind::Store),
             ("server:photo", "server:photo", TargetKind::Server),
             ("server:events", "server:events", TargetKind::Server),
+            ("feed->server:feed", "feed->server:feed", TargetKind::Connection),
+            ("* -> server:events", "*->server:events", TargetKind::Connection),
             ("cache:profile", "cache:profile", TargetKind::Cache),
             ("host", "host", TargetKind::Host),
         ] {
@@ -344,6 +364,8 @@ mod tests {
             "#0",
             "db:",
             "server:",
+            "feed->server:",
+            "server:feed->feed",
             "zone:",
             "a->b->c",
         ] {

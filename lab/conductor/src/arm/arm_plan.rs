@@ -1,8 +1,11 @@
 //! What an arm is started from, and why one did not start.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use contract::broker::BrokerAddress;
 use contract::{Placement, ProcessPlan};
+use fault::Target;
 use node::NodeConfig;
 use record::Resources;
 
@@ -33,9 +36,20 @@ pub struct ArmPlan {
     pub resources: Resources,
     /// Its control group, where arms have groups of the same weight.
     pub group: Option<PathBuf>,
+    /// How its processes reach its servers.
+    pub access: ServerAccess,
     /// Whether a dead process is restarted with a growing delay until it dies too often in succession, as in a suite that
     /// is kept up. In a run a dead process is a result: it comes back as its topology says.
     pub is_kept_up: bool,
+}
+
+/// How the processes of an arm reach its servers.
+#[derive(Clone, Debug, Default)]
+pub struct ServerAccess {
+    /// Connections on which steps act.
+    pub faulted: Vec<Target>,
+    /// Where processes find the broker that do not reach it directly, by their names.
+    pub brokers: BTreeMap<String, BrokerAddress>,
 }
 
 impl ArmPlan {

@@ -72,8 +72,10 @@ pub(super) fn prepare(
         let NodeConfig { build, defects, schema, policies, .. } = read_config(&like.config)?;
         config = NodeConfig { build, defects, schema, policies, ..config };
     }
+    let broker = plan.access.brokers.get(&process.name).or(config.broker.as_ref()).cloned();
     config = NodeConfig {
         instance: name.clone(),
+        broker,
         process: process.clone(),
         processes: plan.processes.clone(),
         registry: registry.map(Into::into),

@@ -8,6 +8,7 @@
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases or carry events, and
 //!   [`server_error`] why there are none. [`server_product`]: what they are.
+//! - `proxy`: on edges and before servers, where faults of connections act.
 
 pub mod arm_plan;
 pub mod children;
@@ -16,6 +17,7 @@ pub mod environment;
 pub mod instance;
 mod launch;
 pub mod layout;
+pub(crate) mod proxy;
 pub mod resources;
 pub mod server_error;
 pub mod server_product;
@@ -74,11 +76,15 @@ impl Arm {
     pub async fn start(
         environment: &RunEnvironment,
         mut plan: ArmPlan,
-        servers: ArmServers,
+        mut servers: ArmServers,
     ) -> Result<Self, ArmError> {
         plan.config.postgres.clone_from(servers.databases());
         plan.config.broker = servers.broker().cloned();
-        match Self::start_processes(environment, plan).await {
+        let started = match servers.open_proxies(environment, &mut plan).await {
+            Ok(()) => Self::start_processes(environment, plan).await,
+            Err(error) => Err(error),
+        };
+        match started {
             Ok(arm) => Ok(arm.with_servers(servers)),
             Err(error) => {
                 servers.shut_down(environment).await;

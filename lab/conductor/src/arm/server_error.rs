@@ -1,6 +1,7 @@
 //! Why servers of databases and of events cannot be had.
 
 use std::error::Error;
+use std::io;
 
 use crate::arm::server_product::ServerProduct;
 
@@ -28,6 +29,20 @@ pub enum ServerError {
         product: ServerProduct,
         /// Why.
         reason: String,
+    },
+    /// What stands between them and the processes.
+    #[error(
+        "arm `{arm}`: the proxy before its {} server cannot listen; if its path is too long, give a shorter folder with --out",
+        product.name()
+    )]
+    Proxy {
+        /// Which.
+        arm: String,
+        /// What it stands before.
+        product: ServerProduct,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// They start, and refuse.
     #[error("the {} server of arm `{arm}` refused", product.name())]

@@ -2,12 +2,14 @@
 //! is done to them meanwhile is `steps/server_faults.rs` and `steps/server_sessions.rs`.
 //!
 //! - [`ArmServers`]: those of an arm. [`availability`]: whether there can be any.
+//! - [`proxies`]: what stands between them and the processes, where a step or a network asks for it.
 //! - [`server`]: one of them, as a tree of processes. `postgres`, `nats`: what it is started from, with the features so called.
 
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod proxies;
 #[cfg(feature = "postgres")]
 pub mod refusals;
 pub mod server;
@@ -25,6 +27,7 @@ use fault::target::EVENTS;
 use node::databases::ServerDatabase;
 use storage::Location;
 
+use self::proxies::ServerProxy;
 use self::server::Server;
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
@@ -40,6 +43,7 @@ pub struct ArmServers {
     databases: BTreeMap<String, ServerDatabase>,
     /// Where the broker is.
     broker: Option<BrokerAddress>,
+    proxies: Vec<Arc<ServerProxy>>,
 }
 
 /// A server as an arm will have it.

@@ -345,10 +345,14 @@ impl Block<'_> {
         let session = self.session;
         for arm in self.arms {
             let counted = delays_of(arm, &session.environment.control).await;
+            let mut delays = arm.servers().delays();
             let steps = session.options.scenario.steps.iter();
             let of_steps = steps.filter_map(|step| Some((step.number, counted.of_leases.get(&step.id)?)));
-            for (step, delays) in of_steps.chain([(OF_NETWORK, &counted.of_network)]) {
-                session.record.append_delays(arm.plan.letter, self.round, step, delays);
+            for (step, of_processes) in of_steps.chain([(OF_NETWORK, &counted.of_network)]) {
+                delays.entry(step).or_default().merge(of_processes);
+            }
+            for (step, delays) in &delays {
+                session.record.append_delays(arm.plan.letter, self.round, *step, delays);
             }
         }
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use contract::ProcessPlan;
+use fault::{Target, TargetKind};
 use loadgen::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
 use policy::{EdgePattern, Policy};
 use scenario::Scenario;
 
-use crate::arm::arm_plan::ArmPlan;
+use crate::arm::arm_plan::{ArmPlan, ServerAccess};
 use crate::arm::resources::{self, equal_workers, telemetry_level};
 use crate::run::options::{RunError, RunOptions};
 use crate::run::secrets::RunSecrets;
@@ -110,6 +111,7 @@ impl RunPlan<'_> {
             workers: arm.placement.workers.unwrap_or(workers),
             resources: resources::given(arm, &processes, workers, telemetry),
             group: None,
+            access: ServerAccess { faulted: faulted_connections(scenario), ..ServerAccess::default() },
             is_kept_up: false,
         };
         let (topology, variant) = (arm.topology.clone(), arm.variant.clone());
@@ -141,6 +143,12 @@ impl RunPlan<'_> {
             cores: generator_cores(self.options, &runtime::limits::allowed_cores()),
         }
     }
+}
+
+/// Connections to servers on which steps act.
+fn faulted_connections(scenario: &Scenario) -> Vec<Target> {
+    let targets = scenario.steps.iter().filter_map(|step| step.target);
+    targets.filter(|target| target.kind() == TargetKind::Connection).collect()
 }
 
 /// An arm's task of the start: `A mono`.

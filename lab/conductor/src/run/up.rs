@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use traffic::Load;
 
 use crate::arm::Arm;
-use crate::arm::arm_plan::{ArmError, ArmPlan};
+use crate::arm::arm_plan::{ArmError, ArmPlan, ServerAccess};
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::{self, enough_workers};
 use crate::arm::servers::{self, ArmServers};
@@ -172,6 +172,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         workers: options.arm.placement.workers.unwrap_or(workers),
         resources,
         group: None,
+        access: ServerAccess::default(),
         is_kept_up: true,
     };
     let (servers, empty) = ArmServers::start(&environment, &plan).await?;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use fault::{ConnectionFault, Fault, Target};
 use runtime::Tasks;
 
+use crate::arm::proxy::Proxy;
 use crate::process::control::ControlClient;
 use crate::process::netns::{self, PacketLossRule};
 use crate::steps::context::ActiveStep;
 use crate::steps::lease::hold_lease;
-use crate::steps::proxy::Proxy;
 use crate::steps::targets;
 
 /// The arm, the edge and the copy a proxy stands before.
@@ -20,7 +20,14 @@ type ProxyKey = (char, String, SocketAddr);
 /// The proxies of a block, by arm, edge and callee's address: steps on one edge share them.
 pub(super) struct Proxies {
     tasks: Tasks,
-    open: Mutex<BTreeMap<ProxyKey, Arc<Proxy>>>,
+    open: Mutex<BTreeMap<ProxyKey, Arc<EdgeProxy>>>,
+}
+
+/// A proxy before a callee.
+struct EdgeProxy {
+    /// Where it listens.
+    addr: SocketAddr,
+    proxy: Proxy,
 }
 
 impl Proxies {
@@ -30,11 +37,12 @@ impl Proxies {
     }
 
     /// The proxy before an address, opened if there is none.
-    async fn get(&self, key: &ProxyKey) -> std::io::Result<Arc<Proxy>> {
+    async fn get(&self, key: &ProxyKey) -> std::io::Result<Arc<EdgeProxy>> {
         if let Some(proxy) = self.open.lock().expect("no panic while held").get(key) {
             return Ok(proxy.clone());
         }
-        let proxy = Arc::new(Proxy::open(&self.tasks, key.2).await?);
+        let (addr, proxy) = Proxy::open(&self.tasks, key.2).await?;
+        let proxy = Arc::new(EdgeProxy { addr, proxy });
         self.open.lock().expect("no panic while held").insert(key.clone(), proxy.clone());
         Ok(proxy)
     }
@@ -48,9 +56,9 @@ impl Proxies {
         rule: impl FnOnce(u16) -> Result<Option<PacketLossRule>, std::io::Error>,
     ) -> Result<ProxyFault<'_>, ProxyError> {
         let proxy = self.get(&key).await.map_err(ProxyError::Port)?;
-        proxy.add_fault(step, fault);
-        let mut added = ProxyFault { proxies: self, key, proxy, step, rule: None };
-        added.rule = rule(added.proxy.addr.port()).map_err(ProxyError::Rule)?;
+        proxy.proxy.add_fault(step, fault);
+        let mut added = ProxyFault { proxies: self, key, edge: proxy, step, rule: None };
+        added.rule = rule(added.edge.addr.port()).map_err(ProxyError::Rule)?;
         Ok(added)
     }
 
@@ -75,7 +83,7 @@ enum ProxyError {
 struct ProxyFault<'a> {
     proxies: &'a Proxies,
     key: ProxyKey,
-    proxy: Arc<Proxy>,
+    edge: Arc<EdgeProxy>,
     step: u32,
     rule: Option<PacketLossRule>,
 }
@@ -83,7 +91,7 @@ struct ProxyFault<'a> {
 impl Drop for ProxyFault<'_> {
     fn drop(&mut self) {
         self.rule = None;
-        self.proxies.remove_fault(&self.key, &self.proxy, self.step);
+        self.proxies.remove_fault(&self.key, &self.edge.proxy, self.step);
     }
 }
 
@@ -133,28 +141,29 @@ impl Detours<'_> {
                 continue;
             }
             let key = (self.active.letter(), self.target.to_string(), addr);
-            let rule = |port| packet_loss_rule(port, self.effect);
-            let fault = self.proxies.add_fault(key, self.active.step.number, self.effect, rule).await?;
-            let before = fault.proxy.transfers();
+            let rule = |port| packet_loss_rule(port, &self.effect);
+            let fault =
+                self.proxies.add_fault(key, self.active.step.number, self.effect.clone(), rule).await?;
+            let before = fault.edge.proxy.transfers();
             self.taken.insert(addr, (fault, before));
         }
         Ok(())
     }
 
     fn addresses(&self) -> Vec<(SocketAddr, SocketAddr)> {
-        self.taken.iter().map(|(addr, (fault, _))| (*addr, fault.proxy.addr)).collect()
+        self.taken.iter().map(|(addr, (fault, _))| (*addr, fault.edge.addr)).collect()
     }
 
     /// Bytes, or connections, that went through since the step began.
     fn transfers(&self) -> u64 {
-        self.taken.values().map(|(fault, before)| fault.proxy.transfers().saturating_sub(*before)).sum()
+        self.taken.values().map(|(fault, before)| fault.edge.proxy.transfers().saturating_sub(*before)).sum()
     }
 }
 
 /// The kernel's part of a fault, where it has one.
-fn packet_loss_rule(port: u16, fault: ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
+fn packet_loss_rule(port: u16, fault: &ConnectionFault) -> std::io::Result<Option<PacketLossRule>> {
     match fault {
-        ConnectionFault::Loss(share) => netns::drop_packets(port, share).map(Some),
+        ConnectionFault::Loss(share) => netns::drop_packets(port, *share).map(Some),
         _ => Ok(None),
     }
 }
@@ -174,11 +183,11 @@ mod tests {
         let (one, other) =
             (proxies.get(&key).await.expect("a port"), proxies.get(&key).await.expect("the same"));
         assert_eq!(one.addr, other.addr);
-        one.add_fault(1, ConnectionFault::Blackhole);
-        other.add_fault(2, ConnectionFault::Blackhole);
-        proxies.remove_fault(&key, &one, 1);
+        one.proxy.add_fault(1, ConnectionFault::Blackhole);
+        other.proxy.add_fault(2, ConnectionFault::Blackhole);
+        proxies.remove_fault(&key, &one.proxy, 1);
         assert_eq!(proxies.get(&key).await.expect("still open").addr, one.addr);
-        proxies.remove_fault(&key, &one, 2);
+        proxies.remove_fault(&key, &one.proxy, 2);
         assert!(proxies.open.lock().expect("no panic while held").is_empty());
         let beyond = ('B', key.1.clone(), key.2);
         assert_ne!(proxies.get(&beyond).await.expect("a port").addr, one.addr, "each arm has its own");
@@ -193,10 +202,10 @@ mod tests {
         let loss = ConnectionFault::Loss(policy::units::Ratio::new(0.2));
         // What `apply` does for two copies of photo.
         let both = async {
-            let first = proxies.add_fault(key(1), 7, loss, |_| Ok(None)).await?;
+            let first = proxies.add_fault(key(1), 7, loss.clone(), |_| Ok(None)).await?;
             assert_eq!(proxies.open.lock().expect("no panic while held").len(), 1);
             let refused = |_| Err(std::io::Error::other("iptables: it failed"));
-            let second = proxies.add_fault(key(2), 7, loss, refused).await?;
+            let second = proxies.add_fault(key(2), 7, loss.clone(), refused).await?;
             Ok([first, second])
         };
         let failed: Result<[ProxyFault<'_>; 2], ProxyError> = both.await;

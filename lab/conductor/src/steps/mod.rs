@@ -3,8 +3,9 @@
 //! - `timeline`: every step in every arm, when it is due. Start here.
 //! - [`targets`]: the instances a step acts on. `gate`: whether a fault may be injected.
 //! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict. `held`: for how long conditions hold.
-//! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a `proxy`, `burner` on
-//!   the machine, `server_faults` of servers as processes, `server_sessions` within database servers.
+//! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a proxy on an edge,
+//!   `server_connections` by one before a server, `burner` on the machine, `server_faults` of servers as processes,
+//!   `server_sessions` within database servers.
 //! - Changes: `copies` that come and go, `autoscale` when by themselves, `deploy` of `builds`, `served`: from when on a change
 //!   is served, `reconfigure` of policies.
 
@@ -20,9 +21,9 @@ pub(crate) mod held;
 pub(crate) mod lease;
 pub(crate) mod log;
 mod process_faults;
-mod proxy;
 mod reconfigure;
 mod served;
+mod server_connections;
 mod server_faults;
 #[cfg(feature = "postgres")]
 mod server_sessions;

@@ -94,22 +94,44 @@ fn select(target: Target, layout: &ArmLayout) -> Result<Vec<String>, String> {
         Target::Node(pattern) => Ok(matching(pattern, layout)),
         Target::Store(name) => Ok(matching(Pattern::Component(name), layout)),
         Target::Server(name) => {
-            let keeping =
-                layout.servers.iter().filter(|server| server.hosts.iter().any(|host| host == name.as_str()));
-            let names: Vec<String> = keeping.map(|server| server.name.clone()).collect();
-            match (names.is_empty(), name) {
-                (false, _) => Ok(names),
-                // Where none leave their database, that is why; elsewhere they are pulled.
-                (true, EVENTS) => event_publishers(layout)
-                    .and_then(|_| Err("events are pulled over HTTP here: there is no broker".into())),
-                (true, _) => Err(format!("`{name}` keeps its data in a file here: there is no server")),
-            }
+            Ok(servers_of(name, layout)?.into_iter().map(|server| server.name.clone()).collect())
         }
+        Target::Connection { caller, server } => connecting(caller, server, layout),
         Target::Cache(name) if !layout.cached.iter().any(|cached| cached == name.as_str()) => {
             Err(format!("`{name}` has no cache here"))
         }
         Target::Cache(name) => Ok(matching(Pattern::Component(name), layout)),
         Target::Host => Ok(Vec::new()),
+    }
+}
+
+/// Servers that keep a component's data, or carry events.
+fn servers_of(name: ComponentName, layout: &ArmLayout) -> Result<Vec<&InstanceTarget>, String> {
+    let holds = |server: &&InstanceTarget| server.hosts.iter().any(|host| host == name.as_str());
+    let servers: Vec<&InstanceTarget> = layout.servers.iter().filter(holds).collect();
+    match (servers.is_empty(), name) {
+        (false, _) => Ok(servers),
+        // Where none leave their database, that is why; elsewhere they are pulled.
+        (true, EVENTS) => event_publishers(layout)
+            .and_then(|_| Err("events are pulled over HTTP here: there is no broker".into())),
+        (true, _) => Err(format!("`{name}` keeps its data in a file here: there is no server")),
+    }
+}
+
+/// Instances that have connections of a component to a server: those with data of the component there, and all with data to the
+/// broker.
+fn connecting(caller: Pattern, server: ComponentName, layout: &ArmLayout) -> Result<Vec<String>, String> {
+    let servers = servers_of(server, layout)?;
+    let is_kept = |host: &String| server == EVENTS || servers.iter().any(|server| server.hosts.contains(host));
+    let is_meant = |host: &String| caller.name().is_none_or(|name| name.as_str() == host);
+    let connects = |instance: &&InstanceTarget| {
+        instance.hosts.iter().any(|host| !is_infrastructure(host) && is_kept(host) && is_meant(host))
+    };
+    let found: Vec<String> =
+        layout.instances.iter().filter(connects).map(|instance| instance.name.clone()).collect();
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(format!("`{caller}` keeps no data on the server of `{server}` here: it has no connection to it")),
     }
 }
 
@@ -265,6 +287,10 @@ mod tests {
             ("cache:profile", &["people#0"]),
             ("server:feed", &["postgres#0"]),
             ("server:events", &["nats#0"]),
+            ("feed->server:feed", &["feed#0", "feed#1"]),
+            ("*->server:feed", &["feed#0", "feed#1"]),
+            ("follower->server:events", &["people#0"]),
+            ("*->server:events", &["people#0", "feed#0", "feed#1"]),
             ("broker", &["people#0", "feed#0", "feed#1"]),
             ("registry", &["registry#0"]),
             ("photo", &[]),
@@ -303,6 +329,9 @@ mod tests {
             ("registry", mono(), "no registry"),
             ("broker", mono(), "in the transaction"),
             ("server:profile", layout(), "in a file"),
+            ("feed->server:profile", layout(), "in a file"),
+            ("profile->server:feed", layout(), "no connection"),
+            ("feed->server:events", mono(), "in the transaction"),
             ("server:feed", mono(), "in a file"),
             ("server:events", mono(), "in the transaction"),
             ("server:events", ArmLayout { servers: Vec::new(), ..layout() }, "pulled over HTTP"),

@@ -18,7 +18,7 @@ use crate::steps::server_sessions;
 use crate::steps::targets::{self, ResolvedTarget};
 use crate::steps::{
     autoscale, burner, connection_faults, copies, deploy, gate, lease, process_faults, reconfigure,
-    server_faults,
+    server_connections, server_faults,
 };
 
 /// The steps of a scenario on some arms, for one block of load.
@@ -122,6 +122,9 @@ impl<'a> Timeline<'a> {
         match target.map_or(fault.actuator(), |target| fault.actuator_on(target.kind())) {
             Actuator::CallPath | Actuator::Process => {
                 lease::hold_lease(active, control, fault, async || Vec::new()).await;
+            }
+            Actuator::Proxy if matches!(target, Some(Target::Connection { .. })) => {
+                server_connections::apply(active, fault).await;
             }
             Actuator::Proxy => {
                 connection_faults::apply(active, control, &self.proxies, fault).await;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use conductor::arm::arm_plan::ArmPlan;
+use conductor::arm::arm_plan::{ArmPlan, ServerAccess};
 use conductor::arm::environment::{RunEnvironment, RunPaths};
 use conductor::observe::record_writer::RecordWriter;
 use conductor::process::program::Program;
@@ -114,6 +114,7 @@ impl FakeNodes {
             workers: 2,
             resources: record::Resources::default(),
             group: None,
+            access: ServerAccess::default(),
             is_kept_up: false,
         }
     }

@@ -22,7 +22,7 @@ impl FaultKind for Bandwidth {
     const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["rate"];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Connection];
 
     fn connection_fault(&self) -> Option<ConnectionFault> {
         Some(ConnectionFault::Bandwidth(self.rate))

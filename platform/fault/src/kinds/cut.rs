@@ -10,7 +10,7 @@ use super::{Actuator, FaultKind, MAX_RATE, above};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
-/// After so many bytes.
+/// After so many bytes of answers, counted from the beginning of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
@@ -22,7 +22,7 @@ impl FaultKind for Cut {
     const ACTUATOR: Actuator = Actuator::Proxy;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["after"];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Connection];
 
     fn connection_fault(&self) -> Option<ConnectionFault> {
         Some(ConnectionFault::Cut(self.after))

@@ -9,10 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind, MAX_WAIT, above};
-use crate::matching::unit;
-use crate::{TargetKind, CallFault};
+use crate::matching::{Dice, unit};
+use crate::{ConnectionFault, TargetKind, CallFault};
 
-/// Waits before the call goes on. Delays of several leases add up.
+/// Waits before the call goes on; on connections to a server, before what is sent to it goes on. Delays of several leases add
+/// up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "DelayFields", into = "DelayFields")]
 pub struct Delay {
@@ -82,6 +83,13 @@ impl Delay {
     /// Exactly `by`.
     pub fn by(by: Duration) -> Self {
         Self { by: by.into(), jitter: None }
+    }
+
+    /// The delay of one piece of what is sent on a connection, and the draw that the next piece may be correlated with: 0 before
+    /// the first. `connection` and `piece` number them.
+    pub fn of_piece(&self, connection: u64, piece: u64, previous_draw: f64) -> (Duration, f64) {
+        let dice = Dice::new(connection, "connection", piece);
+        self.draw(Hit { dice, strength: 1.0, previous_draw })
     }
 
     /// The delay of one call, and the draw it came from, 0 to 1, which the next call may be
@@ -156,8 +164,16 @@ impl FaultKind for Delay {
     const ACTUATOR: Actuator = Actuator::CallPath;
     const LASTS: bool = true;
     const FIELDS: &'static [&'static str] = &["by", "jitter"];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Node];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Edge, TargetKind::Node, TargetKind::Connection];
     const HAS_SIZE: bool = true;
+
+    fn actuator_on(target: TargetKind) -> Actuator {
+        if target == TargetKind::Connection { Actuator::Proxy } else { Self::ACTUATOR }
+    }
+
+    fn connection_fault(&self) -> Option<ConnectionFault> {
+        Some(ConnectionFault::Delay(self.clone()))
+    }
 
     fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {
         let (wait, draw) = self.draw(hit);
@@ -191,7 +207,6 @@ impl fmt::Display for Delay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::Dice;
 
     fn waits(toml: &str, calls: u64) -> Vec<f64> {
         let delay: Delay = toml::from_str(toml).expect(toml);

@@ -1,6 +1,7 @@
 //! Which database of which server, and which schema in it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +12,22 @@ use tokio_postgres::config::{Host, SslMode};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest name that PostgreSQL does not cut off, bytes.
 const MAX_NAME: usize = 63;
+/// The port of an address that names none; part of a socket's name as well.
+const DEFAULT_PORT: u16 = 5432;
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerEndpoint {
+    /// A Unix socket.
+    Socket(PathBuf),
+    /// A port of a host.
+    Port(String, u16),
+}
+
+/// The socket of a server in a folder of sockets.
+pub fn socket_in(folder: &Path, port: u16) -> PathBuf {
+    folder.join(format!(".s.PGSQL.{port}"))
+}
 
 /// The address of a database. Neither [`fmt::Display`] nor [`fmt::Debug`] shows its password.
 #[derive(Clone)]
@@ -95,6 +112,37 @@ impl Address {
         self
     }
 
+    /// Where its server listens.
+    pub fn endpoint(&self) -> ServerEndpoint {
+        let port = self.port();
+        match (self.config.get_hostaddrs().first(), self.config.get_hosts().first()) {
+            (Some(address), _) => ServerEndpoint::Port(address.to_string(), port),
+            (None, Some(Host::Unix(folder))) => ServerEndpoint::Socket(socket_in(folder, port)),
+            (None, Some(Host::Tcp(name))) => ServerEndpoint::Port(name.clone(), port),
+            (None, None) => ServerEndpoint::Port("localhost".into(), port),
+        }
+    }
+
+    /// Its port, or that in its socket's name.
+    pub fn port(&self) -> u16 {
+        self.config.get_ports().first().copied().unwrap_or(DEFAULT_PORT)
+    }
+
+    /// The same database, as pairs, with the socket in another folder: what listens there passes on to its server. Without its
+    /// password and its schema.
+    pub fn pairs_through(&self, sockets: &Path) -> String {
+        let user = self.config.get_user().unwrap_or_default();
+        let pairs = [
+            ("host", Some(sockets.to_string_lossy().into_owned())),
+            ("port", Some(self.port().to_string())),
+            ("user", Some(user.to_owned())),
+            ("dbname", Some(self.config.get_dbname().unwrap_or(user).to_owned())),
+            ("options", self.config.get_options().map(ToOwned::to_owned)),
+        ];
+        let pairs = pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", quoted(&value?))));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
     /// The schema, where it is not the default one.
     pub(crate) fn schema_name(&self) -> Option<&str> {
         self.schema.as_deref()
@@ -104,6 +152,11 @@ impl Address {
     pub(super) const fn config(&self) -> &Config {
         &self.config
     }
+}
+
+/// A value of a pair, whatever is in it.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// Host, port, database and schema.
@@ -156,6 +209,31 @@ mod tests {
         );
         for wrong in ["", "Feed", "1feed", "fe ed", "feed'; --", "pg_feed", &"f".repeat(64)] {
             assert!(address.clone().schema(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_database_can_be_reached_through_another_socket() {
+        let folder = Path::new("/run/it's");
+        for (text, endpoint, pairs) in [
+            (
+                "postgresql://ada:s3cret@db.example:5433/app",
+                ServerEndpoint::Port("db.example".into(), 5433),
+                r"host='/run/it\'s' port='5433' user='ada' dbname='app'",
+            ),
+            (
+                "host=/run/db user=ada options='-c jit=off'",
+                ServerEndpoint::Socket("/run/db/.s.PGSQL.5432".into()),
+                r"host='/run/it\'s' port='5432' user='ada' dbname='ada' options='-c jit=off'",
+            ),
+        ] {
+            let address: Address = text.parse().expect(text);
+            assert_eq!(address.endpoint(), endpoint);
+            let through = address.pairs_through(folder);
+            assert_eq!(through, pairs);
+            let through: Address = through.parse().expect("an address");
+            assert_eq!(through.endpoint(), ServerEndpoint::Socket(socket_in(folder, address.port())));
+            assert_eq!(through.config().get_options(), address.config().get_options());
         }
     }
 

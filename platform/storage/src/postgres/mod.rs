@@ -25,7 +25,7 @@ mod session;
 mod statements;
 mod value;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, ServerEndpoint, socket_in};
 pub use admin::{create_database, drop_database};
 pub(crate) use completion::Completion;
 pub(crate) use connection::Connection;
