@@ -12,6 +12,7 @@ pub mod report_output;
 pub mod run;
 pub mod runs;
 pub mod screen;
+pub mod servers;
 pub mod structure;
 pub mod suite;
 
@@ -25,6 +26,7 @@ pub use self::record::RecordCommand;
 pub use self::report_output::ReportOutput;
 pub use self::run::Run;
 pub use self::screen::Screen;
+pub use self::servers::GivenServers;
 pub use self::suite::{Node, Up};
 
 /// Folder that holds the runs, unless another is given.

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
+use node::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
 
 /// Keys of the file: each the long flag of that name, in every command that has it. None of them changes what is measured.
 const KEYS: [&str; 6] = ["out", "theme", "ascii", "no-mouse", "no-tui", "keep-data"];
@@ -21,6 +22,19 @@ pub struct Defaults {
     pub path: Option<PathBuf>,
     /// Flags with their values, as a command line would have them.
     flags: Vec<(String, String)>,
+}
+
+/// Variables that hold nothing but a secret.
+const SECRETS: [&str; 4] =
+    [SECRET_VARIABLE, TOKEN_VARIABLE, POSTGRES_PASSWORD_VARIABLE, contract::broker::CREDENTIALS_VARIABLE];
+
+/// A variable for people; `None` where it is none of the lab's, or a secret. A URL may hold a password.
+fn of_environment(name: &str, value: &str) -> Option<String> {
+    if !name.starts_with("CLEAVE_") || SECRETS.contains(&name) {
+        return None;
+    }
+    let value = if name.ends_with("_URL") { "(a URL)" } else { value };
+    Some(format!("{name}={value}, by the environment"))
 }
 
 impl Defaults {
@@ -68,12 +82,8 @@ impl Defaults {
         let of_file = self.path.iter().flat_map(|path| {
             self.flags.iter().map(move |(flag, value)| format!("--{flag} {value}, by {}", path.display()))
         });
-        let mut of_environment: Vec<String> = std::env::vars()
-            .filter(|(name, _)| {
-                name.starts_with("CLEAVE_") && !["CLEAVE_TOKEN", "CLEAVE_SECRET"].contains(&name.as_str())
-            })
-            .map(|(name, value)| format!("{name}={value}, by the environment"))
-            .collect();
+        let mut of_environment: Vec<String> =
+            std::env::vars().filter_map(|(name, value)| of_environment(&name, &value)).collect();
         of_environment.sort();
         of_file.chain(of_environment).collect()
     }
@@ -141,6 +151,19 @@ mod tests {
         assert_eq!(run(&file, &["--theme", "mono"]).screen.theme, cli::screen::Theme::Mono);
         assert_eq!(run(&Defaults::default(), &[]).out, Path::new("runs"));
         assert!(!run(&defaults("ascii = false"), &[]).screen.ascii);
+    }
+
+    #[test]
+    fn what_is_printed_of_the_environment_holds_no_secret() {
+        let url = of_environment("CLEAVE_POSTGRES_URL", "postgresql://ada:s3cret@db/app");
+        assert_eq!(url.as_deref(), Some("CLEAVE_POSTGRES_URL=(a URL), by the environment"));
+        assert_eq!(
+            of_environment("CLEAVE_OUT", "here").as_deref(),
+            Some("CLEAVE_OUT=here, by the environment")
+        );
+        for name in SECRETS.into_iter().chain(["HOME"]) {
+            assert_eq!(of_environment(name, "s3cret"), None, "{name}");
+        }
     }
 
     #[test]

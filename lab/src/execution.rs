@@ -10,12 +10,12 @@ use tokio::sync::watch;
 
 use crate::machine_noise::{Identity, MachineNoise};
 use crate::run_view::View;
-use crate::{cli, run_files};
+use crate::{cli, given_servers, run_files};
 
 /// The options of a run, as the command line has them.
 ///
 /// # Errors
-/// When the path of this program is not known.
+/// When the path of this program is not known, or a server's URL makes no sense.
 pub fn run_options(
     args: &cli::Run,
     mut scenario: Scenario,
@@ -48,6 +48,7 @@ pub fn run_options(
         prediction: None,
         keep_data: args.keep_data,
         change: None,
+        given: given_servers::read(&args.servers).map_err(std::io::Error::other)?,
         scenario,
     })
 }

@@ -28,6 +28,7 @@ mod cli;
 mod defaults;
 mod doctor_command;
 mod execution;
+mod given_servers;
 mod init_command;
 mod machine_noise;
 mod node_command;

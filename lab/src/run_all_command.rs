@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use conductor::arm::given_servers::GivenServers;
 use model::format::printable;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use report::junit::Suite;
@@ -15,7 +16,10 @@ use crate::cli::{self, Document, Output, ReportOutput};
 use crate::output::EXIT_INTERRUPTED;
 use crate::run_files::{self, RECORD_FILE};
 use crate::run_view::View;
-use crate::{capacity_probe, execution, output, report_command, result_document, scenario_files, signals};
+use crate::{
+    capacity_probe, execution, given_servers, output, report_command, result_document, scenario_files,
+    signals,
+};
 
 /// Seconds of a minute.
 const MINUTE: f64 = 60.0;
@@ -41,6 +45,10 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
         Ok(scenarios) => scenarios,
         Err(text) => return output::usage_error(&text),
     };
+    let given = match given_servers::read(&args.servers) {
+        Ok(given) => given,
+        Err(error) => return output::error(&error),
+    };
     let interrupts = watch::Sender::new(0);
     if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
@@ -54,9 +62,9 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
             "== {position} {}: {}; {}",
             scenario.name,
             printable(&scenario.title),
-            time_left(&scenarios[index..], args.rounds)
+            time_left(&scenarios[index..], args.rounds, &given)
         ));
-        if let Some(reason) = missing(scenario) {
+        if let Some(reason) = missing(scenario, &given) {
             output::progress(format_args!("== {position} {} skipped: {reason}", scenario.name));
             results.push(ScenarioResult::skipped(scenario.name.clone(), reason));
             continue;
@@ -117,7 +125,7 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
 }
 
 /// What a scenario needs that this machine, or a run of all of them, lacks.
-fn missing(scenario: &Scenario) -> Option<String> {
+fn missing(scenario: &Scenario, given: &GivenServers) -> Option<String> {
     if scenario.scale.is_some() {
         return Some(format!("it is only simulated; write cleave predict {}", scenario.name));
     }
@@ -127,12 +135,15 @@ fn missing(scenario: &Scenario) -> Option<String> {
             scenario.name
         ));
     }
-    let servers = |arm: &scenario::Arm| conductor::arm::servers::check(&arm.name, &arm.placement).err();
-    scenario.default_arms().find_map(servers).map(|why| why.to_string())
+    let arms: Vec<&scenario::Arm> = scenario.default_arms().collect();
+    let servers =
+        |arm: &&scenario::Arm| conductor::arm::servers::check(&arm.name, &arm.placement, given).err();
+    let refused = || given.check_plan(&arms, &scenario.steps).err();
+    arms.iter().find_map(servers).or_else(refused).map(|why| why.to_string())
 }
 
 /// `about 19 min left`, by the lengths of the scenarios that are left.
-fn time_left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
+fn time_left(scenarios: &[Scenario], rounds: Option<u32>, given: &GivenServers) -> String {
     let seconds = |scenario: &Scenario| {
         let arms = scenario.default_arms().count();
         let as_planned = scenario::explain::duration_s(scenario, arms);
@@ -140,7 +151,8 @@ fn time_left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
     };
     // A sum of nothing is -0.
     let left =
-        scenarios.iter().filter(|scenario| missing(scenario).is_none()).map(seconds).sum::<f64>() + 0.0;
+        scenarios.iter().filter(|scenario| missing(scenario, given).is_none()).map(seconds).sum::<f64>()
+            + 0.0;
     if left < 2.0 * MINUTE {
         format!("about {left:.0} s left")
     } else {
@@ -330,6 +342,14 @@ mod tests {
 
     use super::*;
 
+    fn left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
+        time_left(scenarios, rounds, &GivenServers::default())
+    }
+
+    fn lacking(scenario: &Scenario) -> Option<String> {
+        missing(scenario, &GivenServers::default())
+    }
+
     #[test]
     fn some_are_chosen_by_name_and_an_unknown_one_is_answered() {
         let names = |only: &[&str]| {
@@ -345,10 +365,10 @@ mod tests {
     fn the_time_left_is_that_of_the_scenarios_that_are_left() {
         let scenarios = chosen(&["crash-one".to_owned(), "first-look".to_owned()]).expect("shipped");
         // Two of 60 s or less, eight seconds each of start and audit included.
-        assert_eq!(time_left(&scenarios[1..], None), "about 56 s left");
-        let both = time_left(&scenarios, Some(6));
+        assert_eq!(left(&scenarios[1..], None), "about 56 s left");
+        let both = left(&scenarios, Some(6));
         assert!(both.ends_with(" min left"), "twelve starts of each: {both}");
-        assert_eq!(time_left(&[], None), "about 0 s left");
+        assert_eq!(left(&[], None), "about 0 s left");
     }
 
     #[test]
@@ -357,15 +377,15 @@ mod tests {
         assert!(line(&skipped, 8).starts_with("stores    skipped"));
         assert_eq!(worst(&[skipped], false), 0);
         let files = chosen(&["first-look".to_owned()]).expect("shipped");
-        assert_eq!(missing(&files[0]), None, "files are always there");
+        assert_eq!(lacking(&files[0]), None, "files are always there");
         for (name, product) in [("stores", ServerProduct::Postgres), ("broker-outage", ServerProduct::Nats)] {
             let servers = chosen(&[name.to_owned()]).expect("shipped");
-            assert_eq!(missing(&servers[0]).is_some(), availability(product).is_err(), "{name}");
+            assert_eq!(lacking(&servers[0]).is_some(), availability(product).is_err(), "{name}");
         }
         let built = chosen(&["change-one-service".to_owned()]).expect("shipped");
-        let reason = missing(&built[0]).expect("it builds for minutes");
+        let reason = lacking(&built[0]).expect("it builds for minutes");
         assert!(reason.contains("run it by itself: cleave run change-one-service"), "{reason}");
-        assert_eq!(time_left(&built, None), "about 0 s left");
+        assert_eq!(left(&built, None), "about 0 s left");
     }
 
     #[test]

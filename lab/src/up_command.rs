@@ -11,7 +11,7 @@ use scenario::Arm;
 use tokio::sync::watch;
 use traffic::Load;
 
-use crate::{cli, output, scenario_files, signals};
+use crate::{cli, given_servers, output, scenario_files, signals};
 
 /// Exit code of a suite that could not be kept up: that of a claim that failed.
 const EXIT_LOST: u8 = 1;
@@ -61,6 +61,10 @@ pub fn up(args: &cli::Up) -> ExitCode {
         Ok(program) => program,
         Err(error) => return output::error(&error),
     };
+    let given = match given_servers::read(&args.servers) {
+        Ok(given) => given,
+        Err(error) => return output::error(&error),
+    };
     let interrupts = watch::Sender::new(0);
     if let Err(error) = signals::count_interrupts(interrupts.clone()) {
         return output::error(&error);
@@ -75,6 +79,7 @@ pub fn up(args: &cli::Up) -> ExitCode {
         public: args.public,
         limits_per_address: !args.no_address_limits,
         restarts: !args.no_restart,
+        given,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -12,6 +12,7 @@ use traffic::{Dataset, Seed};
 use crate::arm::Arm;
 use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::{RunEnvironment, RunPaths};
+use crate::arm::given_servers::GivenServers;
 use crate::observe::record_writer::RecordWriter;
 use crate::run::header::{LoadStart, describe_planned, header};
 use crate::run::options::RunOptions;
@@ -75,6 +76,7 @@ pub(crate) fn options(text: &str) -> RunOptions {
         prediction: None,
         keep_data: false,
         change: None,
+        given: GivenServers::default(),
     }
 }
 

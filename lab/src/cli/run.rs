@@ -8,7 +8,7 @@ use policy::NetworkOptions;
 use policy::units::HumanDuration;
 
 use super::change::ChangeOptions;
-use super::{Output, ReportOutput, Screen};
+use super::{GivenServers, Output, ReportOutput, Screen};
 
 /// `cleave run`.
 #[derive(Args, Default)]
@@ -64,6 +64,9 @@ pub struct Run {
     /// What is built before the run, where the scenario deploys a change.
     #[command(flatten)]
     pub change: ChangeOptions,
+    /// Servers that are there already.
+    #[command(flatten)]
+    pub servers: GivenServers,
     /// Keep the databases of the arms when the run has ended [default: only after a failed claim].
     #[arg(long, env = "CLEAVE_KEEP_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub keep_data: bool,

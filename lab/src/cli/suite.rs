@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use discovery::Location;
 
+use super::GivenServers;
+
 /// `cleave up`.
 #[derive(Args)]
 pub struct Up {
@@ -35,6 +37,9 @@ pub struct Up {
     /// all processes are dead at once.
     #[arg(long)]
     pub no_restart: bool,
+    /// Servers that are there already.
+    #[command(flatten)]
+    pub servers: GivenServers,
 }
 
 /// `cleave node`.

@@ -169,3 +169,31 @@ fn a_collector_that_no_span_can_be_sent_to_is_refused() {
     }
     assert!(!cleave.has_runs(), "a run folder was made");
 }
+
+#[test]
+fn a_server_that_cannot_be_used_is_refused_and_its_password_shown_nowhere() {
+    let cleave = Cleave::shared();
+    for (option, variable, url) in [
+        ("--postgres", "CLEAVE_POSTGRES_URL", "postgresql://:s3cret@127.0.0.1/app"),
+        ("--nats", "CLEAVE_NATS_URL", "nats://ada:s3cret@127.0.0.1"),
+    ] {
+        for arguments in
+            [&["run", &scenario("quick-look"), "--no-tui"][..], &["up", "mono", "--size", "tiny"]]
+        {
+            let mut command = cleave.command(arguments);
+            command.env(variable, url);
+            let text = error_output_of(&cleave, command);
+            assert!(text.contains(&format!("{option}: ")) && !text.contains("s3cret"), "{text}");
+            let text = error_output(&cleave, &[arguments, &[option, url][..]].concat());
+            assert!(text.contains(&format!("{option}: ")) && !text.contains("s3cret"), "{text}");
+        }
+        let mut verbose = cleave.command(&["list", "--verbose"]);
+        verbose.env(variable, url).env("CLEAVE_NATS_CREDENTIALS", "s3cret");
+        verbose.env("CLEAVE_POSTGRES_PASSWORD", "s3cret");
+        let printed = verbose.output().expect("the program starts");
+        let printed = [printed.stdout, printed.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed);
+        assert!(printed.contains(variable) && !printed.contains("s3cret"), "{printed}");
+    }
+    assert!(!cleave.has_runs(), "a run folder was made");
+}

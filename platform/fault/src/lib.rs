@@ -27,7 +27,7 @@ pub mod target;
 
 pub use active::ActiveFaults;
 pub use call::{CallFault, CallSite, Corruption, End, PanicScope, Side};
-pub use connection::ConnectionFault;
+pub use connection::{ConnectionFault, PieceDelay};
 pub use delivery::{AskedDelays, DelayCounter, DelayCounts};
 pub use kinds::{Actuator, Fault};
 pub use lease::Lease;

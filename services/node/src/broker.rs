@@ -27,7 +27,7 @@ impl EventBroker {
     pub async fn connect(config: &NodeConfig) -> Result<Option<Self>, String> {
         let Some(address) = config.broker.clone() else { return Ok(None) };
         let credentials = config.broker_credentials.clone();
-        let options = storage::nats::BrokerOptions { address, credentials, name: config.run_id.clone() };
+        let options = storage::nats::BrokerOptions { address, credentials, name: config.broker_name() };
         let connected = storage::nats::Broker::connect(&options, &config.instance).await;
         Ok(Some(Self { nats: connected.map_err(|why| why.to_string())? }))
     }

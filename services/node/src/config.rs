@@ -170,6 +170,11 @@ impl NodeConfig {
         }
     }
 
+    /// What its deployment's streams are called on a broker, which may be that of several deployments.
+    pub fn broker_name(&self) -> String {
+        format!("{}-{}", self.run_id, self.arm.replace('/', "--"))
+    }
+
     /// Connections that read a database, of the components that keep their data in it. The conductor gives a process its
     /// share; databases of one component each, and a process started by hand, have what a first copy gets.
     pub fn readers(&self, store: &StorePlan) -> u32 {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use runtime::Tasks;
 
 use crate::arm::children::Spawner;
+use crate::arm::given_servers::GivenServers;
 use crate::observe::record_writer::RecordWriter;
 use crate::observe::scrape_targets::ScrapeTargets;
 use crate::process::control::ControlClient;
@@ -26,6 +27,8 @@ pub struct RunEnvironment {
     pub program: Program,
     /// The programs of arms, where these are the application's own.
     pub deployables: Option<Deployables>,
+    /// Servers that are there already.
+    pub given: GivenServers,
     /// The run's folder.
     pub folder: Arc<Path>,
     /// Undoes what a dead conductor cannot.
@@ -58,6 +61,7 @@ impl RunEnvironment {
             tasks,
             program: paths.program.clone(),
             deployables: None,
+            given: GivenServers::default(),
             folder: paths.folder.into(),
             guardian: guardian.clone(),
             cgroups: Arc::default(),

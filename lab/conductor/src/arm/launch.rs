@@ -13,7 +13,7 @@ use contract::placement::Limits;
 use hyper::Method;
 use nix::sys::signal::Signal;
 use node::NodeConfig;
-use node::config::{SECRET_VARIABLE, TOKEN_VARIABLE};
+use node::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -164,7 +164,15 @@ fn child_environment(config: &NodeConfig) -> Vec<(String, String)> {
     let malloc = MALLOC_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
     let secrets = [(SECRET_VARIABLE, config.secret.clone()), (TOKEN_VARIABLE, config.token.clone())];
     let broker = config.broker.is_some().then(|| (CREDENTIALS_VARIABLE, config.broker_credentials.clone()));
-    malloc.into_iter().chain(secrets).chain(broker).map(|(name, value)| (name.to_owned(), value)).collect()
+    let postgres =
+        (!config.postgres.is_empty()).then(|| (POSTGRES_PASSWORD_VARIABLE, config.postgres_password.clone()));
+    malloc
+        .into_iter()
+        .chain(secrets)
+        .chain(broker)
+        .chain(postgres)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Applies the topology's quota of CPU; a machine without quotas makes the run inconclusive. A successor enters the
@@ -241,5 +249,33 @@ pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance, with
     if tokio::time::timeout_at(until, running.wait()).await.is_err() {
         let _ = running.signal(Signal::SIGKILL);
         running.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node::databases::ServerDatabase;
+
+    use super::*;
+
+    #[test]
+    fn the_password_of_databases_is_in_the_environment_of_a_process_and_in_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app#0.json");
+        let database = ServerDatabase { address: "host=db user=ada".into(), schema: None };
+        let config = NodeConfig {
+            postgres: [("app".to_owned(), database)].into(),
+            postgres_password: "s3cret".into(),
+            ..NodeConfig::default()
+        };
+        write_config(&path, &config).expect("ours");
+        let written = std::fs::read_to_string(&path).expect("ours");
+        assert!(written.contains("host=db user=ada") && !written.contains("s3cret"), "{written}");
+        let password = |config: &NodeConfig| {
+            let mut variables = child_environment(config).into_iter();
+            variables.find(|(name, _)| name == POSTGRES_PASSWORD_VARIABLE).map(|(_, value)| value)
+        };
+        assert_eq!(password(&config).as_deref(), Some("s3cret"));
+        assert_eq!(password(&NodeConfig::default()), None, "its data are files");
     }
 }

@@ -8,12 +8,14 @@
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases or carry events, and
 //!   [`server_error`] why there are none. [`server_product`]: what they are.
+//!   [`given_servers`]: those that are there already.
 //! - `proxy`: on edges and before servers, where faults of connections act.
 
 pub mod arm_plan;
 pub mod children;
 mod config_file;
 pub mod environment;
+pub mod given_servers;
 pub mod instance;
 mod launch;
 pub mod layout;
@@ -78,8 +80,7 @@ impl Arm {
         mut plan: ArmPlan,
         mut servers: ArmServers,
     ) -> Result<Self, ArmError> {
-        plan.config.postgres.clone_from(servers.databases());
-        plan.config.broker = servers.broker().cloned();
+        servers.configure(&mut plan.config);
         let started = match servers.open_proxies(environment, &mut plan).await {
             Ok(()) => Self::start_processes(environment, plan).await,
             Err(error) => Err(error),

@@ -83,7 +83,8 @@ impl Proxy {
                     continue;
                 };
                 let number = counts.connections.fetch_add(1, Ordering::Relaxed);
-                let connection = Connection { number, line, faults: faults.subscribe(), counts: counts.clone() };
+                let connection =
+                    Connection { number, line, faults: faults.subscribe(), counts: counts.clone() };
                 let (to, mut ended) = (to.clone(), ended.clone());
                 owner.spawn("lab.proxy.connection", ShutdownPolicy::Cancel, async move {
                     let _permit = permit;
@@ -289,7 +290,11 @@ mod tests {
         assert!(proxy.remove_fault(3));
         let delays = proxy.delays();
         let (network, of_step) = (&delays[&OF_NETWORK], &delays[&3]);
-        assert_eq!((network.count(), network.asked_us_p50()), (6, Some(20_000)), "three exchanges, both ways");
+        assert_eq!(
+            (network.count(), network.asked_us_p50()),
+            (6, Some(20_000)),
+            "three exchanges, both ways"
+        );
         assert_eq!((of_step.count(), of_step.asked_us_p50()), (1, Some(60_000)));
         tasks.finish(Duration::from_secs(1)).await;
     }
@@ -341,7 +346,8 @@ mod tests {
         let (tasks, folder) = (Tasks::new(), tempfile::tempdir().expect("a folder"));
         let (upstream, socket) = (folder.path().join("server"), folder.path().join("proxy"));
         let line = Line { resends: true, ..Line::default() };
-        let proxy = Proxy::on_socket(&tasks, &socket, Upstream::Socket(upstream.clone()), line).expect("a short path");
+        let proxy = Proxy::on_socket(&tasks, &socket, Upstream::Socket(upstream.clone()), line)
+            .expect("a short path");
         let mut early = UnixStream::connect(&socket).await.expect("it listens");
         assert_eq!(early.read(&mut [0; 16]).await.unwrap_or(0), 0, "there is no server");
         let listener = UnixListener::bind(&upstream).expect("a short path");

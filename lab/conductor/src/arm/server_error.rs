@@ -30,6 +30,14 @@ pub enum ServerError {
         /// Why.
         reason: String,
     },
+    /// One that is there already cannot be used.
+    #[error("{}: {reason}", product.option())]
+    Given {
+        /// What it is.
+        product: ServerProduct,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// What stands between them and the processes.
     #[error(
         "arm `{arm}`: the proxy before its {} server cannot listen; if its path is too long, give a shorter folder with --out",

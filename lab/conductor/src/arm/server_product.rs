@@ -32,6 +32,22 @@ impl ServerProduct {
         }
     }
 
+    /// The option that names a server which is there already.
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Postgres => "--postgres",
+            Self::Nats => "--nats",
+        }
+    }
+
+    /// The environment variable in place of the option.
+    pub const fn url_variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "CLEAVE_POSTGRES_URL",
+            Self::Nats => "CLEAVE_NATS_URL",
+        }
+    }
+
     /// What an arm needs it for.
     pub const fn need(self) -> &'static str {
         match self {

@@ -2,9 +2,11 @@
 //! is done to them meanwhile is `steps/server_faults.rs` and `steps/server_sessions.rs`.
 //!
 //! - [`ArmServers`]: those of an arm. [`availability`]: whether there can be any.
+//! - `given`: what an arm keeps on servers that the lab has not started.
 //! - [`proxies`]: what stands between them and the processes, where a step or a network asks for it.
 //! - [`server`]: one of them, as a tree of processes. `postgres`, `nats`: what it is started from, with the features so called.
 
+mod given;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "postgres")]
@@ -24,13 +26,18 @@ use contract::placement::StorePlan;
 use contract::store::{ServerCount, StoreProduct};
 use contract::{Placement, ProcessPlan};
 use fault::target::EVENTS;
+use node::NodeConfig;
 use node::databases::ServerDatabase;
+use record::EventKind;
 use storage::Location;
 
 use self::proxies::ServerProxy;
 use self::server::Server;
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
+#[cfg(not(feature = "postgres"))]
+use crate::arm::given_servers::GivenPostgres;
+use crate::arm::given_servers::GivenServers;
 use crate::arm::server_error::ServerError;
 use crate::arm::server_product::ServerProduct;
 use crate::observe::sampling::SampledInstance;
@@ -43,6 +50,16 @@ pub struct ArmServers {
     databases: BTreeMap<String, ServerDatabase>,
     /// Where the broker is.
     broker: Option<BrokerAddress>,
+    /// What opens the broker, where the arm's own secret does not.
+    credentials: Option<String>,
+    /// The password of what keeps the databases; empty where it asks for none.
+    password: String,
+    /// Databases that were made on a server which stays.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "none is made without the feature"))]
+    made: Vec<String>,
+    /// What the streams are called that were made on a server which stays.
+    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "none is made without the feature"))]
+    streams: Option<String>,
     proxies: Vec<Arc<ServerProxy>>,
 }
 
@@ -96,12 +113,13 @@ pub fn availability(product: ServerProduct) -> Result<String, String> {
     }
 }
 
-/// Whether the programs and the accounts for a topology's servers are there, before anything is started.
+/// Whether the programs and the accounts for a topology's servers are there, before anything is started: for those that are not
+/// there already.
 ///
 /// # Errors
 /// What is missing, and how to get it.
-pub fn check(arm: &str, placement: &Placement) -> Result<(), ServerError> {
-    for product in ServerProduct::needed_by(placement) {
+pub fn check(arm: &str, placement: &Placement, given: &GivenServers) -> Result<(), ServerError> {
+    for product in ServerProduct::needed_by(placement).filter(|product| !given.has(*product)) {
         let arm = || arm.to_owned();
         if !product.is_built() {
             return Err(ServerError::NotBuilt { arm: arm(), product });
@@ -123,7 +141,10 @@ impl ArmServers {
     ) -> Result<(Self, Vec<(StorePlan, Location)>), ArmError> {
         let mut servers = Self::default();
         match servers.start_all(environment, plan).await {
-            Ok(empty) => Ok((servers, empty)),
+            Ok(empty) => {
+                note_unmeasured(environment, plan);
+                Ok((servers, empty))
+            }
             Err(error) => {
                 servers.shut_down(environment).await;
                 Err(error)
@@ -138,12 +159,25 @@ impl ArmServers {
     ) -> Result<Vec<(StorePlan, Location)>, ArmError> {
         let mut empty = Vec::new();
         if plan.placement.has_server() {
-            empty = start_databases(environment, plan, self).await?;
+            empty = match &environment.given.postgres {
+                Some(given) => make_databases(given, plan, self).await?,
+                None => start_databases(environment, plan, self).await?,
+            };
         }
-        if plan.placement.has_broker() {
+        if plan.placement.has_broker() && !self.take_broker(environment, plan) {
             start_broker(environment, plan, self).await?;
         }
         Ok(empty)
+    }
+
+    /// Where the processes of the arm find them, and what opens them.
+    pub(super) fn configure(&self, config: &mut NodeConfig) {
+        config.postgres.clone_from(&self.databases);
+        config.postgres_password.clone_from(&self.password);
+        config.broker.clone_from(&self.broker);
+        if let Some(credentials) = &self.credentials {
+            config.broker_credentials.clone_from(credentials);
+        }
     }
 
     /// What they keep, by the names of the stores.
@@ -176,21 +210,48 @@ impl ArmServers {
         let stores = processes.iter().flat_map(ProcessPlan::stores);
         let of_component = stores.filter(|store| store.hosts.contains(&component));
         let databases = of_component.filter_map(|store| self.databases.get(&store.name));
-        databases.filter_map(|database| database.address("").ok()).collect()
+        databases.filter_map(|database| database.address(&self.password).ok()).collect()
     }
 
-    /// Ends them in order.
+    /// Ends them in order, and leaves nothing on those that stay.
     pub async fn shut_down(self, environment: &RunEnvironment) {
+        #[cfg(any(feature = "postgres", feature = "nats"))]
+        self.leave_given(environment).await;
         for server in self.servers {
             server.shut_down(environment).await;
         }
     }
 }
 
+/// Records which servers of an arm have no figures.
+fn note_unmeasured(environment: &RunEnvironment, plan: &ArmPlan) {
+    let given = ServerProduct::needed_by(&plan.placement).filter(|product| environment.given.has(*product));
+    for product in given {
+        let text = format!(
+            "{} {}: CPU and memory of its {} server are not measured: the lab did not start this server",
+            plan.letter,
+            plan.name,
+            product.name()
+        );
+        environment.record.event(EventKind::Log, 0, text);
+    }
+}
+
+#[cfg(feature = "postgres")]
+use self::given::make_databases;
 #[cfg(feature = "nats")]
 use self::nats::start as start_broker;
 #[cfg(feature = "postgres")]
 use self::postgres::start as start_databases;
+
+#[cfg(not(feature = "postgres"))]
+fn make_databases(
+    _given: &GivenPostgres,
+    plan: &ArmPlan,
+    _servers: &mut ArmServers,
+) -> std::future::Ready<Result<Vec<(StorePlan, Location)>, ArmError>> {
+    std::future::ready(Err(not_built(plan, ServerProduct::Postgres)))
+}
 
 #[cfg(not(feature = "postgres"))]
 fn start_databases(

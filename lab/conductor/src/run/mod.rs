@@ -36,6 +36,7 @@ use futures_util::future::LocalBoxFuture;
 use model::startup::Startup;
 use record::EventKind;
 use runtime::Tasks;
+use scenario::DataRetention;
 use scorecard::Circumstances;
 use telemetry::Level;
 use tokio::sync::watch;
@@ -47,6 +48,7 @@ use self::stage::Stage;
 use crate::arm::arm_plan::ArmError;
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::resources::telemetry_level;
+use crate::arm::server_product::ServerProduct;
 use crate::arm::servers;
 use crate::observe::collector::Collector;
 use crate::observe::metrics_endpoint;
@@ -132,6 +134,7 @@ impl Run {
         let deployables = self.options.change.as_ref().map(|change| change.deployables.clone());
         let environment = RunEnvironment {
             deployables,
+            given: self.options.given.clone(),
             ..RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record)
         };
         let metrics_addr = metrics_endpoint::serve(&tasks, &self.record).await?;
@@ -192,7 +195,7 @@ impl Run {
 }
 
 /// Refuses what cannot be run here, before anything is made or started: arms that the scenario does not have, servers that
-/// this machine has not, and a collector that is none.
+/// this machine has not, or that cannot be used, and a collector that is none.
 ///
 /// # Errors
 /// What is wrong, and what there is.
@@ -201,11 +204,29 @@ pub fn check(options: &RunOptions) -> Result<(), RunError> {
         return Err(RunError::SimulatedOnly(options.scenario.name.clone()));
     }
     check_arms(options)?;
-    for arm in options.scenario.arms_to_run(&options.arms) {
-        servers::check(&arm.name, &arm.placement).map_err(ArmError::from)?;
+    let arms = options.scenario.arms_to_run(&options.arms);
+    for arm in &arms {
+        servers::check(&arm.name, &arm.placement, &options.given).map_err(ArmError::from)?;
     }
+    check_given(options, &arms)?;
     telemetry::otlp_endpoint_from_env()?;
     Ok(())
+}
+
+/// Checks servers that are there already.
+fn check_given(options: &RunOptions, arms: &[&scenario::Arm]) -> Result<(), RunError> {
+    let given = &options.given;
+    if !given.has(ServerProduct::Postgres) && !given.has(ServerProduct::Nats) {
+        return Ok(());
+    }
+    given.check_plan(arms, &options.scenario.steps).map_err(ArmError::from)?;
+    if given.has(ServerProduct::Postgres) && options.scenario.data == DataRetention::Kept {
+        return Err(RunError::DataKept(options.scenario.name.clone()));
+    }
+    // No other runtime is there before a run.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(RunError::Runtime)?;
+    Ok(runtime.block_on(given.check_reachable(arms)).map_err(ArmError::from)?)
 }
 
 /// Checks the arms that are asked for.

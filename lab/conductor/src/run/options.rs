@@ -10,6 +10,7 @@ use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
 use crate::arm::arm_plan::{ArmError, SuiteLoss};
+use crate::arm::given_servers::GivenServers;
 use crate::process::deployables::Deployables;
 use crate::process::program::Program;
 use crate::run::generator::GeneratorError;
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub keep_data: bool,
     /// The change that the scenario deploys, built.
     pub change: Option<BuiltChange>,
+    /// Servers that are there already.
+    pub given: GivenServers,
 }
 
 /// A change that was built for a run.
@@ -87,6 +90,14 @@ pub enum RunError {
     /// A size that only a simulation has.
     #[error("scenario `{0}` has a size of its own, [scale], and is only simulated; write cleave predict {0}")]
     SimulatedOnly(String),
+    /// Data that outlive their arm, on a server where they do not.
+    #[error(
+        "scenario `{0}` keeps its data from round to round, and on the server of --postgres they end with their arm; leave out --postgres"
+    )]
+    DataKept(String),
+    /// Servers that are there already could not be asked.
+    #[error("no runtime to ask the servers with that are there; end a program that holds many files")]
+    Runtime(#[source] std::io::Error),
     /// An arm that the scenario does not have.
     #[error("{0}")]
     UnknownArm(String),

@@ -17,6 +17,7 @@ use traffic::Load;
 use crate::arm::Arm;
 use crate::arm::arm_plan::{ArmError, ArmPlan, ServerAccess};
 use crate::arm::environment::{RunEnvironment, RunPaths};
+use crate::arm::given_servers::GivenServers;
 use crate::arm::resources::{self, enough_workers};
 use crate::arm::servers::{self, ArmServers};
 use crate::arm::supervise::SupervisionReport;
@@ -55,6 +56,8 @@ pub struct UpOptions {
     pub limits_per_address: bool,
     /// Whether dead processes are restarted: as the topology says, or as [`RESTART`] does.
     pub restarts: bool,
+    /// Servers that are there already.
+    pub given: GivenServers,
 }
 
 /// A suite that is up, as the terminal shows it.
@@ -113,6 +116,10 @@ pub fn up(
 
 async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) -> Result<(), RunError> {
     let collector = telemetry::otlp_endpoint_from_env()?;
+    let (arm, given) = (&options.arm, &options.given);
+    servers::check(&arm.name, &arm.placement, given).map_err(ArmError::from)?;
+    given.check_plan(&[arm], &[]).map_err(ArmError::from)?;
+    given.check_reachable(&[arm]).await.map_err(ArmError::from)?;
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
     let secrets = RunSecrets::generate()?;
@@ -130,9 +137,11 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
     let record = RecordWriter::new(clock::now(), writer);
     let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
-    let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record);
+    let environment = RunEnvironment {
+        given: options.given.clone(),
+        ..RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record)
+    };
     let processes = processes_of(&options.arm)?;
-    servers::check(&options.arm.name, &options.arm.placement).map_err(ArmError::from)?;
     let (load, seed) = (options.load.clone(), options.seed);
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
     let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &processes).await?;

@@ -122,7 +122,8 @@ fn servers_of(name: ComponentName, layout: &ArmLayout) -> Result<Vec<&InstanceTa
 /// broker.
 fn connecting(caller: Pattern, server: ComponentName, layout: &ArmLayout) -> Result<Vec<String>, String> {
     let servers = servers_of(server, layout)?;
-    let is_kept = |host: &String| server == EVENTS || servers.iter().any(|server| server.hosts.contains(host));
+    let is_kept =
+        |host: &String| server == EVENTS || servers.iter().any(|server| server.hosts.contains(host));
     let is_meant = |host: &String| caller.name().is_none_or(|name| name.as_str() == host);
     let connects = |instance: &&InstanceTarget| {
         instance.hosts.iter().any(|host| !is_infrastructure(host) && is_kept(host) && is_meant(host))
@@ -131,7 +132,9 @@ fn connecting(caller: Pattern, server: ComponentName, layout: &ArmLayout) -> Res
         layout.instances.iter().filter(connects).map(|instance| instance.name.clone()).collect();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(format!("`{caller}` keeps no data on the server of `{server}` here: it has no connection to it")),
+        true => Err(format!(
+            "`{caller}` keeps no data on the server of `{server}` here: it has no connection to it"
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 use std::time::Duration;
 
+use conductor::arm::given_servers::GivenServers;
 use conductor::arm::server_product::ServerProduct;
 use conductor::arm::servers::{ArmServers, availability, check};
 use conductor::observe::sampling::{SampledInstance, ServerRole};
@@ -38,7 +39,7 @@ async fn a_server_keeps_the_databases_of_an_arm_and_ends_with_it() {
         let mut plan = nodes.plan(&format!("store = \"postgres\"\n{keys}"));
         plan.processes[0].on_postgres = vec![FEED];
         plan.folder = plan.folder.join(format!("arm{}", keys.len()));
-        check(&plan.name, &plan.placement).expect("it can be had");
+        check(&plan.name, &plan.placement, &GivenServers::default()).expect("it can be had");
         let (servers, empty) = ArmServers::start(&environment, &plan).await.expect("it starts");
         assert_eq!((servers.databases().len(), empty.len()), (stores, stores), "{keys}");
 
@@ -86,7 +87,7 @@ fn a_topology_with_files_and_pulls_needs_nothing_and_one_with_a_server_names_wha
         let text = format!("processes = {{ each = [\"*\"] }}\n{keys}");
         toml::from_str::<contract::Placement>(&text).expect("a placement")
     };
-    check("micro", &placement("")).expect("files are always there");
+    check("micro", &placement(""), &GivenServers::default()).expect("files are always there");
     for (product, key, remedies) in [
         (
             ServerProduct::Postgres,
@@ -95,7 +96,7 @@ fn a_topology_with_files_and_pulls_needs_nothing_and_one_with_a_server_names_wha
         ),
         (ServerProduct::Nats, "events = \"nats\"", &["--features nats", "apt-get install nats-server"]),
     ] {
-        match check("micro", &placement(key)) {
+        match check("micro", &placement(key), &GivenServers::default()) {
             Ok(()) => assert!(availability(product).is_ok()),
             Err(why) => {
                 let text = why.to_string();
@@ -190,6 +191,59 @@ async fn a_database_server_comes_back_with_what_it_kept() {
         found == 1
     };
     comes_back_with_what_it_kept(ServerProduct::Postgres, "store = \"postgres\"", put, is_kept).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn databases_on_a_server_that_is_there_are_the_runs_own_and_go_with_their_arm() {
+    use conductor::arm::environment::RunEnvironment;
+    use conductor::arm::given_servers::ServerUrls;
+
+    if !can_be_had(ServerProduct::Postgres) {
+        return;
+    }
+    let nodes = FakeNodes::with_program("");
+    let environment = nodes.environment();
+    let mut plan = nodes.plan("store = \"postgres\"");
+    plan.processes[0].on_postgres = vec![FEED];
+    let (server, empty) = ArmServers::start(&environment, &plan).await.expect("it starts");
+    let url = server.databases().values().next().expect("one").address.clone();
+    let arm = scenario::Arm::without_variant("mono", plan.placement.clone());
+    let given = |url: &str| {
+        GivenServers::new(&ServerUrls { postgres: Some(url), ..ServerUrls::default() }).expect("a URL")
+    };
+    let guest = RunEnvironment { given: given(&url), ..environment.clone() };
+    guest.given.check_reachable(&[&arm]).await.expect("its user is a superuser");
+
+    plan.config.run_id = "20260101-000000-abcd".to_owned();
+    let (servers, made) = ArmServers::start(&guest, &plan).await.expect("databases are made");
+    assert!(servers.sampled().is_empty(), "the server is another's");
+    let (_, location) = made.into_iter().next().expect("one");
+    assert!(location.to_string().ends_with("/cleave_20260101_000000_abcd_A_0_app"), "{location}");
+    let read = async |location: Location| {
+        let db = Database::open(location, Options::default()).await?;
+        let found = db.read().await.map(drop);
+        db.close().await;
+        found
+    };
+    read(location.clone()).await.expect("it is there");
+    ArmServers::start(&guest, &plan).await.map(drop).expect_err("it is there already");
+    servers.shut_down(&guest).await;
+    read(location).await.expect_err("it is dropped");
+
+    let db = Database::open(empty[0].1.clone(), Options::default()).await.expect("it is there");
+    let mut tx = db.write().await.expect("a turn");
+    query("CREATE", "guest", "CREATE ROLE guest LOGIN").execute(tx.conn()).await.expect("made");
+    tx.commit().await.expect("commits");
+    db.close().await;
+    for (url, part) in [
+        (url.replace("user=cleave", "user=guest"), "CREATEDB"),
+        ("host=/nowhere user=ada".to_owned(), "start it, or correct the URL"),
+    ] {
+        let why = given(&url).check_reachable(&[&arm]).await.expect_err("it cannot be used").to_string();
+        assert!(why.starts_with("--postgres: ") && why.contains(part), "{why}");
+    }
+    server.shut_down(&environment).await;
 }
 
 #[cfg(feature = "nats")]

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use conductor::RunError;
 use conductor::arm::arm_plan::ArmError;
+use conductor::arm::given_servers::GivenServers;
 use conductor::run::up::{SuiteSummary, SuiteView, UpOptions, up};
 use tokio::sync::watch;
 
@@ -25,6 +26,7 @@ fn options(nodes: &FakeNodes) -> UpOptions {
         public: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
         limits_per_address: true,
         restarts: true,
+        given: GivenServers::default(),
     }
 }
 

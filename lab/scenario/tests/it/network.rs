@@ -1,6 +1,7 @@
 //! `[network]` of a file and of its variants, and what the command line puts in its place.
 
 use policy::NetworkOptions;
+use scenario::explain::{PlannedArm, explain};
 
 use crate::read;
 
@@ -56,4 +57,32 @@ fn a_file_without_a_network_is_on_loopback_and_the_command_line_moves_all_arms()
     varying.set_rtt(NetworkOptions::parse_rtt("20us").expect("a round trip"));
     let far = varying.arms.iter().find(|arm| arm.name == "far/micro").expect("an arm");
     assert_eq!(far.network.diagnostics(), [""; 0], "it varies by no more than it is long");
+}
+
+/// What is explained of the arms of a file.
+fn explained(toml: &str) -> String {
+    let scenario = read("x", toml).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let planned = |arm| PlannedArm {
+        arm,
+        processes: Vec::new(),
+        remote_edges: Vec::new(),
+        resources: record::Resources::default(),
+    };
+    let arms: Vec<PlannedArm<'_>> = scenario.arms.iter().map(planned).collect();
+    explain(&scenario, &arms, |_, _| String::new())
+}
+
+#[test]
+fn connections_to_servers_cross_the_network_and_proxies_are_named() {
+    const STEP: &str = "[[step]]\nin = \"steady\"\ndo = \"delay\"\nby = \"5ms\"\non = \"feed->server:feed\"\nat = \"+1s\"\nfor = \"1s\"\n";
+    let served = FILE.replacen("[topology.micro]", "[topology.micro]\nstore = \"postgres\"", 1);
+    let far = explained(&served);
+    assert!(far.contains("network between processes, and to the arm's servers: 1ms round trip"), "{far}");
+    assert!(far.contains("through proxies of the lab, all the time: all connections to servers"), "{far}");
+    let at = served.find("[network]").expect("its section");
+    let near = explained(&served[..at]);
+    assert!(!near.contains("proxies"), "{near}");
+    let delayed = explained(&format!("{}{STEP}", &served[..at]));
+    let named = delayed.matches("through proxies of the lab, all the time: feed->server:feed").count();
+    assert_eq!(named, 1, "in the arm that has a server: {delayed}");
 }

@@ -160,6 +160,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "connections-at-gateway",
     "connections-that-no-call-of-a-step-shares",
     "connections-that-no-call-shares",
+    "connections-to-servers",
     "copy-that-is-not-there",
     "edges-that-nothing-calls",
     "events-that-leave-no-process",

@@ -28,7 +28,7 @@ pub const SERVERS: Measure = Measure {
 /// Memory of the servers.
 pub const SERVER_MEMORY: Measure = Measure {
     name: "server_pss",
-    meaning: "highest proportional set size of the arm's servers of databases and of events, summed over all their processes; 0 without any",
+    meaning: "highest proportional set size of the arm's servers of databases and of events, summed over all their processes; 0 without any; not measured where the lab did not start them",
     unit: Unit::Bytes,
     statistic: |of| Statistic::once(of.by_round(|round| round.highest_on_servers().map(Once::of))),
     rows: &[Row {
@@ -45,7 +45,7 @@ pub const SERVER_MEMORY: Measure = Measure {
 /// CPU of the servers.
 pub const SERVER_CPU: Measure = Measure {
     name: "server_cpu",
-    meaning: "CPU of the arm's servers of databases and of events, all their processes, over journeys finished; 0 without any",
+    meaning: "CPU of the arm's servers of databases and of events, all their processes, over journeys finished; 0 without any; not measured where the lab did not start them",
     unit: Unit::Time,
     properties: &[Property::NeedsContext, Property::NeedsOpenLoop, Property::DependsOnStart],
     statistic: |of| of.per_journey(1e-9, |unit| unit.grown_on_servers()),
@@ -65,16 +65,20 @@ fn has_servers(of: &Selection<'_>) -> bool {
 }
 
 impl Selection<'_> {
-    /// Memory that the arm's servers held at most, bytes; `None` where no arm has any.
+    /// Memory that the arm's servers held at most, bytes; `None` where no arm has any, or the lab did not start the arm's.
     fn highest_on_servers(&self) -> Option<f64> {
         let has_own = self.plan().is_some_and(|arm| arm.servers > 0);
         let highest = highest(self, |proc| proc.is_server);
         if has_own { highest } else { has_servers(self).then_some(0.0) }
     }
 
-    /// CPU that the arm's servers have spent; `None` where no arm has any.
+    /// CPU that the arm's servers have spent; `None` where no arm has any, or the lab did not start the arm's.
     fn grown_on_servers(&self) -> Option<u64> {
-        if !has_servers(self) {
+        let has_own = self.plan().is_some_and(|arm| arm.servers > 0);
+        let is_measured = || {
+            self.run.processes(self.arm).any(|(_, samples)| samples.iter().any(|(_, proc)| proc.is_server))
+        };
+        if !has_servers(self) || (has_own && !is_measured()) {
             return None;
         }
         self.grown(|proc| if proc.is_server { proc.cpu_ns } else { 0 })

@@ -1,6 +1,7 @@
 //! `delay`: a call takes longer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use policy::service::normal;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actuator, Hit, FaultKind, MAX_WAIT, above};
 use crate::matching::{Dice, unit};
-use crate::{ConnectionFault, TargetKind, CallFault};
+use crate::{ConnectionFault, PieceDelay, TargetKind, CallFault};
 
 /// Waits before the call goes on; on connections to a server, before what is sent to it goes on. Delays of several leases add
 /// up.
@@ -85,13 +86,6 @@ impl Delay {
         Self { by: by.into(), jitter: None }
     }
 
-    /// The delay of one piece of what is sent on a connection, and the draw that the next piece may be correlated with: 0 before
-    /// the first. `connection` and `piece` number them.
-    pub fn of_piece(&self, connection: u64, piece: u64, previous_draw: f64) -> (Duration, f64) {
-        let dice = Dice::new(connection, "connection", piece);
-        self.draw(Hit { dice, strength: 1.0, previous_draw })
-    }
-
     /// The delay of one call, and the draw it came from, 0 to 1, which the next call may be
     /// correlated with.
     fn draw(&self, hit: Hit) -> (Duration, f64) {
@@ -108,6 +102,13 @@ impl Delay {
         };
         let shift = spread.duration().as_secs_f64() * factor.clamp(-MAX_SPREADS, MAX_SPREADS);
         (Duration::from_secs_f64((by.as_secs_f64() + shift).max(0.0)), at.max(f64::MIN_POSITIVE))
+    }
+}
+
+impl PieceDelay for Delay {
+    fn of_piece(&self, connection: u64, piece: u64, previous_draw: f64) -> (Duration, f64) {
+        let dice = Dice::new(connection, "connection", piece);
+        self.draw(Hit { dice, strength: 1.0, previous_draw })
     }
 }
 
@@ -172,7 +173,7 @@ impl FaultKind for Delay {
     }
 
     fn connection_fault(&self) -> Option<ConnectionFault> {
-        Some(ConnectionFault::Delay(self.clone()))
+        Some(ConnectionFault::Delay(Arc::new(self.clone())))
     }
 
     fn apply(&self, hit: Hit, fault: &mut CallFault) -> f64 {

@@ -128,12 +128,31 @@ impl Address {
         self.config.get_ports().first().copied().unwrap_or(DEFAULT_PORT)
     }
 
-    /// The same database, as pairs, with the socket in another folder: what listens there passes on to its server. Without its
-    /// password and its schema.
+    /// It as pairs, without its password and its schema.
+    pub fn pairs(&self) -> String {
+        match self.config.get_hosts().first() {
+            Some(Host::Unix(folder)) => self.pairs_at(&folder.to_string_lossy()),
+            Some(Host::Tcp(_)) | None => match self.endpoint() {
+                ServerEndpoint::Port(host, _) => self.pairs_at(&host),
+                ServerEndpoint::Socket(path) => self.pairs_at(&path.to_string_lossy()),
+            },
+        }
+    }
+
+    /// The same database, as pairs, with the socket in another folder: what listens there passes on to its server.
     pub fn pairs_through(&self, sockets: &Path) -> String {
+        self.pairs_at(&sockets.to_string_lossy())
+    }
+
+    /// Its password, where it has one.
+    pub fn own_password(&self) -> Option<String> {
+        self.config.get_password().map(|password| String::from_utf8_lossy(password).into_owned())
+    }
+
+    fn pairs_at(&self, host: &str) -> String {
         let user = self.config.get_user().unwrap_or_default();
         let pairs = [
-            ("host", Some(sockets.to_string_lossy().into_owned())),
+            ("host", Some(host.to_owned())),
             ("port", Some(self.port().to_string())),
             ("user", Some(user.to_owned())),
             ("dbname", Some(self.config.get_dbname().unwrap_or(user).to_owned())),

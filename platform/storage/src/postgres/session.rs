@@ -27,6 +27,11 @@ const FREE: &str =
     "SELECT CAST(current_setting('max_connections') AS BIGINT) - COUNT(*) FROM pg_stat_activity
      WHERE backend_type = 'client backend'";
 
+/// Whether the user of a session may make databases.
+const MAY_CREATE: &str =
+    "SELECT CASE WHEN rolcreatedb OR rolsuper THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+     FROM pg_roles WHERE rolname = current_user";
+
 /// A statement that waits for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LockWait {
@@ -122,6 +127,14 @@ impl Session {
     /// When the connection has ended.
     pub async fn free_connections(&mut self) -> Result<usize, StorageError> {
         Ok(usize::try_from(self.one(FREE).await?).unwrap_or_default())
+    }
+
+    /// Whether its user may make databases on the server.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn may_create_databases(&mut self) -> Result<bool, StorageError> {
+        Ok(self.one(MAY_CREATE).await? == 1)
     }
 
     async fn one(&mut self, sql: &str) -> Result<i64, StorageError> {

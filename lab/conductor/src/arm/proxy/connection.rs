@@ -278,7 +278,8 @@ impl Connection {
                 left = &left[now..];
                 if let Some(rate) = effect.rate {
                     let due = Duration::from_secs_f64(now as f64 / rate as f64);
-                    tokio::time::sleep(due.saturating_sub(clock::now().saturating_duration_since(began))).await;
+                    tokio::time::sleep(due.saturating_sub(clock::now().saturating_duration_since(began)))
+                        .await;
                 }
             }
         }

@@ -87,7 +87,11 @@ impl ArmServers {
 
     /// One for each database: its name is that of a folder with a socket.
     #[cfg(feature = "postgres")]
-    fn open_to_databases(&mut self, environment: &RunEnvironment, plan: &mut ArmPlan) -> Result<(), ArmError> {
+    fn open_to_databases(
+        &mut self,
+        environment: &RunEnvironment,
+        plan: &mut ArmPlan,
+    ) -> Result<(), ArmError> {
         use node::databases::ServerDatabase;
         use storage::postgres::{ServerEndpoint, socket_in};
 
@@ -97,7 +101,8 @@ impl ArmServers {
         for stores in stores_by_server(&plan.processes, &plan.placement) {
             let holds: Vec<ComponentName> = stores.iter().flat_map(|store| store.hosts.clone()).collect();
             for store in stores {
-                let database = self.databases.get(&store.name).filter(|_| is_proxied(plan, &store.hosts, &holds));
+                let database =
+                    self.databases.get(&store.name).filter(|_| is_proxied(plan, &store.hosts, &holds));
                 let Some(database) = database else { continue };
                 let refused = |source| ServerError::Refused { arm: plan.name.clone(), product, source };
                 let address = database.address("").map_err(|why| refused(why.into()))?;
@@ -110,9 +115,12 @@ impl ArmServers {
                 let failed = |source| not_listening(plan, product, source);
                 private::create_folder(&folder).map_err(failed)?;
                 let socket = socket_in(&folder, address.port());
-                let proxy = Proxy::on_socket(&environment.tasks, &socket, upstream, line(plan)).map_err(failed)?;
-                let through =
-                    ServerDatabase { address: address.pairs_through(&folder), schema: database.schema.clone() };
+                let proxy =
+                    Proxy::on_socket(&environment.tasks, &socket, upstream, line(plan)).map_err(failed)?;
+                let through = ServerDatabase {
+                    address: address.pairs_through(&folder),
+                    schema: database.schema.clone(),
+                };
                 plan.config.postgres.insert(store.name, through);
                 let (callers, holds) = (store.hosts, holds.clone());
                 self.proxies.push(Arc::new(ServerProxy { callers, holds, proxy }));
@@ -180,7 +188,9 @@ mod tests {
     }
 
     fn step(on: &str) -> String {
-        format!("[[step]]\nin = \"steady\"\ndo = \"delay\"\nby = \"5ms\"\non = \"{on}\"\nat = \"+1s\"\nfor = \"1s\"\n")
+        format!(
+            "[[step]]\nin = \"steady\"\ndo = \"delay\"\nby = \"5ms\"\non = \"{on}\"\nat = \"+1s\"\nfor = \"1s\"\n"
+        )
     }
 
     /// The processes that get a proxy before their broker.
@@ -260,7 +270,8 @@ mod tests {
         assert_eq!(delays[&model::delays::OF_NETWORK].asked_us_p50(), Some(20_000), "half of it each way");
 
         let feed = ComponentName::of("feed");
-        let proxy = servers.proxies(Pattern::Component(feed), feed).next().expect("that of the whole program");
+        let proxy =
+            servers.proxies(Pattern::Component(feed), feed).next().expect("that of the whole program");
         let mut tx = db.write().await.expect("a turn");
         query("CREATE", "t", "CREATE TABLE t (n BIGINT)").execute(tx.conn()).await.expect("made");
         proxy.add_fault(1, ConnectionFault::Cut(ByteSize::new(0)));
