@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contract::ComponentName;
 use fault::active::RegistryAnswer;
+use policy::lease::SWEEP_INTERVAL_NS;
 use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -31,7 +32,7 @@ impl Options {
         Self {
             token,
             rules: Rules::default(),
-            sweep_interval: Duration::from_millis(100),
+            sweep_interval: Duration::from_nanos(SWEEP_INTERVAL_NS),
             heartbeat_interval: Duration::from_secs(1),
         }
     }

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use policy::lease::LEASE_NS;
+
 use crate::instance::{
     Delta, Epoch, EventId, Instance, Key, RegistryEpoch, Revision, ServiceName, Snapshot, State, WatchFilter,
 };
@@ -32,7 +34,7 @@ impl Default for Rules {
         const S: u64 = 1_000_000_000;
         // A gap of ten sweeps of 100 ms is more than a scheduling delay.
         Self {
-            lease_ns: 3 * S,
+            lease_ns: LEASE_NS,
             preservation: SelfPreservation::default(),
             suspect_ns: 30 * S,
             stall_ns: S,

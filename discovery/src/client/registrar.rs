@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use policy::lease::RENEWAL_INTERVAL_NS;
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -48,7 +49,7 @@ impl Registration {
         addr: SocketAddr,
     ) -> Self {
         let instances = services.into_iter().map(|s| Instance::new(s, id.clone(), epoch, addr)).collect();
-        let (renew_interval, network) = (Duration::from_secs(1), Network::loopback());
+        let (renew_interval, network) = (Duration::from_nanos(RENEWAL_INTERVAL_NS), Network::loopback());
         Self { registry: registry.into(), token, instances, renew_interval, network }
     }
 }

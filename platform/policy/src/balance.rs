@@ -189,10 +189,10 @@ impl Picker {
 
     /// Index of the endpoint to ask, `None` of none. `bits` are random; `avoid`
     /// was tried already and is asked again only if there is no other.
-    pub fn pick<E>(
+    pub fn pick<'e, E>(
         &self,
-        endpoints: &[E],
-        load: impl Fn(&E) -> &EndpointLoad,
+        endpoints: &'e [E],
+        load: impl Fn(&'e E) -> &'e EndpointLoad,
         now_ns: u64,
         bits: u64,
         avoid: Option<usize>,

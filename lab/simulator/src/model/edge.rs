@@ -3,9 +3,10 @@
 //! Each copy of a caller has its own, and so its own view: what it has out, what it has seen fail. Balancing that knows the
 //! queues of all callees would be too good.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
-use policy::balance::{EndpointLoad, Picker};
+use policy::balance::{EndpointLoad, Picker, median_ns};
 use policy::breaker::{Breaker, BreakerState, Generation, Permission};
 use policy::budget::RetryBudget;
 use policy::bulkhead::{Bulkhead, BulkheadPermit};
@@ -78,6 +79,26 @@ pub struct Endpoint {
     pub instance: u32,
     /// What is known of it.
     pub load: EndpointLoad,
+    /// Which of its lives that is.
+    life: u32,
+}
+
+/// What a registry lists of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Whether it is to be asked.
+    pub is_listed: bool,
+    /// Raised whenever it has started anew.
+    pub life: u32,
+    /// The life that is listed.
+    pub known_life: u32,
+    /// Since when it is listed, ns.
+    pub since_ns: u64,
+}
+
+impl Listing {
+    /// Listed from the start.
+    pub const FIRST: Self = Self { is_listed: true, life: 0, known_life: 0, since_ns: 0 };
 }
 
 /// What an edge has done.
@@ -135,12 +156,17 @@ pub struct Edge {
     throttle: Option<Box<Throttle>>,
     bulkhead: Option<Arc<Bulkhead>>,
     rng: Rng,
+    /// Changes of the registry that are known here.
+    changes: u32,
+    /// Copies that are listed, where that is not all of them.
+    listed: Option<Box<[u16]>>,
 }
 
 impl Edge {
     /// An edge that has seen nothing, to these instances.
     pub fn new(policy: Arc<EffectivePolicy>, instances: &[u32], rng: Rng) -> Self {
-        let endpoint = |instance: &u32| Endpoint { instance: *instance, load: EndpointLoad::first() };
+        let endpoint =
+            |instance: &u32| Endpoint { instance: *instance, load: EndpointLoad::first(), life: 0 };
         // A budget that no retry asks is not kept.
         let retried = policy.attempts > 1;
         Self {
@@ -154,7 +180,45 @@ impl Edge {
             bulkhead: policy.bulkhead.map(|limit| Arc::new(Bulkhead::new(limit))),
             policy,
             rng,
+            changes: 0,
+            listed: None,
         }
+    }
+
+    /// Changes of the registry that are known here.
+    pub const fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// Takes over what the registry lists of each instance after so many changes. A copy that has started anew begins as one
+    /// that joins, as in a live cluster.
+    pub fn update(&mut self, changes: u32, now_ns: u64, listing: impl Fn(u32) -> Listing) {
+        self.changes = changes;
+        let median = LazyCell::new(|| median_ns(self.endpoints.iter().map(|endpoint| &endpoint.load), now_ns));
+        let joined: Vec<(usize, Endpoint)> = self
+            .endpoints
+            .iter()
+            .enumerate()
+            .filter_map(|(at, endpoint)| {
+                let Listing { is_listed, known_life, since_ns, .. } = listing(endpoint.instance);
+                let is_new = is_listed && known_life != endpoint.life;
+                is_new.then(|| {
+                    let load = EndpointLoad::new(since_ns.max(1), *median);
+                    // Tries of its former life end here as well.
+                    (0..endpoint.load.inflight()).for_each(|_| load.begin());
+                    (at, Endpoint { instance: endpoint.instance, load, life: known_life })
+                })
+            })
+            .collect();
+        for (at, endpoint) in joined {
+            self.endpoints[at] = endpoint;
+        }
+        let listed = self.endpoints.iter().zip(0_u16..);
+        let listed: Box<[u16]> = listed
+            .filter(|(endpoint, _)| listing(endpoint.instance).is_listed)
+            .map(|(_, at)| at)
+            .collect();
+        self.listed = (listed.len() < self.endpoints.len()).then_some(listed);
     }
 
     /// Where its breaker stands; closed where it has none.
@@ -222,8 +286,17 @@ impl Edge {
     /// The copy to ask; `avoid` was asked already. `None` where there is none.
     pub fn pick(&mut self, now_ns: u64, avoid: Option<u16>) -> Option<u16> {
         let bits = if self.endpoints.len() > 1 { self.rng.bits() } else { 0 };
-        let avoid = avoid.map(usize::from);
-        let picked = self.picker.pick(&self.endpoints, |endpoint| &endpoint.load, now_ns, bits, avoid)?;
+        let picked = match &self.listed {
+            None => {
+                let avoid = avoid.map(usize::from);
+                self.picker.pick(&self.endpoints, |endpoint| &endpoint.load, now_ns, bits, avoid)?
+            }
+            Some(listed) => {
+                let avoid = avoid.and_then(|avoid| listed.iter().position(|at| *at == avoid));
+                let load = |at: &u16| &self.endpoints[usize::from(*at)].load;
+                usize::from(listed[self.picker.pick(listed, load, now_ns, bits, avoid)?])
+            }
+        };
         self.endpoints[picked].load.begin();
         self.counts.tries += 1;
         Some(picked as u16)

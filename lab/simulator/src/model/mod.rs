@@ -24,7 +24,7 @@ pub mod work;
 
 pub use plan::{
     Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, Location,
-    OperationPlan, Plan, ProcessPlan, QueuePlan, SourcePlan,
+    OperationPlan, Plan, ProcessPlan, QueuePlan, RegistryPlan, SourcePlan,
 };
 pub use report::Report;
 pub use simulation::Simulation;

@@ -39,6 +39,8 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// What is injected.
     pub faults: Vec<FaultPlan>,
+    /// Who is where. What none of them lists is asked whether it is there or not.
+    pub registries: Vec<RegistryPlan>,
     /// Answers within so many ns are good. Where it is set, the report has what came of the requests of each second.
     pub good_within_ns: Option<u64>,
 }
@@ -230,6 +232,18 @@ pub struct SourcePlan {
     pub patience: Distribution,
     /// Completions that come before this, ns, are not in the report's totals.
     pub warm_up_ns: u64,
+}
+
+/// A registry: processes of it that die or stand still are not asked any more once their lease has lapsed, until they are back
+/// ([`policy::lease`]).
+#[derive(Clone, Debug)]
+pub struct RegistryPlan {
+    /// The process that it is in. While that is down nothing changes.
+    pub process: String,
+    /// The processes that it lists.
+    pub members: Vec<String>,
+    /// How long a change takes to the callers, ns: the same for all of them.
+    pub watch_ns: u64,
 }
 
 /// Something injected for a time.

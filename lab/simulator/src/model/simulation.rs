@@ -2,13 +2,14 @@
 //!
 //! - Here: the loop, and what each kind of event is handed to.
 //! - `requests`: clients come and go. `steps`: programs are carried out. `cores`: CPU. `calls`: tries, timeouts, retries,
-//!   hedging. `cancel`: what is called off. `queries`: databases. `faults`: what is injected.
+//!   hedging. `cancel`: what is called off. `queries`: databases. `faults`: what is injected. `registry`: who is listed.
 
 mod calls;
 mod cancel;
 mod cores;
 mod faults;
 mod queries;
+mod registry;
 mod requests;
 mod steps;
 
@@ -18,6 +19,7 @@ use policy::breaker::BreakerState;
 
 use self::cancel::is_waiting;
 use self::faults::{ActiveFault, ScheduledFault};
+use self::registry::Registries;
 use self::requests::Clients;
 use super::cpu::Cpu;
 use super::database::Query;
@@ -57,6 +59,10 @@ mod kind {
     pub const RESTART: u8 = 11;
     /// A client gives up, where that is no class's.
     pub const PATIENCE: u8 = 12;
+    /// Callers learn that the lease of a process has lapsed.
+    pub const LAPSE: u8 = 13;
+    /// Callers learn that a process is there.
+    pub const LISTED: u8 = 14;
 }
 
 /// Frames at once, at most: a system in which more is under way has diverged, and memory has an end.
@@ -74,6 +80,7 @@ pub struct Simulation<Q = AdaptiveQueue> {
     clients: Vec<Clients>,
     scheduled: Vec<ScheduledFault>,
     active: Vec<ActiveFault>,
+    registries: Registries,
     /// By distance, the least first.
     links: [(Link, Draws); 4],
     served: Vec<Recorder>,
@@ -98,6 +105,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
             clients: Vec::new(),
             scheduled: Vec::new(),
             active: Vec::new(),
+            registries: Registries::default(),
             links: [
                 (plan.loopback.clone(), Draws::new(seed, "network/loopback")),
                 (plan.network.clone(), Draws::new(seed, "network/hosts")),
@@ -111,6 +119,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
         };
         let mut errors = simulation.add_sources(plan, seed);
         errors.extend(simulation.add_faults(plan, seed));
+        errors.extend(simulation.add_registries(plan, seed));
         if errors.is_empty() { Ok(simulation) } else { Err(errors) }
     }
 }
@@ -157,6 +166,8 @@ impl<Q: EventQueue> Simulation<Q> {
             kind::FAULT_END => self.on_fault_end(event.index),
             kind::RESTART => self.on_restart(event.index),
             kind::PATIENCE => self.on_patience(event),
+            kind::LAPSE => self.on_lapse(event),
+            kind::LISTED => self.on_listed(event),
             other => unreachable!("no event is of kind {other}"),
         }
     }

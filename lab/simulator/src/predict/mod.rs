@@ -2,7 +2,7 @@
 //!
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
 //! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
-//!   steps in it; `missing`: what it leaves out.
+//!   steps in it; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
 
@@ -14,6 +14,7 @@ pub mod layout;
 pub mod lines;
 mod missing;
 mod predictor;
+mod registry;
 pub mod setting;
 mod system;
 mod validity;

@@ -12,6 +12,7 @@ use traffic::{Journey, Schedule};
 use super::faults;
 use super::layout::{Hosts, Instance, Layout};
 use super::missing;
+use super::registry;
 use super::setting::{Built, Setting, edges};
 use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
 use crate::dist::Distribution;
@@ -102,6 +103,7 @@ impl Arm<'_> {
         self.add_databases();
         self.add_policies();
         self.add_client(schedule);
+        registry::add(self.layout, &copies, &mut self.built.plan);
         faults::add(self.calibration, self.setting, self.layout, &copies, self.built);
     }
 

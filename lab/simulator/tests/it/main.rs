@@ -8,6 +8,7 @@ mod fixture;
 mod networks;
 mod policies;
 mod predictions;
+mod registries;
 mod scale;
 mod schedules;
 mod sharing;

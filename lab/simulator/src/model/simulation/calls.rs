@@ -7,7 +7,7 @@ use policy::units::HumanDuration;
 
 use super::super::edge::Outcome;
 use super::super::frame::{Call, Frame, Parent, Try, Waits};
-use super::super::system::{Route, TimerKind};
+use super::super::system::{Route, System, TimerKind};
 use super::faults::EdgeFault;
 use super::{Simulation, kind};
 use crate::engine::{Draws, Event, EventQueue, Handle};
@@ -108,9 +108,11 @@ impl<Q: EventQueue> Simulation<Q> {
         let is_detached = caller_is_detached || policy.cancel == Cancellation::Detach;
         let until_ns = now_ns + try_ns(left, limit);
         let fault = self.meet_edge_faults(edge, key);
-        let connection = &mut self.system.connections[edge as usize];
+        let System { connections, instances, .. } = &mut self.system;
+        let connection = &mut connections[edge as usize];
         // A fault ends a try before a copy is asked.
         let is_sent = fault.end.is_none() && !fault.is_lost;
+        self.registries.update(&mut connection.edge, instances, now_ns);
         let endpoint = if is_sent { connection.edge.pick(now_ns, avoid) } else { None };
         let instance = endpoint.map(|at| connection.edge.endpoints[usize::from(at)].instance);
         let attempt = attempt.max(caller_attempt);

@@ -200,6 +200,7 @@ impl<Q: EventQueue> Simulation<Q> {
         for wake in wakes {
             self.arm_core(host, Some(wake));
         }
+        self.falls_silent(process);
     }
 
     fn resume_process(&mut self, process: u32) {
@@ -208,6 +209,9 @@ impl<Q: EventQueue> Simulation<Q> {
         let running = self.system.processes[process as usize].resume(now_ns, is_wanted(frames, queries));
         for burst in running {
             self.run_burst(burst);
+        }
+        if self.system.processes[process as usize].is_up {
+            self.announces_itself(process, false);
         }
     }
 
@@ -226,6 +230,7 @@ impl<Q: EventQueue> Simulation<Q> {
             for wake in wakes {
                 self.arm_core(host, Some(wake));
             }
+            self.falls_silent(*process);
         }
         let frames: Vec<Handle> = self
             .frames
@@ -292,10 +297,11 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     pub(super) fn on_restart(&mut self, number: u32) {
-        if let Act::Processes(processes, _) = &self.scheduled[number as usize].act {
-            for process in processes {
+        if let Act::Processes(processes, _) = self.scheduled[number as usize].act.clone() {
+            for process in &processes {
                 self.system.processes[*process as usize].is_up = true;
             }
+            processes.into_iter().for_each(|process| self.announces_itself(process, true));
         }
     }
 }
