@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use conductor::RunOptions;
+use scenario::Scenario;
 use simulator::predict::Hosts;
 
 use crate::cli::predict::Predict;
 use crate::prediction::{Question, calibration};
-use crate::{calibrate_command, execution, output, report_command, run_command, scenario_files};
+use crate::{calibrate_command, execution, output, report_command, run_command, scenario_files, sweep};
 
 /// `cleave predict`.
 pub fn predict(args: &Predict, began: Instant) -> ExitCode {
@@ -16,7 +18,6 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         Ok(scenario) => scenario,
         Err(text) => return output::usage_error(&text),
     };
-    let scenario = scenario.at_scale();
     if scenario.scale.is_some() && (args.hosts != Hosts::One || args.cores.is_some()) {
         let text = "the scenario has its hosts and their cores in [scale]; leave --hosts and --cores out";
         return output::usage_error(text);
@@ -26,8 +27,14 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         Ok(calibration) => calibration,
         Err(code) => return code,
     };
-    let options = match execution::run_options(&run, scenario, began) {
-        Ok(options) => options,
+    let combinations = match sweep::combinations(&scenario) {
+        Ok(combinations) => combinations,
+        Err(text) => return output::usage_error(&text),
+    };
+    let planned = |scenario: Scenario| execution::run_options(&run, scenario.at_scale(), began);
+    let combinations = combinations.into_iter().map(planned).collect::<std::io::Result<Vec<RunOptions>>>();
+    let (options, combinations) = match planned(scenario).and_then(|options| Ok((options, combinations?))) {
+        Ok(both) => both,
         Err(error) => return output::error(&error),
     };
     let question = Question {
@@ -36,6 +43,7 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         hosts: args.hosts,
         cores: args.cores,
         replications: args.replications,
+        combinations: &combinations,
     };
     match question.answer() {
         Ok(answer) => run_command::present(&run, &answer.outcome),

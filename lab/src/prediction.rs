@@ -14,7 +14,7 @@ use simulator::predict::lines::{self, Recorded};
 use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{calibrate_command, cli, output};
+use crate::{calibrate_command, cli, output, sweep};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
@@ -23,6 +23,7 @@ const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
 const REPLICATIONS: u32 = 10;
 
 /// What is predicted, and how.
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The run.
     pub options: &'a RunOptions,
@@ -34,6 +35,8 @@ pub struct Question<'a> {
     pub cores: Option<u32>,
     /// Simulations with other seeds, the run itself included.
     pub replications: u32,
+    /// The run with the values of each combination of the scenario's sweep.
+    pub combinations: &'a [RunOptions],
 }
 
 /// A prediction that was written to a record.
@@ -59,8 +62,14 @@ pub fn check(options: &RunOptions) -> Result<(), ExitCode> {
 /// # Errors
 /// The exit code where there is none; why has been printed.
 pub fn frozen(options: &RunOptions, calibration: &Calibration) -> Result<Prediction, ExitCode> {
-    let question =
-        Question { options, calibration, hosts: Hosts::One, cores: None, replications: REPLICATIONS };
+    let question = Question {
+        options,
+        calibration,
+        hosts: Hosts::One,
+        cores: None,
+        replications: REPLICATIONS,
+        combinations: &[],
+    };
     let Answer { outcome, prediction, digest } = question.answer()?;
     let run_id = outcome.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     output::progress(format_args!("predicted: {run_id}, SHA-256 {digest}"));
@@ -98,11 +107,13 @@ impl Question<'_> {
             "simulating {}: {} replications, then each parameter 20 % lower and higher",
             self.options.scenario.name, self.replications
         ));
-        let predicted = predictor.predict().map_err(|error| output::usage_error(&error.to_string()))?;
+        let mut predicted = predictor.predict().map_err(|error| output::usage_error(&error.to_string()))?;
+        predicted.prediction.sweep = sweep::simulate(self)?;
         record(self.options, &planned, &predictor, predicted).map_err(|error| output::error(&error))
     }
 
-    fn predictor(&self, planned: &PlannedRun) -> Predictor<'_> {
+    /// What simulates a run that is planned.
+    pub fn predictor(&self, planned: &PlannedRun) -> Predictor<'_> {
         let (options, header) = (self.options, &planned.header);
         let arms = header.arms.iter().zip(&planned.processes);
         let layout = |(arm, processes): (&record::Arm, &Vec<contract::ProcessPlan>)| {

@@ -126,7 +126,7 @@ fn chosen(only: &[String]) -> Result<Vec<Scenario>, String> {
 
 /// What a scenario needs that this machine, or a run of all of them, lacks.
 fn missing(scenario: &Scenario, given: &GivenServers) -> Option<String> {
-    if scenario.scale.is_some() {
+    if scenario.is_only_simulated() {
         return Some(format!("it is only simulated; write cleave predict {}", scenario.name));
     }
     if scenario.change.is_some() {

@@ -84,7 +84,7 @@ fn needs(scenario: &Scenario) -> Vec<Need> {
         (POSTGRES, has(ServerProduct::Postgres)),
         (NATS, has(ServerProduct::Nats)),
         (SOURCE_TREE, scenario.change.is_some()),
-        (SIMULATION, scenario.scale.is_some()),
+        (SIMULATION, scenario.is_only_simulated()),
     ];
     needs.into_iter().filter_map(|(need, is_needed)| is_needed.then_some(need)).collect()
 }
@@ -134,7 +134,7 @@ pub fn explain(requested: &str, form: Output) -> ExitCode {
             ResolvedTarget::NotApplicable(reason) => format!("not applicable: {reason}"),
         }
     };
-    let noise = if scenario.scale.is_some() {
+    let noise = if scenario.is_only_simulated() {
         // Nothing is measured, so that there is none.
         Vec::new()
     } else {

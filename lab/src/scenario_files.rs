@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use scenario::{Application, Scenario};
+use scenario::{Application, Diagnostics, Scenario, Sweep};
 
 /// The scenarios that the program was built with.
 mod built_in {
@@ -47,11 +47,26 @@ pub fn text_of(requested: &str) -> Result<(PathBuf, String), String> {
 /// A message with file, line and the valid choices.
 pub fn find(requested: &str) -> Result<Scenario, String> {
     let (path, text) = text_of(requested)?;
+    for_application(|application| scenario::read(&path, text, application))
+}
+
+/// A scenario with the values of a combination of its sweep.
+///
+/// # Errors
+/// A message with what does not go together.
+pub fn combination(scenario: &Scenario, sweep: &Sweep, values: &[usize]) -> Result<Scenario, String> {
+    for_application(|application| sweep.scenario_of(scenario, values, application))
+}
+
+/// Reads a scenario for the application that the program was built with.
+fn for_application(
+    read: impl FnOnce(&Application<'_>) -> Result<Scenario, Diagnostics>,
+) -> Result<Scenario, String> {
     let (components, calls, events) = (suite::components(), suite::calls(), suite::event_sources());
     let tables = suite::tables();
     let application =
         Application { components: &components, calls: &calls, events: &events, tables: &tables };
-    scenario::read(&path, text, &application).map_err(|faults| faults.to_string())
+    read(&application).map_err(|faults| faults.to_string())
 }
 
 #[cfg(test)]

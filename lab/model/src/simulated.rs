@@ -1,6 +1,8 @@
 //! The mark of a simulated run: no view of it goes without.
 
-use record::{CalibrationIdentity, Prediction};
+use std::collections::BTreeSet;
+
+use record::{CalibrationIdentity, Prediction, SweepCount, SweepResult};
 
 use crate::date::CivilTime;
 use crate::run::Run;
@@ -36,7 +38,8 @@ impl Run {
     }
 
     /// What limits a simulated run, a sentence each: what keeps its validity from a better label, what was not simulated, at
-    /// which rate every core would be busy, where it diverged. Empty for a live run.
+    /// which rate every core would be busy, where it diverged; and behind these what came of keys that vary. Empty for a live
+    /// run.
     pub fn prediction_limits(&self) -> Vec<String> {
         let Some(prediction) = self.header.prediction.as_ref().filter(|_| self.is_simulated()) else {
             return Vec::new();
@@ -49,7 +52,53 @@ impl Run {
         let saturation = (!rates.is_empty()).then(|| {
             format!("at this CPU of a journey every core is busy at {}, each arm alone", rates.join(", "))
         });
-        because.chain(missing).chain(saturation).chain(diverged).collect()
+        let swept = prediction.sweep.iter().flat_map(|sweep| self.swept(sweep));
+        because.chain(missing).chain(saturation).chain(diverged).chain(swept).collect()
+    }
+
+    /// What came of keys that vary: what was counted, and a row for each arm and value of the first of two keys.
+    fn swept(&self, sweep: &SweepResult) -> Vec<String> {
+        let Some((columns, rows)) = sweep.axes.split_last() else { return Vec::new() };
+        let mut lines = vec![format!(
+            "simulated {} times for each combination of values, {}, and counted how often `{}` holds (with the 95 % interval of \
+             that share):",
+            sweep.replications,
+            sweep
+                .axes
+                .iter()
+                .map(|axis| format!("{} (`{}`)", axis.name, axis.key))
+                .collect::<Vec<_>>()
+                .join(" and "),
+            sweep.holds
+        )];
+        let letters: BTreeSet<char> = sweep.cells.iter().flat_map(|cell| cell.arms.keys().copied()).collect();
+        for letter in letters {
+            let arm = self.header.arms.iter().find(|arm| arm.letter == letter);
+            let arm = arm.map_or_else(|| letter.to_string(), |arm| format!("{letter} {}", arm.name));
+            for (row, cells) in sweep.cells.chunks(columns.values.len().max(1)).enumerate() {
+                let of_row =
+                    |axis: &record::SweptKey| Some(format!(", {} {}", axis.name, axis.values.get(row)?));
+                let row = rows.first().and_then(of_row).unwrap_or_default();
+                let counts: Vec<String> = columns
+                    .values
+                    .iter()
+                    .zip(cells)
+                    .map(|(value, cell)| format!("{value}: {}", counted(cell.arms.get(&letter))))
+                    .collect();
+                lines.push(format!("{arm}{row}; {} {}", columns.name, counts.join("; ")));
+            }
+        }
+        lines
+    }
+}
+
+/// `2 of 5 (12 to 77 %)`.
+fn counted(count: Option<&SweepCount>) -> String {
+    match count {
+        Some(SweepCount { held, judged, interval: Some(interval) }) => {
+            format!("{held} of {judged} ({:.0} to {:.0} %)", interval.low * 100.0, interval.upper() * 100.0)
+        }
+        Some(_) | None => "not judged".to_owned(),
     }
 }
 
@@ -83,7 +132,7 @@ fn band(prediction: &Prediction) -> String {
 
 #[cfg(test)]
 mod tests {
-    use record::{Header, Provenance, Sensitivity, Validity};
+    use record::{Arm, Header, Interval, Provenance, Sensitivity, SweepCell, SweptKey, Validity};
 
     use super::*;
 
@@ -124,5 +173,47 @@ mod tests {
         assert_eq!(run.prediction_limits(), ["extrapolated: another load", "not simulated: step 2 (`leak`)"]);
         let live = Run::new(Header { prediction: Some(prediction), ..Header::default() });
         assert_eq!((live.mark(), live.prediction_limits()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn what_varies_has_a_row_for_each_arm_and_value_of_the_first_key() {
+        let key = |name: &str, values: [&str; 2]| SweptKey {
+            name: name.into(),
+            key: format!("{name}.key"),
+            values: values.map(str::to_owned).into(),
+        };
+        let cell = |held, judged, interval| SweepCell {
+            arms: [('A', SweepCount { held, judged, interval })].into(),
+        };
+        let sweep = SweepResult {
+            holds: "errors(all) < 1%".into(),
+            replications: 5,
+            axes: vec![key("load", ["60/s", "90/s"]), key("length", ["1s", "2s"])],
+            cells: vec![
+                cell(5, 5, Some(Interval::new(0.566, 1.0))),
+                cell(2, 5, Some(Interval::new(0.118, 0.769))),
+                cell(0, 0, None),
+                SweepCell::default(),
+            ],
+        };
+        let header = Header {
+            source: Provenance::Simulated,
+            arms: vec![Arm { letter: 'A', name: "micro".into(), ..Arm::default() }],
+            prediction: Some(Prediction { sweep: Some(sweep), ..Prediction::default() }),
+            ..Header::default()
+        };
+        let lines = Run::new(header).prediction_limits();
+        assert!(
+            lines[0].contains("load (`load.key`) and length (`length.key`)")
+                && lines[0].contains("errors(all)"),
+            "{lines:?}"
+        );
+        assert_eq!(
+            lines[1..],
+            [
+                "A micro, load 60/s; length 1s: 5 of 5 (57 to 100 %); 2s: 2 of 5 (12 to 77 %)",
+                "A micro, load 90/s; length 1s: not judged; 2s: not judged",
+            ]
+        );
     }
 }

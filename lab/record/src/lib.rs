@@ -30,6 +30,7 @@ pub mod reader;
 pub mod resources;
 pub mod schema;
 pub mod score;
+mod sweep;
 pub mod trace;
 mod window;
 pub mod writer;
@@ -48,6 +49,7 @@ pub use proc::{OperationCost, Proc};
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;
 pub use score::*;
+pub use sweep::*;
 pub use trace::*;
 pub use writer::{Writer, is_being_written};
 

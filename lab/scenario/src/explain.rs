@@ -149,11 +149,15 @@ pub fn explain(
     if !left_out.is_empty() {
         print(format_args!("  run only where --arms names them: {}", left_out.join(", ")));
     }
-    let is_run = scenario.scale.is_none();
+    let is_run = !scenario.is_only_simulated();
     if is_run && arms.iter().all(|planned| planned.arm.network.is_loopback()) {
         print(format_args!("  network between processes: loopback; --rtt 300us adds a round trip"));
     }
-    for line in difference_lines(arms).into_iter().chain(sizing::lines(scenario, arms)) {
+    for line in difference_lines(arms)
+        .into_iter()
+        .chain(sizing::lines(scenario, arms))
+        .chain(sizing::sweep_lines(scenario))
+    {
         print(format_args!("{line}"));
     }
     if let Some(change) = &scenario.change {

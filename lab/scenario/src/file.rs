@@ -23,6 +23,7 @@ use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale
 use crate::change::Change;
 use crate::scale::SystemScale;
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
+use crate::sweep::{MAX_AXES, MAX_REPLICATIONS, SweepAxis};
 
 /// A scenario of Cleave.
 #[derive(JsonSchema)]
@@ -73,6 +74,8 @@ pub(crate) struct ScenarioFile {
     arms: Option<Vec<String>>,
     /// The size at which the scenario is simulated; one that has it is not run live.
     scale: Option<SystemScale>,
+    /// Keys that vary from one simulation to the next; a scenario that has it is not run live.
+    sweep: Option<SweepFile>,
     /// Timed actions.
     step: Option<Vec<StepFile>>,
     /// What must hold.
@@ -298,6 +301,20 @@ struct ExplainedAssertion {
     that: ExpectationText,
     /// Why it should.
     why: Option<String>,
+}
+
+/// `[sweep]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SweepFile {
+    /// Counted are the simulations in which it holds.
+    holds: ExpectationText,
+    /// Simulations of each combination of values, with other seeds; 10 unless set.
+    #[schemars(range(min = 1, max = MAX_REPLICATIONS))]
+    replications: Option<u32>,
+    /// The keys that vary.
+    #[schemars(length(min = 1, max = MAX_AXES))]
+    axes: Vec<SweepAxis>,
 }
 
 /// `[stop]`.

@@ -5,7 +5,7 @@
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `servers`, `claims`: what parts of the file have to do with each other, checked last.
-//! - [`scale`]: the size at which a scenario is only simulated.
+//! - [`scale`]: the size at which a scenario is only simulated. [`sweep`]: keys that vary from one simulation to the next.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
@@ -38,6 +38,7 @@ pub mod search;
 mod servers;
 pub mod source;
 mod steps;
+pub mod sweep;
 mod targets;
 mod tokens;
 mod verbs;
@@ -52,3 +53,4 @@ pub use scenario::{
     Arm, Assertion, Budget, DataRetention, Phase, Pick, RunMode, Scenario, Step, Stop, TelemetryLevel,
 };
 pub use source::{Diagnostic, Diagnostics, Source};
+pub use sweep::Sweep;

@@ -26,7 +26,7 @@ use crate::tokens::{remove, string_entry};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Top-level keys of a file.
-pub(crate) const TOP_KEYS: [&str; 23] = [
+pub(crate) const TOP_KEYS: [&str; 24] = [
     "schema",
     "name",
     "title",
@@ -48,6 +48,7 @@ pub(crate) const TOP_KEYS: [&str; 23] = [
     "variant",
     "arms",
     "scale",
+    "sweep",
     "step",
     "expect",
 ];
@@ -59,17 +60,26 @@ pub(crate) const STOP_KEY: &str = "stop";
 /// # Errors
 /// All mistakes in the text, each with its place and the valid choices.
 pub fn read(path: &Path, text: String, application: &Application<'_>) -> Result<Scenario, Diagnostics> {
-    let source = Source { path: path.to_owned(), text };
-    let mut reader = Reader::new(application);
-    let scenario = reader.scenario(&source);
-    match scenario {
+    finish(Reader::new(application), &Source { path: path.to_owned(), text })
+}
+
+/// Reads a file that has the values of a combination of its sweep in it, and passes over the sweep.
+pub(crate) fn read_combination(
+    source: &Source,
+    application: &Application<'_>,
+) -> Result<Scenario, Diagnostics> {
+    finish(Reader { is_combination: true, ..Reader::new(application) }, source)
+}
+
+fn finish(mut reader: Reader<'_>, source: &Source) -> Result<Scenario, Diagnostics> {
+    match reader.scenario(source) {
         Some(scenario) if reader.diagnostics.is_empty() => Ok(scenario),
-        _ => Err(Diagnostics::new(&source, reader.diagnostics)),
+        _ => Err(Diagnostics::new(source, reader.diagnostics)),
     }
 }
 
 impl Reader<'_> {
-    fn scenario(&mut self, source: &Source) -> Option<Scenario> {
+    pub(crate) fn scenario(&mut self, source: &Source) -> Option<Scenario> {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in errors {
             self.report(error.span().unwrap_or(0..0), format!("invalid TOML: {}", error.message()));
@@ -125,6 +135,7 @@ impl Reader<'_> {
             }
         }
         let (valid, check) = self.expectations(&mut top, source);
+        let sweep = self.sweep(&mut top, source);
         let stop = self.stop(&mut top, source, has_all_phases.then_some(&phases));
         references::check_references(self, source, load.as_ref());
         if let (Some(place), Some(load), true) = (self.further_place.take(), &load, has_all_steps) {
@@ -149,6 +160,10 @@ impl Reader<'_> {
         references::check_connections(self, &arms);
         references::check_change(self, &steps, has_all_steps, change_place);
         references::check_measured_steps(self, source, &steps, has_all_steps);
+        // Values are tried in a file that has no other mistakes.
+        if let Some(sweep) = sweep.as_ref().filter(|_| self.diagnostics.is_empty()) {
+            self.check_sweep(sweep, source);
+        }
         Some(Scenario {
             source: source.clone(),
             name: name?,
@@ -166,6 +181,7 @@ impl Reader<'_> {
             load: load?,
             arms,
             scale,
+            sweep: sweep.map(|(sweep, _)| sweep),
             steps,
             valid,
             check,

@@ -30,6 +30,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) surge_places: Vec<Range<usize>>,
     /// Where `further_rates` stands.
     pub(crate) further_place: Option<Range<usize>>,
+    /// Whether the file has the values of a combination in it, and its sweep is passed over.
+    pub(crate) is_combination: bool,
     /// The deploys that rollbacks name, each with the number of the rollback's step and the name's place.
     pub(crate) rollbacks: Vec<(String, u32, Range<usize>)>,
 }
@@ -48,6 +50,7 @@ impl<'a> Reader<'a> {
             connection_places: Vec::new(),
             surge_places: Vec::new(),
             further_place: None,
+            is_combination: false,
             rollbacks: Vec::new(),
         }
     }

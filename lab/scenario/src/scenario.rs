@@ -17,6 +17,7 @@ use crate::action::{Action, Build};
 use crate::change::Change;
 use crate::scale::SystemScale;
 use crate::source::Source;
+use crate::sweep::Sweep;
 
 /// Longest run, whatever a scenario says: beyond it the conductor stops.
 pub const LONGEST_RUN: Duration = Duration::from_secs(30 * 60);
@@ -56,6 +57,8 @@ pub struct Scenario {
     pub arms: Vec<Arm>,
     /// The size at which it is simulated; one that has it is not run live.
     pub scale: Option<SystemScale>,
+    /// Keys that vary from one simulation to the next; one that has it is not run live.
+    pub sweep: Option<Sweep>,
     /// Timed actions, in file order.
     pub steps: Vec<Step>,
     /// Conditions without which the run is invalid.
@@ -326,6 +329,11 @@ impl Scenario {
             self.load = scale.load(&self.load);
         }
         self
+    }
+
+    /// Whether it is simulated and never run: it has a size of its own, or keys that vary.
+    pub const fn is_only_simulated(&self) -> bool {
+        self.scale.is_some() || self.sweep.is_some()
     }
 
     /// Puts the processes of every arm at this distance from each other.

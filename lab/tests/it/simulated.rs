@@ -3,7 +3,10 @@
 
 use model::source::Replay;
 use model::{Run, SIMULATED};
-use record::{CalibrationIdentity, Entry, Line, Prediction, Provenance, Sensitivity, Validity};
+use record::{
+    CalibrationIdentity, Entry, Interval, Line, Prediction, Provenance, Sensitivity, SweepCell, SweepCount,
+    SweepResult, SweptKey, Validity,
+};
 use report::Comparison;
 use serde_json::{Value, json};
 
@@ -44,6 +47,29 @@ fn predicted() -> Vec<Line> {
                 }],
                 band_copies: Some(1_000),
                 ..Prediction::default()
+            });
+        }
+    }
+    lines
+}
+
+/// The same, with keys that vary.
+fn swept() -> Vec<Line> {
+    let mut lines = predicted();
+    for line in &mut lines {
+        if let Entry::Header(header) = &mut line.entry
+            && let Some(prediction) = &mut header.prediction
+        {
+            let count = SweepCount { held: 2, judged: 5, interval: Some(Interval::new(0.118, 0.769)) };
+            prediction.sweep = Some(SweepResult {
+                holds: "goodput(all) >= 95%".into(),
+                replications: 5,
+                axes: vec![SweptKey {
+                    name: "load".into(),
+                    key: "load.rate".into(),
+                    values: vec!["60/s".into()],
+                }],
+                cells: vec![SweepCell { arms: [('A', count)].into() }],
             });
         }
     }
@@ -98,6 +124,21 @@ fn every_view_of_a_prediction_is_marked_with_what_stands_behind_it() {
         for part in parts {
             assert!(text.contains(part), "{name} has no `{part}`: {text}");
         }
+    }
+}
+
+#[test]
+fn what_came_of_keys_that_vary_is_where_the_limits_of_a_prediction_are() {
+    const SHOWN: [&str; 4] = ["card", "page", "Markdown", "whole Markdown"];
+    for (name, text) in views(&swept()) {
+        let text = unwrapped(&text);
+        assert!(text.contains(SIMULATED) || name.starts_with("JSON"), "{name}: {text}");
+        if SHOWN.contains(&name) {
+            for part in ["goodput(all)", "load 60/s: 2 of 5 (12 to 77 %)"] {
+                assert!(text.contains(part), "{name} has no `{part}`: {text}");
+            }
+        }
+        assert!(name != "JSON" || text.contains("\"held\": 2"), "{text}");
     }
 }
 
@@ -187,4 +228,20 @@ fn a_run_is_learnt_from_and_another_predicted() {
     assert!(listed.contains("(simulated)"), "{listed}");
     let (code, text) = cleave.printed(&["calibrate", folder]);
     assert!(code != Some(0) && text.contains("is a simulation"), "{text}");
+    let output = cleave.run(&["predict", &scenario("swept"), "--replications", "1", "--output", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let cells = document["prediction"]["sweep"]["cells"].as_array().expect("a table");
+    let held = |cell: &Value| [&cell["arms"]["A"]["held"], &cell["arms"]["A"]["judged"]].map(Value::as_u64);
+    // A delay of 900 ms is beyond the limit at any load.
+    let counts: Vec<_> = cells.iter().map(held).collect();
+    assert_eq!(counts, [[Some(2), Some(2)], [Some(0), Some(2)], [Some(2), Some(2)], [Some(0), Some(2)]]);
+}
+
+#[test]
+fn what_is_only_simulated_is_not_run() {
+    let (code, text) = Cleave::shared().printed(&["run", &scenario("swept")]);
+    assert!(code != Some(0) && text.contains("only simulated; write cleave predict swept"), "{text}");
+    let (code, text) = Cleave::shared().printed(&["explain", &scenario("swept")]);
+    assert!(code == Some(0) && text.contains("2 times for each of 4 combinations"), "{text}");
 }

@@ -200,7 +200,7 @@ impl Run {
 /// # Errors
 /// What is wrong, and what there is.
 pub fn check(options: &RunOptions) -> Result<(), RunError> {
-    if options.scenario.scale.is_some() {
+    if options.scenario.is_only_simulated() {
         return Err(RunError::SimulatedOnly(options.scenario.name.clone()));
     }
     check_arms(options)?;

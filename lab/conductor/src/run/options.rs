@@ -88,7 +88,7 @@ pub enum RunError {
     #[error("scenario `{0}` deploys a change, which only `cleave run {0}` builds")]
     NotBuilt(String),
     /// A size that only a simulation has.
-    #[error("scenario `{0}` has a size of its own, [scale], and is only simulated; write cleave predict {0}")]
+    #[error("scenario `{0}` has [scale] or [sweep], and so is only simulated; write cleave predict {0}")]
     SimulatedOnly(String),
     /// Data that outlive their arm, on a server where they do not.
     #[error(

@@ -48,6 +48,14 @@ fn prediction() -> Prediction {
         band_copies: Some(1_000),
         saturation: by_arm(1.5),
         diverged: Some("d".into()),
+        sweep: Some(SweepResult {
+            holds: "errors(all) < 1%".into(),
+            replications: 10,
+            axes: vec![SweptKey { name: "load".into(), key: "load.rate".into(), values: vec!["1/s".into()] }],
+            cells: vec![SweepCell {
+                arms: by_arm(SweepCount { held: 1, judged: 2, interval: Some(Interval::new(0.5, 0.5)) }),
+            }],
+        }),
     }
 }
 

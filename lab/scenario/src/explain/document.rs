@@ -56,6 +56,7 @@ pub fn document(
         })),
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
         "scale": sizing::document(scenario),
+        "sweep": sizing::sweep_document(scenario),
         "phases": phases.collect::<Vec<_>>(),
         "further_rates": further.collect::<Vec<_>>(),
         "mix": mix.collect::<serde_json::Map<String, Value>>(),

@@ -1,4 +1,4 @@
-//! The size at which a scenario is only simulated: what each arm has of it, and what is assumed.
+//! What is only simulated: the size of each arm and what is assumed of it, and the keys that vary.
 
 use policy::NetworkOptions;
 use serde_json::{Value, json};
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{PlannedArm, letter};
 use crate::scale::SystemScale;
 use crate::scenario::Scenario;
+use crate::sweep::{Sweep, SweepAxis};
 
 /// How far the ends of a link are from each other, the nearest first.
 const DISTANCES: [&str; 4] =
@@ -53,6 +54,38 @@ fn regions(scale: &SystemScale) -> String {
     let region = |(name, zones): (&String, &Vec<String>)| format!("{name}: {}", zones.join(", "));
     let regions: Vec<String> = scale.regions.iter().map(region).collect();
     if regions.is_empty() { String::new() } else { format!("; regions: {}", regions.join("; ")) }
+}
+
+/// Sentences on the keys that vary, none where none does.
+pub(super) fn sweep_lines(scenario: &Scenario) -> Vec<String> {
+    let Some(Sweep { holds, replications, axes }) = &scenario.sweep else { return Vec::new() };
+    let combinations: usize = axes.iter().map(|axis| axis.values.len()).product();
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "simulated only, {replications} times for each of {combinations} combinations of values; counted is how often",
+        ),
+        format!("  {}", holds.text),
+    ];
+    for axis in axes {
+        let values: Vec<String> = axis.values.iter().map(ToString::to_string).collect();
+        lines.push(format!("  {} (`{}`): {}", axis.name, axis.key, values.join(", ")));
+    }
+    lines
+}
+
+/// The keys that vary, for programs; null where none does.
+pub(super) fn sweep_document(scenario: &Scenario) -> Value {
+    let Some(Sweep { holds, replications, axes }) = &scenario.sweep else { return Value::Null };
+    let axis = |axis: &SweepAxis| {
+        let values: Vec<String> = axis.values.iter().map(ToString::to_string).collect();
+        json!({ "name": axis.name, "key": axis.key, "values": values })
+    };
+    json!({
+        "holds": holds.text,
+        "replications": replications,
+        "axes": axes.iter().map(axis).collect::<Vec<_>>(),
+    })
 }
 
 /// The size, for programs; null where the scenario has none.

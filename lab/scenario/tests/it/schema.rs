@@ -212,6 +212,8 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "step-without-target",
     "steps-beyond-the-load",
     "stop-before-the-end",
+    "sweep-of-other-keys",
+    "sweep-with-impossible-values",
     "trace-beyond-the-phases",
     "trace-of-nonsense",
     "trace-with-a-load-step",

@@ -194,7 +194,8 @@ impl Edge {
     /// that joins, as in a live cluster.
     pub fn update(&mut self, changes: u32, now_ns: u64, listing: impl Fn(u32) -> Listing) {
         self.changes = changes;
-        let median = LazyCell::new(|| median_ns(self.endpoints.iter().map(|endpoint| &endpoint.load), now_ns));
+        let median =
+            LazyCell::new(|| median_ns(self.endpoints.iter().map(|endpoint| &endpoint.load), now_ns));
         let joined: Vec<(usize, Endpoint)> = self
             .endpoints
             .iter()
@@ -214,10 +215,8 @@ impl Edge {
             self.endpoints[at] = endpoint;
         }
         let listed = self.endpoints.iter().zip(0_u16..);
-        let listed: Box<[u16]> = listed
-            .filter(|(endpoint, _)| listing(endpoint.instance).is_listed)
-            .map(|(_, at)| at)
-            .collect();
+        let listed: Box<[u16]> =
+            listed.filter(|(endpoint, _)| listing(endpoint.instance).is_listed).map(|(_, at)| at).collect();
         self.listed = (listed.len() < self.endpoints.len()).then_some(listed);
     }
 

@@ -21,5 +21,5 @@ mod validity;
 
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
-pub use predictor::{Circumstances, PredictError, Predicted, Predictor};
+pub use predictor::{Circumstances, PredictError, Predicted, Predictor, not_simulated};
 pub(crate) use validity::{acts_on_arms, size_of};

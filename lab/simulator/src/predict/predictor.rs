@@ -1,6 +1,6 @@
 //! A scenario, its arms and a calibration, simulated: the run itself, its replications, and its sensitivity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use record::{Prediction, Sensitivity};
@@ -21,6 +21,9 @@ use crate::run::in_order;
 
 /// Rounds that replications and changed parameters are simulated for: their figures need no more.
 const BAND_ROUNDS: u32 = 2;
+
+/// Purpose of the seeds of replications.
+const REPLICATION: &str = "replication";
 
 /// Copies in an arm that replications and changed parameters are simulated with, at most, where the run has more: what they are
 /// for is by what share figures move.
@@ -170,6 +173,20 @@ impl Predictor<'_> {
         Ok(Predicted { prediction: self.prediction(&blocks, &figures, (band, band_copies)), blocks })
     }
 
+    /// The run once more, with the seed of a replication; number 0 is the run itself. Every pass of the load with its round.
+    ///
+    /// # Errors
+    /// When nothing of it can be simulated.
+    pub fn replication(&self, number: u32) -> Result<Vec<(u32, Block)>, PredictError> {
+        let seed = match number.checked_sub(1) {
+            None => self.seed,
+            Some(number) => Draws::new(self.seed, REPLICATION).bits(u64::from(number)),
+        };
+        let variation = Variation { seed, parameter: None };
+        let turns = self.turns(self.rounds);
+        turns.iter().map(|turn| Ok((turn.0, self.block(self.whole(), turn, variation)?))).collect()
+    }
+
     /// What is simulated for the run itself.
     fn whole(&self) -> Size<'_> {
         Size { scenario: self.scenario, layouts: &self.layouts }
@@ -204,7 +221,7 @@ impl Predictor<'_> {
         let mut parameters = self.calibration.parameters;
         let matter = Parameters::NAMES.into_iter().filter(|name| parameters.of(name).value != 0.0);
         let changes = matter.flat_map(|name| [1.0 - CHANGE, 1.0 + CHANGE].map(|factor| (name, factor)));
-        let seeds = Draws::new(self.seed, "replication");
+        let seeds = Draws::new(self.seed, REPLICATION);
         changes
             .map(|change| Variation { seed: self.seed, parameter: Some(change) })
             .chain(
@@ -280,10 +297,7 @@ impl Predictor<'_> {
         whole: &ByArm,
         (band, band_copies): (Vec<Sensitivity>, Option<u32>),
     ) -> Prediction {
-        let mut not_simulated: Vec<String> =
-            blocks.iter().flat_map(|(_, block)| block.not_simulated.iter().cloned()).collect();
-        not_simulated.sort();
-        not_simulated.dedup();
+        let not_simulated = not_simulated(blocks);
         let scope = (self.hosts, self.cores, self.interleaved);
         let (label, because) =
             validity(self.calibration, self.scenario, &self.layouts, scope, &self.here, &not_simulated);
@@ -309,6 +323,13 @@ impl Predictor<'_> {
             band_copies,
             saturation: self.saturation(whole),
             diverged,
+            sweep: None,
         }
     }
+}
+
+/// What some blocks leave out of their scenario, each once.
+pub fn not_simulated(blocks: &[(u32, Block)]) -> Vec<String> {
+    let all: BTreeSet<&String> = blocks.iter().flat_map(|(_, block)| &block.not_simulated).collect();
+    all.into_iter().cloned().collect()
 }

@@ -24,6 +24,21 @@ impl Interval {
         Some(Self { mean, half_width: student.inverse_cdf(0.975) * (variance / n).sqrt() })
     }
 
+    /// The ends of the 95 % interval of a share, of `of` independent replications in which `held` had what is counted, by Wilson's
+    /// method (JASA 1927), which has a width even at 0 of n. `None` of none.
+    pub fn of_share(held: u32, of: u32) -> Option<(f64, f64)> {
+        const Z: f64 = 1.959_964;
+        if of == 0 {
+            return None;
+        }
+        let n = f64::from(of);
+        let share = f64::from(held) / n;
+        let denominator = 1.0 + Z * Z / n;
+        let middle = (share + Z * Z / (2.0 * n)) / denominator;
+        let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt() / denominator;
+        Some(((middle - half).max(0.0), (middle + half).min(1.0)))
+    }
+
     /// Half its width, as a share of the mean.
     pub fn relative(&self) -> f64 {
         self.half_width / self.mean.abs()
@@ -33,6 +48,15 @@ impl Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_has_the_textbook_interval() {
+        assert!(Interval::of_share(0, 0).is_none());
+        for (held, of, low, high) in [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)] {
+            let seen = Interval::of_share(held, of).expect("some");
+            assert!((seen.0 - low).abs() < 1e-4 && (seen.1 - high).abs() < 1e-4, "{held} of {of}: {seen:?}");
+        }
+    }
 
     #[test]
     fn it_is_students() {

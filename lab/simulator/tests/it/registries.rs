@@ -5,9 +5,7 @@ use policy::Policy;
 use policy::balance::Balance;
 use policy::units::HumanDuration;
 use simulator::dist::Distribution;
-use simulator::model::{
-    Arrivals, CpuSharing, Effect, FaultPlan, HopCosts, Plan, RegistryPlan, Report, Work,
-};
+use simulator::model::{Arrivals, CpuSharing, Effect, FaultPlan, HopCosts, Plan, RegistryPlan, Report, Work};
 
 use super::fixture::{MILLISECOND, SECOND, component, edge, process, simulate, system};
 
@@ -63,9 +61,8 @@ fn a_dead_copy_is_asked_until_its_lease_has_lapsed() {
 #[test]
 fn a_copy_that_is_back_is_asked_at_once_and_has_no_history() {
     let back = ProcessFault::Kill(Some(HumanDuration::from_millis(4_000)));
-    let cpu_ms = |has_registry| {
-        simulate(&leaves(back, &[], has_registry), 1, u64::MAX).cpu_ns["leaf#0"] / MILLISECOND
-    };
+    let cpu_ms =
+        |has_registry| simulate(&leaves(back, &[], has_registry), 1, u64::MAX).cpu_ns["leaf#0"] / MILLISECOND;
     // Half of the calls until 4 s and from 8 s on: 200 and 600; without a registry from the end of its second time out on, at 13 s.
     let (listed, alone) = (cpu_ms(true), cpu_ms(false));
     assert!(listed.abs_diff(800) <= 2 && alone.abs_diff(550) <= 2, "{listed} and {alone}");

@@ -45,8 +45,7 @@ impl Registries {
     /// Hands an edge what has changed since it was asked last.
     pub fn update(&self, edge: &mut Edge, instances: &[Instance], now_ns: u64) {
         if edge.changes() != self.changes {
-            let listing =
-                |instance: u32| self.members[instances[instance as usize].process as usize].listing;
+            let listing = |instance: u32| self.members[instances[instance as usize].process as usize].listing;
             edge.update(self.changes, now_ns, listing);
         }
     }
