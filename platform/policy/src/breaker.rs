@@ -247,9 +247,12 @@ impl Breaker {
         match self.state {
             BreakerState::Closed => {
                 self.record(now_ns, !ok);
+                if ok {
+                    return;
+                }
                 let (calls, failures) = self.count(now_ns);
                 let full = calls >= self.options.minimum.min(self.window_calls());
-                if !ok && full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) {
+                if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) {
                     self.open(now_ns);
                 }
             }

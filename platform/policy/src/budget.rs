@@ -36,6 +36,8 @@ const SLOTS: usize = 10;
 #[derive(Debug)]
 pub struct RetryBudget {
     options: BudgetOptions,
+    /// Length of a slot, ns.
+    slot_ns: u64,
     /// Earned minus spent, by slot of the window.
     slots: [f64; SLOTS],
     /// Number of the slot written last, counted from the clock's origin.
@@ -45,7 +47,8 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// A budget with nothing earned yet: the floor alone allows retries.
     pub const fn new(options: BudgetOptions) -> Self {
-        Self { options, slots: [0.0; SLOTS], current: 0 }
+        let slot_ns = options.window.nanos() / SLOTS as u64;
+        Self { options, slot_ns: if slot_ns > 0 { slot_ns } else { 1 }, slots: [0.0; SLOTS], current: 0 }
     }
 
     /// A request began. Once per request, not per try.
@@ -76,8 +79,7 @@ impl RetryBudget {
     }
 
     fn advance(&mut self, now_ns: u64) {
-        let slot_ns = (self.options.window.nanos() / SLOTS as u64).max(1);
-        let slot = now_ns / slot_ns;
+        let slot = now_ns / self.slot_ns;
         let passed = slot.saturating_sub(self.current).min(SLOTS as u64);
         for step in 1..=passed {
             self.slots[((self.current + step) % SLOTS as u64) as usize] = 0.0;

@@ -28,6 +28,11 @@ impl Flow {
         self.gone += 1;
     }
 
+    /// One comes and goes in the same moment: it adds nothing to what is there over time.
+    pub const fn pass_through(&mut self) {
+        self.gone += 1;
+    }
+
     fn pass(&mut self, now_ns: u64) {
         self.area_ns += u128::from(self.present) * u128::from(now_ns - self.since_ns);
         self.since_ns = now_ns;
@@ -78,6 +83,9 @@ mod tests {
         assert!(
             (flow.mean_present() - 60.0 / 50.0).abs() < 1e-12 && (flow.mean_stay_ns() - 40.0).abs() < 1e-12
         );
+        let mut with_another = flow;
+        with_another.pass_through();
+        assert!(with_another.is_balanced([30].into_iter()) && with_another.gone() == 2);
         assert!(!flow.is_balanced([].into_iter()), "one has gone without a word");
         assert!(!flow.is_balanced([20].into_iter()), "it came at another time");
         flow.leave(60, 20);

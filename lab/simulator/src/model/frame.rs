@@ -114,8 +114,12 @@ pub struct Try {
     pub edge: u32,
     /// The program that is called.
     pub program: u32,
-    /// The copy that is asked.
+    /// The copy that is asked, as the edge numbers it.
     pub endpoint: Option<u16>,
+    /// Its instance.
+    pub instance: Option<u32>,
+    /// The process that asks.
+    pub caller: u32,
     /// What it holds of the edge; none once it has been given up.
     pub pass: Option<Pass>,
     /// When it was sent, ns.
@@ -132,6 +136,8 @@ pub struct Try {
     pub key: u64,
     /// Number of the try.
     pub attempt: u8,
+    /// Whether the copy learns when its time ends.
+    pub has_deadline: bool,
     /// Whether its answer is lost.
     pub is_answer_lost: bool,
     /// Whether what serves it is detached.

@@ -93,13 +93,13 @@ impl Process {
         burst.since_ns = now_ns;
         let is_paused = self.is_paused;
         let lane = self.lane(&burst);
-        lane.flow.enter(now_ns);
         if is_paused || lane.running >= lane.threads {
+            lane.flow.enter(now_ns);
             lane.ready.push_back(burst);
             return None;
         }
         lane.running += 1;
-        lane.flow.leave(now_ns, now_ns);
+        lane.flow.pass_through();
         Some(burst)
     }
 

@@ -33,7 +33,8 @@ pub const SUBSET: usize = 32;
 pub(super) struct Instance {
     pub component: u32,
     pub process: u32,
-    pub pool: Option<Pool>,
+    /// Most have none, and a call looks at every instance on its way.
+    pub pool: Option<Box<Pool>>,
     /// Its routes are those from here on, one for each component that its own calls.
     pub first_route: u32,
     pub database: Option<u32>,
@@ -104,6 +105,8 @@ pub(super) struct System {
     /// Zone and region of each host; none where it stands nowhere.
     places: Vec<Option<(u32, u32)>>,
     pub processes: Vec<Process>,
+    /// The host of each process: every message asks for two of them, and for nothing else of theirs.
+    host_of_process: Vec<u32>,
     pub components: Vec<Component>,
     pub instances: Vec<Instance>,
     pub routes: Vec<Route>,
@@ -214,13 +217,15 @@ impl System {
         }));
         for (process, number) in processes.into_iter().zip(0..) {
             let user = format!("process `{}`", process.name);
-            self.processes.push(new_process(process, hosts.find(&process.host, &user, errors)));
+            let host = hosts.find(&process.host, &user, errors);
+            self.processes.push(new_process(process, host));
+            self.host_of_process.push(host);
             for name in sorted(&process.components, String::as_str) {
                 let component = names.find(name, &user, errors);
                 let Some(plan) = options.get(name.as_str()) else { continue };
                 let slots = plan.options.slots;
                 let capacity = plan.options.queue.unwrap_or(QUEUE_CAP);
-                let pool = slots.map(|slots| Pool::new(slots, capacity, plan.queue));
+                let pool = slots.map(|slots| Box::new(Pool::new(slots, capacity, plan.queue)));
                 self.components[component as usize].instances.push(self.instances.len() as u32);
                 self.instances.push(Instance {
                     component,
@@ -365,7 +370,7 @@ impl System {
 
     /// How far two processes are from each other.
     pub fn distance(&self, from: u32, to: u32) -> Distance {
-        let host = |process: u32| self.processes[process as usize].host;
+        let host = |process: u32| self.host_of_process[process as usize];
         let (from, to) = (host(from), host(to));
         if from == to {
             return Distance::Host;

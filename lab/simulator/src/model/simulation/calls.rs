@@ -121,6 +121,8 @@ impl<Q: EventQueue> Simulation<Q> {
             edge,
             program,
             endpoint,
+            instance,
+            caller: connection.process,
             pass: Some(pass),
             sent_ns: now_ns,
             until_ns,
@@ -129,6 +131,7 @@ impl<Q: EventQueue> Simulation<Q> {
             outcome: fault.end.unwrap_or(Outcome::Refused),
             key,
             attempt,
+            has_deadline: connection.edge.policy.deadline,
             is_answer_lost: fault.is_answer_lost,
             is_detached,
             is_answered: false,
@@ -137,7 +140,7 @@ impl<Q: EventQueue> Simulation<Q> {
         if let Some(call) = self.calls.get_mut(handle) {
             call.tries[place] = sent;
         }
-        self.dispatch(sent, instance, &fault);
+        self.dispatch(sent, &fault);
         // A class of timers has one length. A try that ends with its caller's deadline is called off by what ends there, and
         // needs none, unless nothing calls it off.
         let is_class =
@@ -150,14 +153,12 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     /// Puts a message on its way.
-    fn dispatch(&mut self, sent: Handle, instance: Option<u32>, fault: &EdgeFault) {
+    fn dispatch(&mut self, sent: Handle, fault: &EdgeFault) {
         let Some(record) = self.tries.get(sent) else { return };
-        let key = record.key;
-        let event = match instance {
+        let event = match record.instance {
             Some(instance) => {
-                let from = self.system.connections[record.edge as usize].process;
-                let delay_ns =
-                    self.delay_ns(from, self.process_of(instance), Draws::derive(key, MESSAGE_DRAW));
+                let (from, to) = (record.caller, self.process_of(instance));
+                let delay_ns = self.delay_ns(from, to, Draws::derive(record.key, MESSAGE_DRAW));
                 Some((delay_ns, kind::ARRIVE))
             }
             None if fault.is_lost => None,
@@ -185,9 +186,7 @@ impl<Q: EventQueue> Simulation<Q> {
     pub(super) fn on_arrive(&mut self, event: Event) {
         let Some(handle) = self.tried(event) else { return };
         let Some(record) = self.tries.get(handle) else { return };
-        let connection = &self.system.connections[record.edge as usize];
-        let Some(at) = record.endpoint else { return };
-        let instance = connection.edge.endpoints[usize::from(at)].instance;
+        let Some(instance) = record.instance else { return };
         let process = self.process_of(instance);
         if !self.system.processes[process as usize].is_up {
             return self.answer(handle, Outcome::Refused);
@@ -196,9 +195,8 @@ impl<Q: EventQueue> Simulation<Q> {
         let (wake_ns, wake_cpu_ns) = callee.woken(event.time_ns, Draws::derive(record.key, ANSWER_DRAW + 1));
         let costs = callee.costs;
         let mut frame = Frame::new(Parent::Try(handle), record.program, instance, record.key, event.time_ns);
-        let has_deadline = connection.edge.policy.deadline;
         (frame.deadline_ns, frame.attempt) =
-            (if has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
+            (if record.has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
         frame.is_detached = record.is_detached;
         frame.debt_ns = costs.receive + costs.span + wake_cpu_ns;
         let callee = self.frames.insert(frame);
@@ -212,7 +210,7 @@ impl<Q: EventQueue> Simulation<Q> {
     pub(super) fn answer(&mut self, handle: Handle, outcome: Outcome) {
         let Some(record) = self.tries.get_mut(handle) else { return };
         (record.callee, record.outcome) = (Handle::NONE, outcome);
-        let (edge, endpoint, key) = (record.edge, record.endpoint, record.key);
+        let (instance, caller, key) = (record.instance, record.caller, record.key);
         if record.is_answer_lost {
             record.is_answered = true;
             if record.pass.is_none() {
@@ -220,10 +218,8 @@ impl<Q: EventQueue> Simulation<Q> {
             }
             return;
         }
-        let connection = &self.system.connections[edge as usize];
-        let callee = endpoint.map(|at| connection.edge.endpoints[usize::from(at)].instance);
-        let from = callee.map_or(connection.process, |instance| self.process_of(instance));
-        let delay_ns = self.delay_ns(from, connection.process, Draws::derive(key, ANSWER_DRAW));
+        let from = instance.map_or(caller, |instance| self.process_of(instance));
+        let delay_ns = self.delay_ns(from, caller, Draws::derive(key, ANSWER_DRAW));
         let seq = self.events.after(delay_ns, kind::ANSWER, handle.index);
         if let Some(record) = self.tries.get_mut(handle) {
             record.armed = seq;
