@@ -64,7 +64,9 @@ fn own_text(shipped: &str, from: &str, name: &str, file: &str) -> String {
             is_named = true;
             text += &line.replacen(&format!("\"{from}\""), &format!("\"{name}\""), 1);
         } else {
-            text += &line.replace(&format!("cleave run {from}"), &format!("cleave run {file}"));
+            text += &["run", "predict"].iter().fold(line.to_owned(), |line, verb| {
+                line.replace(&format!("cleave {verb} {from}"), &format!("cleave {verb} {file}"))
+            });
         }
         text.push('\n');
     }
@@ -87,7 +89,8 @@ mod tests {
             let text = std::fs::read_to_string(&file).expect("written");
             let mut lines = text.lines();
             assert_eq!(lines.next(), Some("#:schema ./cleave.schema.json"));
-            assert_eq!(lines.next(), Some(&*format!("# cleave run {path}")), "{from}");
+            let verb = if scenario.is_only_simulated() { "predict" } else { "run" };
+            assert_eq!(lines.next(), Some(&*format!("# cleave {verb} {path}")), "{from}");
         }
         let schema = std::fs::read_to_string(folder.path().join(SCHEMA_FILE)).expect("written");
         assert!(schema.contains("a scenario of Cleave"));

@@ -1,6 +1,7 @@
 //! `cleave predict`: simulates a scenario, and writes a record like that of a live run, marked as simulated.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use conductor::RunOptions;
@@ -44,8 +45,9 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         cores: args.cores,
         replications: args.replications,
         combinations: &combinations,
+        progress: &Arc::default(),
     };
-    match question.answer() {
+    match sweep::simulate(&question).and_then(|sweep| question.answer(sweep)) {
         Ok(answer) => run_command::present(&run, &answer.outcome),
         Err(code) => code,
     }

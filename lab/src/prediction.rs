@@ -2,22 +2,28 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use conductor::run::planned::{self, PlannedRun};
 use conductor::{RunError, RunOptions, RunOutcome};
 use model::Run;
-use record::{Entry, Line, Prediction, Writer};
+use record::{Entry, Line, Prediction, SweepResult, Writer};
 use sha2::{Digest, Sha256};
 use simulator::calibrate::Calibration;
 use simulator::predict::lines::{self, Recorded};
-use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
+use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, Progress, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{calibrate_command, cli, output, sweep};
+use crate::{calibrate_command, cli, output};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
+
+/// How often a long prediction prints how far it has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Replications of a prediction that a run asks for.
 const REPLICATIONS: u32 = 10;
@@ -37,6 +43,8 @@ pub struct Question<'a> {
     pub replications: u32,
     /// The run with the values of each combination of the scenario's sweep.
     pub combinations: &'a [RunOptions],
+    /// How far it has come.
+    pub progress: &'a Arc<Progress>,
 }
 
 /// A prediction that was written to a record.
@@ -69,8 +77,9 @@ pub fn frozen(options: &RunOptions, calibration: &Calibration) -> Result<Predict
         cores: None,
         replications: REPLICATIONS,
         combinations: &[],
+        progress: &Arc::default(),
     };
-    let Answer { outcome, prediction, digest } = question.answer()?;
+    let Answer { outcome, prediction, digest } = question.answer(None)?;
     let run_id = outcome.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     output::progress(format_args!("predicted: {run_id}, SHA-256 {digest}"));
     Ok(Prediction { run_id, digest, ..prediction })
@@ -100,15 +109,18 @@ impl Question<'_> {
     ///
     /// # Errors
     /// The exit code where there is no prediction; why has been printed.
-    pub fn answer(&self) -> Result<Answer, ExitCode> {
+    pub fn answer(&self, sweep: Option<SweepResult>) -> Result<Answer, ExitCode> {
         let planned = planned::plan(self.options).map_err(|error| output::error(&error))?;
         let predictor = self.predictor(&planned);
         output::progress(format_args!(
             "simulating {}: {} replications, then each parameter 20 % lower and higher",
             self.options.scenario.name, self.replications
         ));
-        let mut predicted = predictor.predict().map_err(|error| output::usage_error(&error.to_string()))?;
-        predicted.prediction.sweep = sweep::simulate(self)?;
+        let mut predicted = watched(self.progress, || predictor.predict())
+            .map_err(|error| output::usage_error(&error.to_string()))?;
+        let events: u64 = predicted.blocks.iter().map(|(_, block)| block.report.events).sum();
+        output::progress(format_args!("the run itself took {:.1} million events", events as f64 / 1e6));
+        predicted.prediction.sweep = sweep;
         record(self.options, &planned, &predictor, predicted).map_err(|error| output::error(&error))
     }
 
@@ -148,8 +160,28 @@ impl Question<'_> {
                 version: cli::VERSION.to_owned(),
                 wall_us: header.wall_us,
             },
+            progress: self.progress.clone(),
         }
     }
+}
+
+/// Does something long, and prints from time to time how much of it is left.
+pub fn watched<T>(progress: &Progress, work: impl FnOnce() -> T) -> T {
+    let began = runtime::clock::now();
+    let (over, is_over) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // The sender is dropped when the work is over.
+            while is_over.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let Some(share) = progress.share().filter(|share| *share > 0.0) else { continue };
+                let left_s = began.elapsed().as_secs_f64() * (1.0 - share) / share;
+                output::progress(format_args!("{:.0} % simulated, about {left_s:.0} s left", share * 100.0));
+            }
+        });
+        let done = work();
+        drop(over);
+        done
+    })
 }
 
 /// Writes the record of a prediction, judges it, and packs it.

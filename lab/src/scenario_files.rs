@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use scenario::{Application, Diagnostics, Scenario, Sweep};
+use scenario::{Application, Diagnostics, Scenario};
 
 /// The scenarios that the program was built with.
 mod built_in {
@@ -54,8 +54,8 @@ pub fn find(requested: &str) -> Result<Scenario, String> {
 ///
 /// # Errors
 /// A message with what does not go together.
-pub fn combination(scenario: &Scenario, sweep: &Sweep, values: &[usize]) -> Result<Scenario, String> {
-    for_application(|application| sweep.scenario_of(scenario, values, application))
+pub fn combination(scenario: &Scenario, values: &[usize]) -> Result<Scenario, String> {
+    for_application(|application| scenario::read_combination(scenario, values, application))
 }
 
 /// Reads a scenario for the application that the program was built with.

@@ -1,6 +1,7 @@
 //! The `[sweep]` of a scenario, simulated: how often its condition holds, for each combination of values.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use conductor::run::planned::{self, PlannedRun};
@@ -13,7 +14,7 @@ use simulator::predict::{PredictError, Predictor, not_simulated};
 use simulator::run;
 
 use crate::output;
-use crate::prediction::Question;
+use crate::prediction::{Question, watched};
 use crate::scenario_files;
 
 /// The scenario with the values of each combination; none where it sweeps nothing.
@@ -23,7 +24,7 @@ use crate::scenario_files;
 pub fn combinations(scenario: &Scenario) -> Result<Vec<Scenario>, String> {
     let Some(sweep) = &scenario.sweep else { return Ok(Vec::new()) };
     let all = sweep.combinations().into_iter();
-    all.map(|combination| scenario_files::combination(scenario, sweep, &combination)).collect()
+    all.map(|combination| scenario_files::combination(scenario, &combination)).collect()
 }
 
 /// Simulates every combination and counts; `None` where there is none.
@@ -42,15 +43,22 @@ pub fn simulate(question: &Question<'_>) -> Result<Option<SweepResult>, ExitCode
     for options in question.combinations {
         plans.push(planned::plan(options).map_err(|error| output::error(&error))?);
     }
-    let questions: Vec<Question<'_>> =
-        question.combinations.iter().map(|options| Question { options, ..*question }).collect();
+    let progress = Arc::default();
+    let questions: Vec<Question<'_>> = question
+        .combinations
+        .iter()
+        .map(|options| Question { options, progress: &progress, ..*question })
+        .collect();
     let predictors: Vec<Predictor<'_>> =
         questions.iter().zip(&plans).map(|(question, plan)| question.predictor(plan)).collect();
     let threads = available_parallelism().map_or(1, usize::from);
     let each = u64::from(sweep.replications);
-    let counts = run::in_order(predictors.len() as u64 * each, threads, |number| {
-        let at = (number / each) as usize;
-        holds(sweep, &predictors[at], &plans[at], (number % each) as u32)
+    predictors.iter().for_each(|predictor| predictor.expect_replications(sweep.replications));
+    let counts = watched(&progress, || {
+        run::in_order(predictors.len() as u64 * each, threads, |number| {
+            let at = (number / each) as usize;
+            holds(sweep, &predictors[at], &plans[at], (number % each) as u32)
+        })
     });
     let mut cells = vec![SweepCell::default(); predictors.len()];
     for (number, judged) in (0..).zip(counts) {

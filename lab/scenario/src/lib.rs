@@ -47,7 +47,7 @@ pub use action::Action;
 pub use application::Application;
 pub use arms::MAX_ARMS;
 pub use change::{Change, Probe};
-pub use read::read;
+pub use read::{read, read_combination};
 pub use scale::SystemScale;
 pub use scenario::{
     Arm, Assertion, Budget, DataRetention, Phase, Pick, RunMode, Scenario, Step, Stop, TelemetryLevel,

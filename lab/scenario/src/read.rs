@@ -18,7 +18,7 @@ use crate::references;
 use crate::scenario::{Budget, DataRetention, LONGEST_RUN, Phase, RunMode, Scenario, TelemetryLevel, ns};
 use crate::search;
 use crate::servers;
-use crate::source::{Diagnostics, Source, unknown};
+use crate::source::{Diagnostic, Diagnostics, Source, unknown};
 use crate::steps;
 use crate::tokens::{remove, string_entry};
 
@@ -63,12 +63,21 @@ pub fn read(path: &Path, text: String, application: &Application<'_>) -> Result<
     finish(Reader::new(application), &Source { path: path.to_owned(), text })
 }
 
-/// Reads a file that has the values of a combination of its sweep in it, and passes over the sweep.
-pub(crate) fn read_combination(
-    source: &Source,
+/// Reads a scenario once more, with the values of a combination of its sweep, and without that.
+///
+/// # Errors
+/// Mistakes that two values make together: each by itself was tried when the file was read.
+pub fn read_combination(
+    scenario: &Scenario,
+    combination: &[usize],
     application: &Application<'_>,
 ) -> Result<Scenario, Diagnostics> {
-    finish(Reader { is_combination: true, ..Reader::new(application) }, source)
+    let source = &scenario.source;
+    let edited = scenario.sweep.as_ref().map(|sweep| sweep.edited(source, combination)).transpose();
+    let edited =
+        edited.map_err(|message| Diagnostics::new(source, vec![Diagnostic { span: 0..0, message }]))?;
+    let reader = Reader { is_combination: true, ..Reader::new(application) };
+    finish(reader, edited.as_ref().unwrap_or(source))
 }
 
 fn finish(mut reader: Reader<'_>, source: &Source) -> Result<Scenario, Diagnostics> {

@@ -10,12 +10,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::application::Application;
 use crate::declared::ExpectationRole;
-use crate::read::read_combination;
 use crate::reader::Reader;
-use crate::scenario::Scenario;
-use crate::source::{Diagnostic, Diagnostics, Source, unknown};
+use crate::source::{Source, unknown};
 use crate::tokens::{Token, find_string, remove, tokens};
 
 /// Keys that vary: what comes of more is no table.
@@ -102,21 +99,12 @@ impl Sweep {
         all
     }
 
-    /// A scenario with the values of a combination.
+    /// A file with the values of a combination.
     ///
     /// # Errors
-    /// Mistakes that two values make together: each by itself was checked when the file was read.
-    pub fn scenario_of(
-        &self,
-        scenario: &Scenario,
-        combination: &[usize],
-        application: &Application<'_>,
-    ) -> Result<Scenario, Diagnostics> {
-        let values = self.axes.iter().zip(combination).map(|(axis, at)| (axis, &axis.values[*at]));
-        let source = edited(&scenario.source, values).map_err(|message| {
-            Diagnostics::new(&scenario.source, vec![Diagnostic { span: 0..0, message }])
-        })?;
-        read_combination(&source, application)
+    /// A key that does not stand in it.
+    pub(crate) fn edited(&self, source: &Source, combination: &[usize]) -> Result<Source, String> {
+        edited(source, self.axes.iter().zip(combination).map(|(axis, at)| (axis, &axis.values[*at])))
     }
 }
 

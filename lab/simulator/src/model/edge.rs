@@ -72,9 +72,8 @@ impl Outcome {
     }
 }
 
-/// A copy of the callee, as one caller sees it. Two are compared for every call: none lies across cache lines.
+/// A copy of the callee, as one caller sees it.
 #[derive(Debug)]
-#[repr(align(64))]
 pub struct Endpoint {
     /// The instance.
     pub instance: u32,

@@ -81,13 +81,33 @@ pub fn simulate(
     schedule: &Schedule,
     seed: u64,
 ) -> Result<Block, Vec<PlanError>> {
+    simulate_noting(calibration, setting, layouts, schedule, seed, || {})
+}
+
+/// Seconds that are simulated of a scenario: those of its load, and those in which clients may still wait.
+pub(super) fn simulated_seconds(scenario: &Scenario) -> u64 {
+    load_seconds(scenario) + scenario.load.timeout.nanos().div_ceil(SECOND_NS)
+}
+
+/// The same, and notes that a second of [`simulated_seconds`] is over.
+pub(super) fn simulate_noting(
+    calibration: &Calibration,
+    setting: &Setting<'_>,
+    layouts: &[&Layout],
+    schedule: &Schedule,
+    seed: u64,
+    second_over: impl Fn(),
+) -> Result<Block, Vec<PlanError>> {
     let built = build(calibration, setting, layouts, schedule);
     let mut simulation: Simulation = Simulation::new(&built.plan, seed)?;
-    let seconds = load_seconds(setting.scenario) + setting.scenario.load.timeout.nanos().div_ceil(SECOND_NS);
+    let seconds = simulated_seconds(setting.scenario);
     let mut snapshots = Vec::new();
     let groups = groups(layouts);
     for second in 0..=seconds {
         simulation.run_until(second * SECOND_NS);
+        if second > 0 {
+            second_over();
+        }
         let mut processes: BTreeMap<String, (u64, bool)> = BTreeMap::new();
         for (name, ns, is_up) in simulation.processes() {
             let group = groups.get(name).map_or(name, String::as_str);

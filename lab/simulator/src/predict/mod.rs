@@ -3,7 +3,7 @@
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
 //! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
 //!   steps in it; `registry`: who is listed; `missing`: what it leaves out.
-//! - [`block`]: one pass of the load, simulated. `validity`: how far the calibration carries. `band`: how far figures move.
+//! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
 
 mod band;
@@ -14,6 +14,7 @@ pub mod layout;
 pub mod lines;
 mod missing;
 mod predictor;
+pub mod progress;
 mod registry;
 pub mod setting;
 mod system;
@@ -22,4 +23,5 @@ mod validity;
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
 pub use predictor::{Circumstances, PredictError, Predicted, Predictor, not_simulated};
+pub use progress::Progress;
 pub(crate) use validity::{acts_on_arms, size_of};

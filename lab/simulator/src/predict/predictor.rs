@@ -9,8 +9,9 @@ use traffic::load::Rates;
 use traffic::{Dataset, Schedule};
 
 use super::band::{ByArm, CHANGE, band};
-use super::block::{Block, Figures, simulate};
+use super::block::{Block, Figures, simulate_noting, simulated_seconds};
 use super::layout::{Hosts, Layout};
+use super::progress::Progress;
 use super::setting::Setting;
 pub use super::validity::Circumstances;
 use super::validity::validity;
@@ -72,6 +73,8 @@ pub struct Predictor<'a> {
     pub threads: usize,
     /// The machine and the program here.
     pub here: Circumstances,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
 }
 
 /// What is predicted.
@@ -145,6 +148,8 @@ impl Predictor<'_> {
         let smaller = reduced
             .as_ref()
             .map_or(whole, |reduced| Size { scenario: &reduced.scenario, layouts: &reduced.layouts });
+        self.expect(whole, &turns);
+        variations.iter().for_each(|_| self.expect(smaller, &few));
         // The run itself first: its turns take longest.
         let simulated = in_order((turns.len() + variations.len()) as u64, self.threads, |at| {
             match turns.get(at as usize) {
@@ -185,6 +190,11 @@ impl Predictor<'_> {
         let variation = Variation { seed, parameter: None };
         let turns = self.turns(self.rounds);
         turns.iter().map(|turn| Ok((turn.0, self.block(self.whole(), turn, variation)?))).collect()
+    }
+
+    /// So many of them are about to be simulated.
+    pub fn expect_replications(&self, count: u32) {
+        (0..count).for_each(|_| self.expect(self.whole(), &self.turns(self.rounds)));
     }
 
     /// What is simulated for the run itself.
@@ -262,7 +272,16 @@ impl Predictor<'_> {
             let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
             PredictError::Plan(text.join("; "))
         };
-        simulate(&calibration, &setting, &layouts, &schedule, seed).map_err(failed)
+        let copies: u64 = layouts.iter().map(|layout| u64::from(layout.count())).sum();
+        let second_over = || self.progress.advance(copies);
+        simulate_noting(&calibration, &setting, &layouts, &schedule, seed, second_over).map_err(failed)
+    }
+
+    /// Passes of the load are about to be simulated.
+    fn expect(&self, Size { scenario, layouts }: Size<'_>, turns: &[(u32, Vec<usize>)]) {
+        let arms = turns.iter().flat_map(|(_, arms)| arms);
+        let copies: u64 = arms.map(|arm| u64::from(layouts[*arm].count())).sum();
+        self.progress.expect(copies * simulated_seconds(scenario));
     }
 
     /// Journeys a second at which an arm alone on one host keeps all cores busy, if a journey takes as much CPU as here: cores

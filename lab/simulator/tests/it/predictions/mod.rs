@@ -181,9 +181,11 @@ impl Made {
             replications: 2,
             threads: 2,
             here: Circumstances { machine: machine(), version: "1".into(), wall_us: 0 },
+            progress: Arc::default(),
         };
         change(&mut predictor);
         let predicted = predictor.predict().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(predictor.progress.share(), Some(1.0), "as much as was expected");
         let mut lines = lines::lines(&Recorded {
             header: Header {
                 rounds: predictor.rounds,

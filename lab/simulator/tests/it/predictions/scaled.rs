@@ -80,6 +80,29 @@ fn a_lost_zone_is_down_and_back_and_the_others_serve_on() {
 }
 
 #[test]
+fn a_lost_zone_is_left_alone_once_its_leases_have_lapsed() {
+    let mut plan = at_scale(
+        "[[step]]\nid = \"lost\"\nin = \"steady\"\nat = \"+1s\"\ndo = \"kill\"\non = \"zone:b\"\n\
+         restart = { after = \"5s\" }\n",
+    );
+    plan.phases.last_mut().expect("two phases").length = policy::units::HumanDuration::from_millis(9_000);
+    let Made { run, .. } = Made::of(&plan, |predictor| {
+        (predictor.rounds, predictor.replications) = (1, 1);
+        predictor.layouts.truncate(1);
+    });
+    let failed = |from, to| {
+        let range = run.whole(&Window::Seconds(from, to));
+        run.sum('A', &range, "all", |window| window.errors.values().sum())
+    };
+    // Killed at 2 s. Users find each gateway dead for themselves, and those that were taken out for it are asked again 3 s later:
+    // by then, at 5.1 s, the registry has taken all of them off its list.
+    let (lost, later) = (failed(2, 3), failed(5, 7));
+    assert!(lost > 50 && later < lost / 4, "{lost} and {later}");
+    // Back at 7.2 s.
+    assert_eq!(failed(8, 10), 0);
+}
+
+#[test]
 fn what_lies_between_zones_slows_what_crosses_them() {
     let p50 = |links: &str| made(links).run.latencies('A', &Window::Whole).quantile(0.5).expect("answers");
     let (near, far) = (p50(""), p50("[scale.links]\nzones = { rtt = \"10ms\" }\n"));
