@@ -54,31 +54,36 @@ impl Run {
     /// `cpu_per_journey`, seconds. It is what predictions and calibrations are compared with. `None` of any other row, and where
     /// it is not known.
     pub fn figure_of_whole(&self, arm: char, row: &str) -> Option<f64> {
+        self.figure_in(arm, row, &Window::Whole)
+    }
+
+    /// The same over a window.
+    pub fn figure_in(&self, arm: char, row: &str, window: &Window) -> Option<f64> {
         match row {
-            "latency_p50" => self.latency_of_whole(arm, 0.5),
-            "latency_p99" => self.latency_of_whole(arm, 0.99),
-            "cpu_per_journey" => self.cpu_of_whole(arm),
+            "latency_p50" => self.latency_in(arm, 0.5, window),
+            "latency_p99" => self.latency_in(arm, 0.99, window),
+            "cpu_per_journey" => self.cpu_in(arm, window),
             _ => None,
         }
     }
 
     /// Of all journeys, from when they were due; those that failed took as long as clients wait.
-    fn latency_of_whole(&self, arm: char, q: f64) -> Option<f64> {
-        let failed = self.sum(arm, &self.whole(&Window::Whole), "all", journeys::failed);
-        let answered = self.latencies(arm, &Window::Whole);
+    fn latency_in(&self, arm: char, q: f64, window: &Window) -> Option<f64> {
+        let failed = self.sum(arm, &self.whole(window), "all", journeys::failed);
+        let answered = self.latencies(arm, window);
         let found = ArrivalQuantile::of(&answered, failed, q, self.header.timeout_us)?;
         Some(found.us as f64 / 1e6)
     }
 
     /// CPU of the arm's own over the journeys that ended, of the units in which both are known.
-    fn cpu_of_whole(&self, arm: char) -> Option<f64> {
+    fn cpu_in(&self, arm: char, window: &Window) -> Option<f64> {
         let of_unit = |TimeRange { round, seconds }: TimeRange| {
             let cpu = |second| Some(self.unit_cpu(arm, round, second)?.own_ns());
             let cpu_ns: Option<u64> = seconds.clone().map(cpu).sum();
             let finished: Option<u64> = seconds.map(|second| self.unit_finished(arm, round, second)).sum();
             Some((cpu_ns?, finished?))
         };
-        let known = self.units(&Window::Whole).into_iter().filter_map(of_unit);
+        let known = self.units(window).into_iter().filter_map(of_unit);
         let (cpu_ns, finished) = known.fold((0, 0), |sum, unit| (sum.0 + unit.0, sum.1 + unit.1));
         (finished > 0).then(|| cpu_ns as f64 / 1e9 / finished as f64)
     }
