@@ -1,4 +1,4 @@
-//! `cleave calibrate`: learns from finished runs, or from one that it makes for itself.
+//! `cleave calibrate`: learns from finished runs, or from two that it makes for itself.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +8,8 @@ use std::time::Instant;
 use conductor::RunError;
 use model::Run;
 use scenario::{Application, Scenario};
-use simulator::calibrate::{self, Calibration, Source};
+use simulator::calibrate::{self, Calibration, Level, Source};
+use simulator::validate;
 use tokio::sync::watch;
 
 use crate::cli::predict::Calibrate;
@@ -63,43 +64,70 @@ fn named(runs: &[(Run, Scenario)]) -> String {
     names.join(", ")
 }
 
-/// The folders of the runs to learn from; one that is made now where a scenario is named.
+/// The folders of the runs to learn from; two that are made now where a scenario is named.
 fn folders(args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
     let refused = |text: String| output::usage_error(&text);
     if let [only] = args.of.as_slice() {
         let is_scenario = only.ends_with(".toml") || scenario_files::names().iter().any(|name| name == only);
         if is_scenario {
             let scenario = scenario_files::find(only).map_err(refused)?;
-            return Ok(vec![run_for(&scenario, args, began)?]);
+            return runs_for(&scenario, args, began);
         }
     }
     let found = args.of.iter().map(|run| run_files::find_recorded(&args.out, run));
     found.collect::<Result<Vec<PathBuf>, String>>().map_err(|text| {
         refused(format!(
-            "{text}; or name a scenario to make a calibration run: {}",
+            "{text}; or name a scenario to make calibration runs: {}",
             scenario_files::names().join(", ")
         ))
     })
 }
 
-/// Makes a calibration run; returns its folder.
-fn run_for(scenario: &Scenario, args: &Calibrate, began: Instant) -> Result<PathBuf, ExitCode> {
+/// Makes calibration runs; returns their folders.
+fn runs_for(scenario: &Scenario, args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
     let interrupts = watch::Sender::new(0);
     signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
-    calibration_run(scenario, &args.out, began, &interrupts)
+    calibration_runs(scenario, &args.out, began, &interrupts)
 }
 
-/// Makes a run to calibrate from; returns its folder.
+/// Makes the runs to calibrate from, and returns their folders: one of every journey shows at about which rate all cores are busy,
+/// the other has the scenario's own journeys at shares of that. The latter comes first: its figures are what predictions are
+/// compared with.
 ///
 /// # Errors
-/// The exit code where there is none; why has been printed.
-pub fn calibration_run(
+/// The exit code where there are none; why has been printed.
+pub fn calibration_runs(
     scenario: &Scenario,
     out: &Path,
     began: Instant,
     interrupts: &watch::Sender<u32>,
+) -> Result<Vec<PathBuf>, ExitCode> {
+    let journeys = made(calibrate::journeys_scenario(scenario), out, began, interrupts)?;
+    let (run, of_run) = read(&journeys).map_err(|text| output::usage_error(&text))?;
+    let source = Source { run: &run, scenario: &of_run };
+    let knee = calibrate::knee(source, &validate::mix_of(scenario)).map_err(|error| output::error(&error))?;
+    let Some(knee) = knee else {
+        let id = &run.header.run_id;
+        return Err(output::usage_error(&format!(
+            "run {id} has no CPU of the journeys of `{}`",
+            scenario.name
+        )));
+    };
+    output::progress(format_args!(
+        "about {knee:.0} journeys a second keep every core busy; next, shares of that"
+    ));
+    let levels = calibrate::levels_scenario(scenario, knee);
+    let levels = made(levels, out, runtime::clock::now(), interrupts)?;
+    Ok(vec![levels, journeys])
+}
+
+/// Makes a run of a scenario's text; returns its folder.
+fn made(
+    text: String,
+    out: &Path,
+    began: Instant,
+    interrupts: &watch::Sender<u32>,
 ) -> Result<PathBuf, ExitCode> {
-    let text = calibrate::calibration_scenario(scenario);
     let scenario = parsed(Path::new("calibration.toml"), text).map_err(|text| output::usage_error(&text))?;
     let options = cli::Run { no_tui: true, out: out.to_owned(), ..cli::Run::default() };
     let view = if output::is_quiet() { View::Silent } else { View::Progress };
@@ -140,13 +168,19 @@ fn summary(calibration: &Calibration) -> Vec<String> {
     let us = |ns: f64| format!("{:.0} us", ns / 1e3);
     let parameters = &calibration.parameters;
     let mut lines = vec![format!(
-        "{} operations; waking a process takes {} and {} of CPU; contention {:.3}; a span {} of CPU",
+        "{} operations; waking a process takes {} and {} of CPU; contention {:.3}; watching a call {} of CPU on either side",
         calibration.operations.len(),
         us(parameters.wake_ns.value),
         us(parameters.wake_cpu_ns.value),
         parameters.contention.value,
         us(parameters.span_ns.value),
     )];
+    lines.push(format!(
+        "a call to a process that has served none for {:.1} ms takes {:.0} % more CPU; besides, a process takes {} a second",
+        parameters.cooling_ns.value / 1e6,
+        parameters.cold_cpu.value * 100.0,
+        us(calibration.idle_ns_per_s + calibration.background_ns_per_s),
+    ));
     if !calibration.noise.is_quiet() {
         lines.push(format!(
             "other programs took {:.0} % of a core: p99 was not fitted, and predictions from it are labelled `assumed`; \
@@ -186,5 +220,21 @@ fn summary(calibration: &Calibration) -> Vec<String> {
             error.relative() * 100.0
         ));
     }
+    lines.extend(calibration.levels.iter().map(of_level));
     lines
+}
+
+/// How far a simulation of a level is off in the CPU of a journey.
+fn of_level(level: &Level) -> String {
+    let shown = |seconds| model::format::value(Some(seconds), "s");
+    format!(
+        "{}{} at {:.0}/s of {} cpu_per_journey: measured {}, simulated {}, {:+.0} %",
+        level.arm,
+        if level.is_fitted { "" } else { " (held out)" },
+        level.rate,
+        level.run_id,
+        shown(level.measured.cpu),
+        shown(level.simulated.cpu),
+        level.cpu_error() * 100.0
+    )
 }

@@ -36,8 +36,8 @@ fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
     let calibration = match &args.calibration {
         Some(file) => prediction::calibration(file)?,
         None => {
-            let folder = calibrate_command::calibration_run(&base, &args.out, began, &interrupts)?;
-            calibrate_command::learn(&[folder])?
+            let folders = calibrate_command::calibration_runs(&base, &args.out, began, &interrupts)?;
+            calibrate_command::learn(&folders)?
         }
     };
     let knee = validate::knee(&calibration, &validate::mix_of(&base));

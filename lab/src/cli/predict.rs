@@ -13,7 +13,7 @@ use crate::cli;
 /// `cleave calibrate`.
 #[derive(Args)]
 pub struct Calibrate {
-    /// A scenario, for which a calibration run is made; or finished runs: `last`, ids, labels, folders.
+    /// A scenario, for which calibration runs are made; or finished runs: `last`, ids, labels, folders.
     #[arg(required = true, value_name = "SCENARIO|RUN")]
     pub of: Vec<String>,
     /// File to write [default: calibration.json in the folder of the runs].

@@ -1,10 +1,13 @@
 //! From what was spent to what things cost: operations, messages, waking, watching.
+//!
+//! Processes at several loads are rows of least squares: what is spent by the message, by the wake-up, and by the second.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::{CLIENT, OperationCost};
 
 use super::document::{Activity, Calibration, Hop, Operation, Origin, Parameter, Stage, Times, What};
+use super::least_squares::non_negative;
 use super::ledger::{Ledger, Spent, component_of, topic_of};
 use super::shape;
 use super::{Hops, Sums};
@@ -18,8 +21,9 @@ const BASE_SLICE_NS: f64 = 1_400_000.0;
 /// Shortest wake-up that is assumed where the records show none, ns.
 const MIN_WAKE_NS: f64 = 5_000.0;
 
-/// Puts costs into a calibration whose operations have the times of their spans. `ledgers` have the carrier of each arm.
-pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)], hops: &Hops) {
+/// Puts costs into a calibration whose operations have the times of their spans. `ledgers` are those of warm processes, each of
+/// a level of an arm, with its carrier. Only where there are `several` levels is what is spent by the second separated from the rest.
+pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)], hops: &Hops, several: bool) {
     let mean = |of: &dyn Fn(&Ledger) -> Option<f64>| {
         let known: Vec<f64> = ledgers.iter().filter_map(|(_, ledger)| of(ledger)).collect();
         per(known.iter().sum(), known.len() as f64)
@@ -28,23 +32,28 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
     calibration.idle_ns_per_s = mean(&|ledger| ledger.idle_ns_per_s);
     calibration.is_rest_known = ledgers.iter().any(|(_, ledger)| ledger.idle_ns_per_s.is_some());
     calibration.lab_ns_per_s = mean(&|ledger| Some(ledger.lab_ns_per_s));
-    let spent = |of: fn(&Spent) -> f64| {
-        ledgers.iter().flat_map(|(_, ledger)| ledger.components.values()).map(of).sum::<f64>()
+    let processes = || {
+        let all = ledgers
+            .iter()
+            .flat_map(|(_, ledger)| ledger.components.values().map(move |spent| (ledger.seconds, spent)));
+        all.filter(|(_, spent)| spent.served + spent.called > 0.0)
     };
-    let messages = spent(|spent| spent.served + spent.called);
-    // A message wakes its process where that is idle: as often as its thread does nothing.
-    let woken: f64 = ledgers
-        .iter()
-        .flat_map(|(_, ledger)| ledger.components.values().map(move |spent| (ledger.seconds, spent)))
-        .map(|(seconds, spent)| {
-            // What blocks has threads of its own.
-            let busy = per((spent.workers - spent.blocking) / 1e9, seconds).clamp(0.0, 1.0);
-            (spent.served + spent.called) * (1.0 - busy)
-        })
-        .sum();
+    let second = |(seconds, spent): (f64, &Spent)| if several { seconds * spent.copies } else { 0.0 };
+    // A message wakes its process where that is idle: as often as its threads do nothing.
+    let woken = |(seconds, spent): (f64, &Spent)| {
+        // What blocks has threads of its own.
+        let process_ns = seconds * spent.copies.max(1.0) * 1e9;
+        let busy = per(spent.workers - spent.blocking, process_ns).clamp(0.0, 1.0);
+        (spent.served + spent.called) * (1.0 - busy)
+    };
+    let waking: Vec<_> = processes().map(|of| ([woken(of), second(of)], of.1.waking)).collect();
+    let watching: Vec<_> =
+        processes().map(|of| ([of.1.served + of.1.called, second(of)], of.1.telemetry)).collect();
+    let [wake_cpu_ns, awake_ns_per_s] = non_negative(&waking);
+    let [span_ns, export_ns_per_s] = non_negative(&watching);
     let parameters = &mut calibration.parameters;
-    parameters.wake_cpu_ns = Parameter::fixed(per(spent(|spent| spent.waking), woken), Origin::Measured);
-    parameters.span_ns = Parameter::fixed(per(spent(|spent| spent.telemetry), messages), Origin::Measured);
+    parameters.wake_cpu_ns = Parameter::fixed(wake_cpu_ns, Origin::Measured);
+    parameters.span_ns = Parameter::fixed(span_ns, Origin::Measured);
     parameters.lock_hold = Parameter::fixed(1.0, Origin::Held);
     parameters.contention = Parameter::fixed(0.0, Origin::Held);
     parameters.quantum_ns = Parameter::fixed(BASE_SLICE_NS, Origin::Held);
@@ -54,13 +63,16 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
         by_carrier.entry(carrier).or_default().push(ledger);
     }
     let mut left = Sums::new();
+    let (mut busy_ns_per_s, carriers) = (0.0, by_carrier.len() as f64);
     for (carrier, ledgers) in by_carrier {
-        let (hop, left_there) = hop(&ledgers);
+        let (hop, ns_per_s, left_there) = hop(&ledgers, several);
+        busy_ns_per_s += ns_per_s / carriers;
         for (component, ns) in left_there {
             *left.entry(component).or_default() += ns;
         }
         calibration.hops.insert(carrier.to_owned(), hop);
     }
+    calibration.background_ns_per_s = awake_ns_per_s + export_ns_per_s + busy_ns_per_s;
     // What calls take beyond the CPU of their messages, whatever carries them.
     let (mut beyond_ns, mut calls) = (0.0, 0.0);
     for (carrier, hops) in hops {
@@ -171,46 +183,46 @@ fn add_events(calibration: &mut Calibration, ledgers: &[(String, Ledger)]) {
     }
 }
 
-/// What messages cost on a carrier, by least squares over the components: some only serve, others call as well. What is left
-/// of a component beyond that, ns, is no message's.
-fn hop(ledgers: &[&Ledger]) -> (Hop, Sums) {
-    let rows: Vec<(&String, &Spent, f64)> = ledgers
+/// A process on a carrier, and what it took that is neither of its operations nor of watching or waking.
+struct Row<'a> {
+    component: &'a str,
+    spent: &'a Spent,
+    /// Seconds of its processes; 0 where what they take by the second is not separated.
+    seconds: f64,
+    ns: f64,
+}
+
+/// What messages cost on a carrier, and what a process takes each second beside them, ns, by least squares over the processes:
+/// some only serve, others call as well. What is left of a component beyond that, ns, is no message's.
+fn hop(ledgers: &[&Ledger], several: bool) -> (Hop, f64, Sums) {
+    let rows: Vec<Row<'_>> = ledgers
         .iter()
-        .flat_map(|ledger| &ledger.components)
-        .filter(|(_, spent)| spent.served > 0.0)
-        .map(|(name, spent)| {
+        .flat_map(|ledger| ledger.components.iter().map(move |(name, spent)| (ledger.seconds, name, spent)))
+        .filter(|(_, _, spent)| spent.served > 0.0)
+        .map(|(seconds, component, spent)| {
             let known = spent.operations + spent.telemetry + spent.waking;
-            (name, spent, (spent.total - known).max(0.0))
+            let seconds = if several { seconds * spent.copies } else { 0.0 };
+            Row { component, spent, seconds, ns: (spent.total - known).max(0.0) }
         })
         .collect();
     // Connections of clients are not those of components.
-    let [mut ss, mut sc, mut cc, mut sy, mut cy] = [0.0; 5];
-    for (_, spent, ns) in rows.iter().filter(|(name, ..)| *name != GATEWAY) {
-        ss += spent.served * spent.served;
-        sc += spent.served * spent.called;
-        cc += spent.called * spent.called;
-        sy += spent.served * ns;
-        cy += spent.called * ns;
-    }
-    let determinant = ss * cc - sc * sc;
-    let solved = (determinant > 1e-9 * ss * cc).then(|| Hop {
-        served_ns: (sy * cc - cy * sc) / determinant,
-        called_ns: (cy * ss - sy * sc) / determinant,
-    });
+    let between = rows.iter().filter(|row| row.component != GATEWAY);
+    let equations: Vec<_> =
+        between.map(|row| ([row.spent.served, row.spent.called, row.seconds], row.ns)).collect();
+    let [served_ns, called_ns, ns_per_s] = non_negative(&equations);
     let alike = || {
-        let (ns, messages) = rows
-            .iter()
-            .fold((0.0, 0.0), |(ns, n), (_, spent, rest)| (ns + rest, n + spent.served + spent.called));
-        let each = per(ns, messages);
-        Hop { served_ns: each, called_ns: each }
+        let messages: f64 = rows.iter().map(|row| row.spent.served + row.spent.called).sum();
+        let each = per(rows.iter().map(|row| row.ns).sum(), messages);
+        (Hop { served_ns: each, called_ns: each }, 0.0)
     };
-    let hop = solved.filter(|hop| hop.served_ns > 0.0 && hop.called_ns > 0.0).unwrap_or_else(alike);
+    let is_separated = served_ns > 0.0 && called_ns > 0.0;
+    let (hop, ns_per_s) = if is_separated { (Hop { served_ns, called_ns }, ns_per_s) } else { alike() };
     let mut left = Sums::new();
-    for (name, spent, ns) in rows {
-        let of_messages = hop.served_ns * spent.served + hop.called_ns * spent.called;
-        *left.entry(name.clone()).or_default() += ns - of_messages;
+    for Row { component, spent, seconds, ns } in rows {
+        let known = hop.served_ns * spent.served + hop.called_ns * spent.called + ns_per_s * seconds;
+        *left.entry(component.to_owned()).or_default() += ns - known;
     }
-    (hop, left)
+    (hop, ns_per_s, left)
 }
 
 #[cfg(test)]
@@ -232,10 +244,57 @@ mod tests {
             ("photo".to_owned(), spent(100.0, 0.0, 0.0)),
         ]);
         let ledger = Ledger { components, seconds: 1.0, ..Ledger::default() };
-        let (hop, left) = hop(&[&ledger]);
+        let (hop, _, left) = hop(&[&ledger], false);
         assert!((hop.served_ns - 50.0).abs() < 1e-6 && (hop.called_ns - 80.0).abs() < 1e-6, "{hop:?}");
         assert!((left["gateway"] - 3_000.0).abs() < 1e-6, "the gateway's own: {left:?}");
         assert!(left["feed"].abs() < 1e-6);
+    }
+
+    /// A component at a load, in four seconds: 45 us to serve a call and 65 us to make one, 12 us of waking where it finds it idle, 4 us
+    /// to watch either, and each second 0.5 ms of waking, 0.3 ms of watching and 0.2 ms of whatever else.
+    fn planted(served: f64, called: f64) -> Spent {
+        let seconds = 4.0;
+        let messages = served + called;
+        let workers = messages * 100e3;
+        let woken = messages * (1.0 - workers / 1e9 / seconds);
+        let (telemetry, waking) = (4e3 * messages + 0.3e6 * seconds, 12e3 * woken + 0.5e6 * seconds);
+        let operations = served * 150e3;
+        let total = operations + telemetry + waking + 45e3 * served + 65e3 * called + 0.2e6 * seconds;
+        Spent {
+            operations,
+            telemetry,
+            waking,
+            total,
+            workers,
+            served,
+            called,
+            copies: 1.0,
+            ..Spent::default()
+        }
+    }
+
+    #[test]
+    fn what_is_spent_by_the_message_by_the_wake_up_and_by_the_second_is_separated() {
+        let level = |rate: f64| {
+            let calls = |served: f64, called: f64| planted(served * rate * 4.0, called * rate * 4.0);
+            let components =
+                [("feed", calls(0.7, 2.1)), ("photo", calls(0.8, 0.0)), ("profile", calls(0.8, 0.0))];
+            let components = components.map(|(name, spent)| (name.to_owned(), spent)).into();
+            ("http+json".to_owned(), Ledger { components, seconds: 4.0, ..Ledger::default() })
+        };
+        let ledgers = [250.0, 575.0, 830.0].map(level);
+        let mut calibration = Calibration::default();
+        apply(&mut calibration, &ledgers, &Hops::new(), true);
+        let (hop, parameters) = (calibration.hops["http+json"], calibration.parameters);
+        let is_close = |seen: f64, planted: f64| (seen / planted - 1.0).abs() < 1e-6;
+        assert!(is_close(hop.served_ns, 45e3) && is_close(hop.called_ns, 65e3), "{hop:?}");
+        assert!(is_close(parameters.wake_cpu_ns.value, 12e3), "{:?}", parameters.wake_cpu_ns);
+        assert!(is_close(parameters.span_ns.value, 4e3), "{:?}", parameters.span_ns);
+        assert!(is_close(calibration.background_ns_per_s, 1e6), "{}", calibration.background_ns_per_s);
+        // At one level what is spent by the second is what messages take.
+        let mut one = Calibration::default();
+        apply(&mut one, &ledgers[..1], &Hops::new(), false);
+        assert!(one.background_ns_per_s.abs() < 1e-9 && one.parameters.span_ns.value > 4.2e3);
     }
 
     fn took(served: u64, business_ns: u64, blocking_ns: u64, published: &[(&str, u64)]) -> OperationCost {
@@ -264,7 +323,7 @@ mod tests {
             seconds: 1.0,
             ..Ledger::default()
         };
-        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new());
+        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new(), false);
         let of = |name: &str| &calibration.operations[name];
         let (light, heavy) = (of("photo/photo.by_ids"), of("photo/POST /v1/photos"));
         assert!((light.own.mean_ns - 40e3).abs() < 1.0 && light.blocking.mean_ns.abs() < 1.0, "{light:?}");
@@ -291,7 +350,7 @@ mod tests {
         };
         let components = BTreeMap::from([("profile".to_owned(), profile)]);
         let ledger = Ledger { components, seconds: 1.0, idle_ns_per_s: Some(3e6), ..Ledger::default() };
-        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new());
+        apply(&mut calibration, &[("http+json".into(), ledger)], &Hops::new(), false);
         let wake_cpu_ns = calibration.parameters.wake_cpu_ns.value;
         assert!((wake_cpu_ns - 20e3).abs() < 1e-6, "{wake_cpu_ns} ns");
         assert!(calibration.is_rest_known && (calibration.idle_ns_per_s - 3e6).abs() < 1e-6);

@@ -28,6 +28,13 @@ pub fn requests(calibration: &Calibration, mix: &Mix) -> Option<f64> {
     })
 }
 
+/// Journeys a second of a mix at which the services, and the load generator for them, keep every core busy: the utilisation law
+/// (Denning & Buzen, Computing Surveys 1978). `None` where none of its journeys was calibrated.
+pub fn knee(calibration: &Calibration, mix: &Mix) -> Option<f64> {
+    let journey_ns = cpu_ns(calibration, mix)? + calibration.generator_ns * requests(calibration, mix)?;
+    (journey_ns > 0.0).then(|| f64::from(calibration.machine.cores) * 1e9 / journey_ns)
+}
+
 /// Mean over the journeys of a mix that were calibrated.
 fn mean(calibration: &Calibration, mix: &Mix, of: impl Fn(&str) -> f64) -> Option<f64> {
     let named = mix.iter().map(|(journey, weight)| (format!("{CLIENT}/{journey}"), *weight));
@@ -99,5 +106,10 @@ mod tests {
         let unknown = BTreeMap::from([("search".to_owned(), 1.0)]);
         assert_eq!(cpu_ns(&calibration, &unknown), None);
         assert_eq!(requests(&calibration, &BTreeMap::from([("upload".to_owned(), 3.0)])), Some(1.0));
+        // Two cores, 350 us of services for a home feed and 50 us of the load generator.
+        let mut calibration = calibration;
+        (calibration.machine.cores, calibration.generator_ns) = (2, 50e3);
+        let home = BTreeMap::from([("home-feed".to_owned(), 1.0)]);
+        assert!(knee(&calibration, &home).is_some_and(|rate| (rate - 5_000.0).abs() < 1e-6));
     }
 }

@@ -10,10 +10,11 @@ use traffic::Load;
 use traffic::follow_graph::Graph;
 use traffic::load::{Feed, Popularity};
 
+use super::level::{FitError, Level};
 use crate::dist::{Distribution, Histogram};
 
 /// Version of the document: a reader refuses any other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Why a text is no calibration.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,8 @@ pub struct Calibration {
     pub generator_ns: f64,
     /// CPU that a process takes at rest, ns a second: it is asked for its figures once a second.
     pub idle_ns_per_s: f64,
+    /// CPU that a process under load takes beside that, ns a second, whatever is asked of it.
+    pub background_ns_per_s: f64,
     /// Whether a run was looked at while at rest. Else what processes take at rest counts as what journeys take.
     pub is_rest_known: bool,
     /// CPU that the lab takes beside the arms, ns a second: it looks at all processes once a second.
@@ -72,6 +75,8 @@ pub struct Calibration {
     pub parameters: Parameters,
     /// How far a simulation of the runs themselves is off.
     pub fit: Vec<FitError>,
+    /// The measured phases of the runs, each of every arm that can be simulated: what was spent at its rate.
+    pub levels: Vec<Level>,
 }
 
 /// Shape of a data set, and of how users meet it.
@@ -271,7 +276,7 @@ pub struct Parameter {
 pub enum Origin {
     /// From the runs, and scaled with all CPU so that a simulation of them spends what they spent.
     Measured,
-    /// The value with which a simulation of the runs comes closest to them.
+    /// The value that comes closest to the runs, in a simulation of them or at their levels.
     Fitted,
     /// The runs do not determine it.
     #[default]
@@ -285,7 +290,7 @@ impl Parameter {
     }
 }
 
-/// The physical parameters: all there are.
+/// The physical parameters: all there are. The quantum and the hold of the writer are held, the other six are free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
@@ -299,14 +304,26 @@ pub struct Parameters {
     pub wake_ns: Parameter,
     /// How many times as long the writer is held as its statements took.
     pub lock_hold: Parameter,
-    /// CPU of a span of telemetry, ns.
+    /// CPU of watching a call that is sent, or one that is received, ns.
     pub span_ns: Parameter,
+    /// By what share more CPU a call takes that comes to a cold process: operations and messages, but not what blocks.
+    pub cold_cpu: Parameter,
+    /// How long after its last call a process is cold, ns.
+    pub cooling_ns: Parameter,
 }
 
 impl Parameters {
     /// Names of all of them.
-    pub const NAMES: [&str; 6] =
-        ["quantum_ns", "wake_cpu_ns", "contention", "wake_ns", "lock_hold", "span_ns"];
+    pub const NAMES: [&str; 8] = [
+        "quantum_ns",
+        "wake_cpu_ns",
+        "contention",
+        "wake_ns",
+        "lock_hold",
+        "span_ns",
+        "cold_cpu",
+        "cooling_ns",
+    ];
 
     /// The parameter of a name of [`Parameters::NAMES`].
     ///
@@ -320,33 +337,10 @@ impl Parameters {
             "wake_ns" => &mut self.wake_ns,
             "lock_hold" => &mut self.lock_hold,
             "span_ns" => &mut self.span_ns,
+            "cold_cpu" => &mut self.cold_cpu,
+            "cooling_ns" => &mut self.cooling_ns,
             other => panic!("no parameter is called `{other}`"),
         }
-    }
-}
-
-/// A figure of a calibration run, measured and simulated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FitError {
-    /// The run's id.
-    pub run_id: String,
-    /// The arm's name.
-    pub arm: String,
-    /// Whether the arm was learnt from; the others were held out.
-    pub is_fitted: bool,
-    /// The row of the scorecard that it is, over all measured phases: `latency_p50`, `latency_p99` or `cpu_per_journey`.
-    pub measure: String,
-    /// As measured, seconds.
-    pub measured: f64,
-    /// As simulated, seconds.
-    pub simulated: f64,
-}
-
-impl FitError {
-    /// How far the simulation is off, as a share of what was measured: above 0 where it is more.
-    pub fn relative(&self) -> f64 {
-        if self.measured > 0.0 { self.simulated / self.measured - 1.0 } else { 0.0 }
     }
 }
 

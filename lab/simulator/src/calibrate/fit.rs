@@ -1,8 +1,10 @@
 //! The parameters that no record shows directly: those with which a simulation of the runs comes closest to them.
 //!
-//! Two of the six are fitted, on the arms that were learnt from and on nothing else: how long an idle process takes to begin,
-//! and by how much runnable threads slow each other down. The others are measured or held.
+//! Two are fitted here, on the arms that were learnt from and on nothing else: how long an idle process takes to begin, and by
+//! how much runnable threads slow each other down. The others are known from the levels, measured or held.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use contract::ComponentName;
@@ -10,7 +12,8 @@ use model::Window;
 use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
-use super::document::{Calibration, FitError, Origin, Parameter};
+use super::document::{Calibration, Origin, Parameter};
+use super::level::{FitError, Level};
 use super::{Source, dataset, is_learnt, layouts};
 use crate::engine::Draws;
 use crate::predict::block::simulate;
@@ -20,6 +23,7 @@ use crate::run::in_order;
 
 /// Rounds of a run that are simulated at most: the arrivals of a few thousand requests fix two parameters.
 const MAX_ROUNDS: u32 = 2;
+const SECOND_NS: u64 = 1_000_000_000;
 /// First looks: times the wake-up that the records suggest, and contentions.
 const WAKES: [f64; 4] = [0.25, 0.5, 1.0, 1.5];
 const CONTENTIONS: [f64; 3] = [0.0, 0.05, 0.15];
@@ -27,10 +31,11 @@ const CONTENTIONS: [f64; 3] = [0.0, 0.05, 0.15];
 const MAX_WAKE_NS: f64 = 1e6;
 /// Steps of the simplex after that.
 const MAX_STEPS: usize = 24;
-/// What weighs how much in the loss: p50, p99, which is known least, and CPU, which is given.
-const WEIGHTS: [f64; 3] = [1.0, 0.5, 0.0];
+/// What weighs how much in the loss of a level: p50, p99, which is known least, and CPU, whose sum is given, but not how it
+/// falls from level to level.
+const WEIGHTS: [f64; 3] = [1.0, 0.5, 1.0];
 /// The same where other programs made the tail.
-const NOISY_WEIGHTS: [f64; 3] = [1.0, 0.0, 0.0];
+const NOISY_WEIGHTS: [f64; 3] = [1.0, 0.0, 1.0];
 /// A loss so much above the least is nearly as good: figures that are 5 % further off.
 const TOLERANCE: f64 = 0.05 * 0.05;
 
@@ -47,10 +52,25 @@ pub(super) struct Measured<'a> {
     data: Arc<Dataset>,
     /// Its arms.
     pub layouts: Vec<Layout>,
-    /// What each arm showed, and whether it is learnt from; `None` of one whose data is on a server, which is not simulated.
-    figures: Vec<Option<(Figures, bool)>>,
-    /// Seconds of processes of each arm over its journeys: at rest, a journey's share of these is spent all the same.
-    process_seconds: Vec<f64>,
+    /// Its measured phases: the seconds of the load in which each is.
+    phases: BTreeMap<String, Range<u64>>,
+    /// What each arm showed; `None` of one whose data is on a server, which is not simulated.
+    shown: Vec<Option<Shown>>,
+}
+
+/// What an arm showed.
+struct Shown {
+    /// Over all measured phases.
+    whole: Figures,
+    /// In each of them.
+    levels: Vec<Level>,
+    is_learnt: bool,
+}
+
+/// What an arm shows when it is simulated.
+struct Simulated {
+    whole: Figures,
+    phases: BTreeMap<String, Figures>,
 }
 
 impl<'a> Measured<'a> {
@@ -58,18 +78,22 @@ impl<'a> Measured<'a> {
         let Source { run, scenario } = *source;
         let header = &run.header;
         let layouts = layouts(run, scenario, components);
-        let figures = |layout: &Layout| {
+        let shown = |layout: &Layout| {
             let arm = run.arm(layout.letter).filter(|_| super::is_calibrated(&layout.arm.placement))?;
-            let figures = Figures::of(|row| run.figure_of_whole(layout.letter, row))?;
-            Some((figures, is_learnt(scenario, arm)))
+            let whole = Figures::of(|row| run.figure_of_whole(layout.letter, row))?;
+            let is_learnt = is_learnt(scenario, arm);
+            let measured = |level: Level| {
+                let window = Window::Phase(level.phase.clone());
+                let figures = Figures::of(|row| run.figure_in(layout.letter, row, &window))?;
+                Some(Level { measured: figures, ..level })
+            };
+            let levels = Level::of(run, arm, is_learnt).into_iter().filter_map(measured).collect();
+            Some(Shown { whole, levels, is_learnt })
         };
-        let range = run.whole(&Window::Whole);
-        let process_seconds = |layout: &Layout| {
-            let load = run.run_time(layout.letter, &range);
-            let seconds = load.iter().map(|time| time.end - time.start).sum::<u64>() as f64 / 1e9;
-            let journeys = run.sum(layout.letter, &range, "all", |window| window.sent).max(1) as f64;
-            seconds * layout.copies().len() as f64 / journeys
-        };
+        let phases = scenario.plan().into_iter().filter(|phase| phase.measure).map(|phase| {
+            let end_ns = phase.start_ns + phase.length_ns;
+            (phase.name, phase.start_ns / SECOND_NS..end_ns.div_ceil(SECOND_NS))
+        });
         Self {
             run_id: header.run_id.clone(),
             scenario,
@@ -79,15 +103,15 @@ impl<'a> Measured<'a> {
             cores: header.machine.cores,
             threads,
             data: dataset(header.seed, scenario),
-            figures: layouts.iter().map(figures).collect(),
-            process_seconds: layouts.iter().map(process_seconds).collect(),
+            phases: phases.collect(),
+            shown: layouts.iter().map(shown).collect(),
             layouts,
         }
     }
 
     /// What its arms show when they are simulated; of those learnt from, or of all.
-    fn simulated(&self, calibration: &Calibration, all: bool) -> Vec<(usize, Figures)> {
-        let is_meant = |at: &usize| self.figures[*at].is_some_and(|(_, is_learnt)| is_learnt || all);
+    fn simulated(&self, calibration: &Calibration, all: bool) -> Vec<(usize, Simulated)> {
+        let is_meant = |at: &usize| self.shown[*at].as_ref().is_some_and(|shown| shown.is_learnt || all);
         let wanted: Vec<usize> = (0..self.layouts.len()).filter(is_meant).collect();
         let turns: Vec<(u32, Vec<usize>)> = if self.interleaved {
             (1..=self.rounds).flat_map(|round| wanted.iter().map(move |arm| (round, vec![*arm]))).collect()
@@ -105,7 +129,15 @@ impl<'a> Measured<'a> {
             simulate(calibration, &setting, &layouts, &schedule, seed).ok()
         });
         let blocks: Vec<Block> = blocks.into_iter().flatten().collect();
-        let of = |arm: usize| Some((arm, Block::figures(&blocks, self.layouts[arm].letter, self.scenario)?));
+        let of = |arm: usize| {
+            let letter = self.layouts[arm].letter;
+            let phases = self.phases.iter().filter_map(|(name, seconds)| {
+                let figures = Block::figures_within(&blocks, letter, self.scenario, seconds.clone())?;
+                Some((name.clone(), figures))
+            });
+            let whole = Block::figures(&blocks, letter, self.scenario)?;
+            Some((arm, Simulated { whole, phases: phases.collect() }))
+        };
         wanted.into_iter().filter_map(of).collect()
     }
 }
@@ -143,7 +175,7 @@ pub(super) fn fit(calibration: &mut Calibration, runs: &[Measured<'_>]) {
     };
     parameters.contention =
         Parameter { value: best[1], origin: Origin::Fitted, low: contention_low, high: contention_high };
-    calibration.fit = errors(calibration, runs);
+    (calibration.fit, calibration.levels) = errors(calibration, runs);
 }
 
 /// The wake-up of a point, ns, as far as it is one.
@@ -152,32 +184,43 @@ fn wake_ns(point: [f64; 2]) -> f64 {
 }
 
 /// A calibration with a wake-up of `e^point[0]` ns and a contention of `point[1]`. What was accounted has the contention of
-/// the runs in it already: what things take alone is so much less that a simulation of the runs spends what they spent.
+/// the runs in it already: what things take alone is so much less that a simulation of the runs spends what they spent, on
+/// average of their levels, of which each counts alike.
 fn with(base: &Calibration, point: [f64; 2], runs: &[Measured<'_>]) -> Calibration {
     let mut calibration = base.clone();
     calibration.parameters.wake_ns.value = wake_ns(point);
     calibration.parameters.contention.value = point[1].max(0.0);
-    let (mut measured, mut simulated) = (0.0, 0.0);
+    // What processes take whatever is asked of them is not scaled.
+    let of_itself = (base.idle_ns_per_s + base.background_ns_per_s) / 1e9;
+    let (mut sum, mut count) = (0.0, 0.0);
     for run in runs {
         for (arm, figures) in run.simulated(&calibration, false) {
-            // What processes take at rest is not scaled.
-            let at_rest = base.idle_ns_per_s / 1e9 * run.process_seconds[arm];
-            simulated += figures.cpu - at_rest;
-            measured += run.figures[arm].map_or(0.0, |(figures, _)| figures.cpu - at_rest);
+            let copies = run.layouts[arm].copies().len() as f64;
+            for level in run.shown[arm].iter().flat_map(|shown| &shown.levels) {
+                let Some(simulated) = figures.phases.get(&level.phase) else { continue };
+                let of_journeys = |cpu: f64| cpu - of_itself * copies / level.rate;
+                let factor = of_journeys(level.measured.cpu) / of_journeys(simulated.cpu);
+                if factor.is_finite() && factor > 0.0 {
+                    sum += factor.ln();
+                    count += 1.0;
+                }
+            }
         }
     }
-    let is_known = measured > 0.0 && simulated > 0.0;
-    if is_known { calibration.with_cpu(measured / simulated) } else { calibration }
+    if count > 0.0 { calibration.with_cpu((sum / count).exp()) } else { calibration }
 }
 
-/// Mean weighted square of the logarithms by which figures are off.
+/// Mean weighted square of the logarithms by which the figures of levels are off.
 fn loss(calibration: &Calibration, runs: &[Measured<'_>], weigh: [f64; 3]) -> f64 {
     let (mut sum, mut weights) = (0.0, 0.0);
     for run in runs {
         for (arm, figures) in run.simulated(calibration, false) {
-            let Some((measured, _)) = run.figures[arm] else { continue };
-            let pairs = figures.named().into_iter().zip(measured.named()).zip(weigh);
-            for (((_, simulated), (_, measured)), weight) in pairs {
+            let levels = run.shown[arm].iter().flat_map(|shown| &shown.levels);
+            let pairs = levels.filter_map(|level| Some((figures.phases.get(&level.phase)?, level.measured)));
+            let named = pairs.flat_map(|(simulated, measured)| {
+                simulated.named().into_iter().zip(measured.named()).zip(weigh)
+            });
+            for (((_, simulated), (_, measured)), weight) in named {
                 if simulated > 0.0 && measured > 0.0 {
                     sum += weight * (simulated / measured).ln().powi(2);
                     weights += weight;
@@ -231,17 +274,22 @@ fn descend(points: &[([f64; 2], f64)], loss: &impl Fn([f64; 2]) -> f64) -> ([f64
     simplex.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("three points")
 }
 
-/// Every figure of every arm, measured and simulated.
-fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> Vec<FitError> {
-    let mut errors = Vec::new();
+/// Every figure of every arm, measured and simulated, and its levels.
+fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> (Vec<FitError>, Vec<Level>) {
+    let (mut errors, mut levels) = (Vec::new(), Vec::new());
     for run in runs {
-        for (arm, simulated) in run.simulated(calibration, true) {
-            let Some((measured, is_fitted)) = run.figures[arm] else { continue };
-            for ((measure, simulated), (_, measured)) in simulated.named().into_iter().zip(measured.named()) {
+        for (arm, figures) in run.simulated(calibration, true) {
+            let Some(Shown { whole, levels: of_arm, is_learnt }) = &run.shown[arm] else { continue };
+            levels.extend(of_arm.iter().filter_map(|level| {
+                let simulated = *figures.phases.get(&level.phase)?;
+                Some(Level { simulated, ..level.clone() })
+            }));
+            let named = figures.whole.named().into_iter().zip(whole.named());
+            for ((measure, simulated), (_, measured)) in named {
                 errors.push(FitError {
                     run_id: run.run_id.clone(),
                     arm: run.layouts[arm].arm.name.clone(),
-                    is_fitted,
+                    is_fitted: *is_learnt,
                     measure: measure.to_owned(),
                     measured,
                     simulated,
@@ -249,7 +297,7 @@ fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> Vec<FitError> {
             }
         }
     }
-    errors
+    (errors, levels)
 }
 
 #[cfg(test)]

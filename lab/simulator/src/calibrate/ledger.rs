@@ -1,4 +1,4 @@
-//! What an arm spent in its measured phases, by component and operation: CPU is what the kernel and the processes account,
+//! What an arm spent in a measured phase, by component and operation: CPU is what the kernel and the processes account,
 //! never a length of spans, which has waiting in it.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use model::{Run, TimeRange, Window};
 use record::{CLIENT, OperationCost, Proc};
 
+use super::cooling::Cooling;
 use super::document::{Operation, What};
 
 /// Processes that belong to the lab.
@@ -15,7 +16,7 @@ const GENERATOR: &str = "generator";
 /// The program's own.
 const CONDUCTOR: &str = "cleave";
 
-/// CPU of a component, ns, over the measured phases.
+/// CPU of a component, ns, over a measured phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Spent {
     /// Its operations: their own code and their statements, on whatever threads.
@@ -34,9 +35,24 @@ pub(super) struct Spent {
     pub served: f64,
     /// Calls made.
     pub called: f64,
+    /// Its processes.
+    pub copies: f64,
 }
 
-/// What an arm spent.
+impl Spent {
+    /// What cools down between calls: operations and messages, on the threads that serve calls.
+    pub fn tasks(&self) -> f64 {
+        (self.total - self.telemetry - self.waking - self.blocking).max(0.0)
+    }
+
+    /// Calls that each of its processes served a second.
+    pub fn calls_per_s(&self, seconds: f64) -> f64 {
+        let process_seconds = seconds * self.copies.max(1.0);
+        if process_seconds > 0.0 { self.served / process_seconds } else { 0.0 }
+    }
+}
+
+/// What an arm spent in a measured phase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ledger {
     /// By component.
@@ -45,7 +61,7 @@ pub(super) struct Ledger {
     pub operations: BTreeMap<String, OperationCost>,
     /// CPU of a request in the load generator, ns.
     pub generator_ns: f64,
-    /// CPU of a process at rest, ns a second; `None` where the run was never at rest.
+    /// CPU of a process at rest, ns a second; `None` where no run was ever at rest.
     pub idle_ns_per_s: Option<f64>,
     /// CPU of the lab while the arm had its load, ns a second.
     pub lab_ns_per_s: f64,
@@ -54,15 +70,21 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// That of an arm in which every process holds one component; `operations` are what the traces show.
-    pub fn of(run: &Run, arm: &record::Arm, operations: &BTreeMap<String, Operation>) -> Self {
-        let range = run.whole(&Window::Whole);
+    /// That of an arm in which every process holds one component, in a window; `operations` are what the traces show, `rest` what
+    /// its processes take at rest.
+    pub fn of(
+        run: &Run,
+        arm: &record::Arm,
+        window: &Window,
+        operations: &BTreeMap<String, Operation>,
+        rest: Option<&Rest>,
+    ) -> Self {
+        let range = run.whole(window);
         let seconds = run.run_time(arm.letter, &range).iter().map(|time| time.end - time.start).sum::<u64>()
             as f64
             / 1e9;
-        let rest = rest(run, arm);
         let costs = run.operations(arm.letter, &range);
-        let mut components = spent(run, arm, &range, seconds, &rest.clone().unwrap_or_default());
+        let mut components = spent(run, arm, &range, seconds, rest);
         for (name, cost) in &costs {
             let spent = components.entry(component_of(name).to_owned()).or_default();
             spent.operations += (cost.business_ns + cost.blocking_ns + cost.database_ns) as f64;
@@ -98,6 +120,29 @@ impl Ledger {
             seconds,
         }
     }
+
+    /// The same as if every call had come to a warm process.
+    #[must_use]
+    pub fn warmed(mut self, cooling: Cooling) -> Self {
+        let factor = |spent: &Spent| cooling.factor(spent.calls_per_s(self.seconds));
+        let factors: BTreeMap<String, f64> = self
+            .components
+            .iter()
+            .filter(|(_, spent)| spent.served > 0.0)
+            .map(|(name, spent)| (name.clone(), factor(spent)))
+            .collect();
+        let of = |component: &str| factors.get(component).copied().unwrap_or(1.0);
+        for (name, spent) in &mut self.components {
+            let factor = of(name);
+            spent.total -= spent.tasks() * (1.0 - 1.0 / factor);
+            spent.operations = spent.blocking + (spent.operations - spent.blocking) / factor;
+        }
+        for (name, cost) in &mut self.operations {
+            let warm = |ns: u64| (ns as f64 / of(component_of(name))).round() as u64;
+            (cost.business_ns, cost.database_ns) = (warm(cost.business_ns), warm(cost.database_ns));
+        }
+        self
+    }
 }
 
 /// What the names of handlers of events begin with, before their topic.
@@ -131,19 +176,32 @@ pub(crate) fn component_of(operation: &str) -> &str {
 
 /// CPU of a process at rest, ns a second.
 #[derive(Clone, Debug, Default)]
-struct Rest {
+pub(super) struct Rest {
     total: f64,
     parts: BTreeMap<String, f64>,
 }
 
 impl Rest {
+    /// What processes of several arms take; `None` of none.
+    pub fn mean<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let all: Vec<&Self> = all.collect();
+        let mut mean = Self::default();
+        for rest in &all {
+            mean.total += rest.total / all.len() as f64;
+            for (part, ns) in &rest.parts {
+                *mean.parts.entry(part.clone()).or_default() += ns / all.len() as f64;
+            }
+        }
+        (!all.is_empty()).then_some(mean)
+    }
+
     fn part(&self, name: &str) -> f64 {
         self.parts.get(name).copied().unwrap_or(0.0)
     }
 }
 
 /// Mean over the rounds before which an arm was at rest; `None` without any.
-fn rest(run: &Run, arm: &record::Arm) -> Option<Rest> {
+pub(super) fn rest(run: &Run, arm: &record::Arm) -> Option<Rest> {
     let rounds = 1..=run.header.rounds.max(1);
     let known: Vec<(f64, BTreeMap<String, f64>)> = rounds
         .filter_map(|round| {
@@ -168,7 +226,7 @@ fn spent(
     arm: &record::Arm,
     range: &TimeRange,
     seconds: f64,
-    rest: &Rest,
+    rest: Option<&Rest>,
 ) -> BTreeMap<String, Spent> {
     let kernel = |figure: &dyn Fn(&Proc) -> u64| {
         by_component(arm, run.grown_by_instance(arm.letter, arm.letter, range, figure))
@@ -183,13 +241,16 @@ fn spent(
     let of_component = |(component, total): (&String, &f64)| {
         let ns = |figures: &BTreeMap<String, f64>| figures.get(component).copied().unwrap_or(0.0);
         let holds = |instance: &&record::Instance| instance.hosts.first() == Some(component);
-        let at_rest_s = seconds * arm.instances.iter().filter(holds).count() as f64;
+        let copies = arm.instances.iter().filter(holds).count() as f64;
+        let at_rest_s = seconds * copies;
+        let part = |name| rest.map_or(0.0, |rest| rest.part(name));
         let beyond = |ns: f64, rest_ns_per_s: f64| (ns - rest_ns_per_s * at_rest_s).max(0.0);
         let spent = Spent {
-            telemetry: beyond(ns(&watching) + ns(&exporter), rest.part("telemetry")),
-            waking: beyond(ns(&workers) - ns(&tasks), rest.part("waking")),
-            total: beyond(*total, rest.total),
+            telemetry: beyond(ns(&watching) + ns(&exporter), part("telemetry")),
+            waking: beyond(ns(&workers) - ns(&tasks), part("waking")),
+            total: beyond(*total, rest.map_or(0.0, |rest| rest.total)),
             workers: ns(&workers),
+            copies,
             ..Spent::default()
         };
         (component.clone(), spent)
@@ -311,7 +372,8 @@ mod tests {
             let proc = process(second.min(3), second.saturating_sub(3));
             run.add(&Line { t: second * SECOND, entry: Entry::from(proc) });
         }
-        let ledger = Ledger::of(&run, &arm, &BTreeMap::new());
+        let at_rest = rest(&run, &arm);
+        let ledger = Ledger::of(&run, &arm, &Window::Whole, &BTreeMap::new(), at_rest.as_ref());
         assert_eq!(ledger.idle_ns_per_s, Some(4e6));
         let photo = ledger.components["photo"];
         let ms = |ns: f64| (ns / 1e6).round();
@@ -322,6 +384,41 @@ mod tests {
         );
         assert_eq!((ms(photo.operations), ms(photo.workers)), (160.0, 360.0), "{photo:?}");
         assert_eq!(ledger.operations["photo/photo.by_ids"].served, 400);
+    }
+
+    #[test]
+    fn a_warm_process_takes_less_of_what_cools_and_as_much_of_what_does_not() {
+        // A thousand calls a second find it half cooled: half more of 300 ms of operations and 150 ms of messages.
+        let cooling = Cooling { cold_cpu: 1.0, cooling_ns: 1.594e6 };
+        assert!((cooling.factor(1_000.0) - 1.5).abs() < 1e-3, "{}", cooling.factor(1_000.0));
+        let spent = Spent {
+            operations: 300e6 + 40e6,
+            blocking: 40e6,
+            telemetry: 20e6,
+            waking: 30e6,
+            total: 540e6,
+            served: 2_000.0,
+            copies: 1.0,
+            ..Spent::default()
+        };
+        let cost = OperationCost {
+            served: 2_000,
+            business_ns: 300_000_000,
+            blocking_ns: 40_000_000,
+            ..OperationCost::default()
+        };
+        let ledger = Ledger {
+            components: [("photo".to_owned(), spent)].into(),
+            operations: [("photo/photo.by_ids".to_owned(), cost)].into(),
+            seconds: 2.0,
+            ..Ledger::default()
+        };
+        let warm = ledger.warmed(cooling);
+        let (photo, cost) = (warm.components["photo"], &warm.operations["photo/photo.by_ids"]);
+        let ms = |ns: f64| (ns / 1e6).round();
+        assert_eq!((ms(photo.total), ms(photo.operations)), (390.0, 240.0), "{photo:?}");
+        assert_eq!((ms(photo.telemetry), ms(photo.waking), ms(photo.blocking)), (20.0, 30.0, 40.0));
+        assert_eq!((ms(cost.business_ns as f64), ms(cost.blocking_ns as f64)), (200.0, 40.0));
     }
 
     #[test]

@@ -5,16 +5,20 @@
 //! component has a process of its own; the other arms of a run are held out, and show how far it carries.
 //!
 //! - [`calibrate`]: does it. Start here. [`document`]: the result.
-//! - [`calibration_scenario`]: a run to learn from.
-//! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `costs`: of what, by whom.
+//! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
+//! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
+//!   rates. `costs`: of what, by whom, with `least_squares`.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
-//! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off.
+//! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.
 
+mod cooling;
 mod costs;
 pub mod demand;
 pub mod document;
 mod fit;
+mod least_squares;
 mod ledger;
+pub mod level;
 mod scenario;
 mod shape;
 mod traces;
@@ -29,13 +33,14 @@ use record::Verdict;
 use traffic::{Dataset, Seed};
 
 pub use self::document::{
-    Activity, Calibration, DataShape, DocumentError, FitError, Hop, Noise, Operation, Origin, Parameter,
-    Parameters, SourceRun, Stage, Times, What,
+    Activity, Calibration, DataShape, DocumentError, Hop, Noise, Operation, Origin, Parameter, Parameters,
+    SourceRun, Stage, Times, What,
 };
-use self::ledger::Ledger;
 pub(crate) use self::ledger::calls_of;
-pub use self::scenario::calibration_scenario;
+use self::ledger::{Ledger, Rest};
+pub use self::level::{FitError, Level};
 pub(crate) use self::scenario::load_table;
+pub use self::scenario::{journeys_scenario, levels_scenario};
 use self::traces::Samples;
 use crate::predict::Layout;
 
@@ -107,6 +112,44 @@ pub fn calibrate(
     components: &[ComponentName],
     threads: usize,
 ) -> Result<Calibration, CalibrateError> {
+    let mut calibration = learn(sources)?;
+    let simulated: Vec<fit::Measured<'_>> =
+        sources.iter().map(|source| fit::Measured::of(source, components, threads)).collect();
+    for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
+        let known = measured.layouts.iter().filter(|layout| is_calibrated(&layout.arm.placement));
+        source.groupings = known.map(Layout::grouping).collect();
+        source.groupings.sort();
+        source.groupings.dedup();
+    }
+    fit::fit(&mut calibration, &simulated);
+    if !calibration.fit.iter().any(|error| error.is_fitted) {
+        return Err(CalibrateError::NotFitted(names_of(sources)));
+    }
+    Ok(calibration)
+}
+
+/// Journeys of a mix a second at which services like those of a run, and the load generator for them, keep every core of its
+/// machine busy: a first look, by which rates are chosen. `None` where none of the journeys was in the run.
+///
+/// # Errors
+/// When the run shows too little.
+pub fn knee(source: Source<'_>, mix: &demand::Mix) -> Result<Option<f64>, CalibrateError> {
+    Ok(demand::knee(&learn(&[source])?, mix))
+}
+
+/// What levels have to have in common to differ in nothing but their rates: the carrier, and the journeys, to a percent.
+fn load_of(source: &SourceRun, carrier: &str) -> String {
+    let percent = |(journey, share): (&String, &f64)| format!(" {journey} {:.0}", share * 100.0);
+    carrier.to_owned() + &source.mix.iter().map(percent).collect::<String>()
+}
+
+fn names_of(sources: &[Source<'_>]) -> String {
+    let names: Vec<&str> = sources.iter().map(|source| source.run.header.run_id.as_str()).collect();
+    names.join(" and ")
+}
+
+/// What runs show by themselves, before anything is fitted to a simulation.
+fn learn(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
     let mut calibration = begin(sources)?;
     let mut samples = Samples::default();
     let mut hops = Hops::new();
@@ -120,8 +163,7 @@ pub fn calibrate(
             learnt.push((at, arm));
         }
     }
-    let names: Vec<&str> = sources.iter().map(|source| source.run.header.run_id.as_str()).collect();
-    let names = names.join(" and ");
+    let names = names_of(sources);
     if learnt.is_empty() {
         return Err(CalibrateError::NoArm(names));
     }
@@ -131,33 +173,56 @@ pub fn calibrate(
     calibration.operations =
         samples.operations.iter().map(|(name, seen)| (name.clone(), shape::operation(seen))).collect();
     calibration.sync = shape::times(&samples.commits);
-    let ledgers: Vec<(String, Ledger)> = learnt
-        .iter()
-        .map(|(at, arm)| {
-            let (run, scenario) = (sources[*at].run, sources[*at].scenario);
-            (carrier_of(scenario, &arm.name), Ledger::of(run, arm, &calibration.operations))
+    let levels = levels(sources, &learnt, &calibration.operations);
+    let mut alike: BTreeMap<String, Vec<&Ledger>> = BTreeMap::new();
+    for ((at, arm), levels) in learnt.iter().zip(&levels) {
+        let load = load_of(&calibration.sources[*at], &carrier_of(sources[*at].scenario, &arm.name));
+        alike.entry(load).or_default().extend(levels);
+    }
+    let loads: Vec<Vec<cooling::Load>> = alike.values().flat_map(|levels| cooling::loads(levels)).collect();
+    let cooled = cooling::fit(&loads);
+    let cooling = cooled.map(|fitted| fitted.cooling).unwrap_or_default();
+    let carriers = learnt.iter().map(|(at, arm)| carrier_of(sources[*at].scenario, &arm.name));
+    let ledgers: Vec<(String, Ledger)> = carriers
+        .zip(levels)
+        .flat_map(|(carrier, levels)| {
+            levels.into_iter().map(move |ledger| (carrier.clone(), ledger.warmed(cooling)))
         })
         .collect();
     if ledgers.iter().all(|(_, ledger)| ledger.operations.values().all(|cost| cost.business_ns == 0)) {
         return Err(CalibrateError::NoParts(names));
     }
-    costs::apply(&mut calibration, &ledgers, &hops);
+    costs::apply(&mut calibration, &ledgers, &hops, cooled.is_some());
+    if let Some(fitted) = cooled {
+        calibration.parameters.cold_cpu = fitted.cold_cpu;
+        calibration.parameters.cooling_ns = fitted.cooling_ns;
+    }
     calibration.start_ns =
         learnt.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
     calibration.noise = noise(sources);
-    let simulated: Vec<fit::Measured<'_>> =
-        sources.iter().map(|source| fit::Measured::of(source, components, threads)).collect();
-    for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
-        let known = measured.layouts.iter().filter(|layout| is_calibrated(&layout.arm.placement));
-        source.groupings = known.map(Layout::grouping).collect();
-        source.groupings.sort();
-        source.groupings.dedup();
-    }
-    fit::fit(&mut calibration, &simulated);
-    if !calibration.fit.iter().any(|error| error.is_fitted) {
-        return Err(CalibrateError::NotFitted(names));
-    }
     Ok(calibration)
+}
+
+/// The ledgers of every arm that is learnt from, one of each measured phase: phases have rates of their own. A run that was
+/// never at rest has processes like those of the others.
+fn levels(
+    sources: &[Source<'_>],
+    learnt: &[(usize, &record::Arm)],
+    operations: &BTreeMap<String, Operation>,
+) -> Vec<Vec<Ledger>> {
+    let rests: Vec<Option<Rest>> =
+        learnt.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
+    let usual = Rest::mean(rests.iter().flatten());
+    let of_arm = |((at, arm), rest): (&(usize, &record::Arm), &Option<Rest>)| {
+        let run = sources[*at].run;
+        let rest = rest.as_ref().or(usual.as_ref());
+        let phases = run.header.phases.iter().filter(|phase| phase.measure);
+        let ledgers = phases
+            .map(|phase| Ledger::of(run, arm, &Window::Phase(phase.name.clone()), operations, rest))
+            .filter(|ledger| ledger.seconds > 0.0);
+        ledgers.collect()
+    };
+    learnt.iter().zip(&rests).map(of_arm).collect()
 }
 
 /// What is known of a calibration without a look at its figures.

@@ -58,6 +58,8 @@ pub struct Frame {
     pub patience: u32,
     /// How many times as long its work takes.
     pub slow: f32,
+    /// By what share its CPU is more than in a warm process.
+    pub cold_cpu: f32,
     /// Its next step.
     pub pc: u16,
     /// Branches that are not done.

@@ -79,7 +79,8 @@ pub struct Location {
     pub zone: String,
 }
 
-/// CPU that messages cost, ns. A hop costs more where it wakes an idle process, so its cost falls with the load.
+/// CPU that messages cost, ns. A hop costs more where it wakes an idle process, or finds a cold one, so its cost falls with the
+/// load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HopCosts {
     /// To send a call.
@@ -94,8 +95,12 @@ pub struct HopCosts {
     pub wake: u64,
     /// A call within the process.
     pub local: u64,
-    /// For each span of telemetry: one for a call that is sent, one for one that is received.
+    /// Of watching a call that is sent, and of watching one that is received. One within the process is watched once.
     pub span: u64,
+    /// By how much more CPU, in thousandths, a call takes that reaches a cold process: its code and data are in no cache.
+    pub cold_permille: u64,
+    /// How long after its last call a process is cold, ns; it cools evenly. 0 where it never does.
+    pub cooling_ns: u64,
 }
 
 /// A running program.

@@ -68,6 +68,32 @@ pub struct Process {
     pub frozen: Vec<Burst>,
     /// CPU of bursts that have ended, ns.
     pub used_ns: u64,
+    /// When its last call came, ns.
+    pub called_ns: u64,
+    /// CPU so far of what was done while it was not quite warm.
+    pub cooled: Cooled,
+}
+
+/// CPU of what is done in a process that is not quite warm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cooled {
+    /// As in a warm one, ns.
+    pub warm_ns: u64,
+    /// More, ns.
+    pub more_ns: u64,
+}
+
+impl Cooled {
+    /// Adds that of another copy.
+    pub const fn add(&mut self, other: Self) {
+        self.warm_ns += other.warm_ns;
+        self.more_ns += other.more_ns;
+    }
+
+    /// How many times as much it took.
+    pub fn factor(&self) -> f64 {
+        if self.warm_ns == 0 { 1.0 } else { 1.0 + self.more_ns as f64 / self.warm_ns as f64 }
+    }
 }
 
 impl Process {
@@ -86,6 +112,27 @@ impl Process {
         let delay_ns = if self.wake.is_zero() { 0 } else { self.wake.sample(draw) };
         self.waking_until_ns = now_ns + delay_ns;
         (delay_ns, self.costs.wake)
+    }
+
+    /// A call comes: by what share it takes more CPU than in a warm process.
+    pub fn cold_cpu(&mut self, now_ns: u64) -> f32 {
+        let HopCosts { cold_permille, cooling_ns, .. } = self.costs;
+        if cold_permille == 0 || cooling_ns == 0 {
+            return 0.0;
+        }
+        let since_ns = now_ns - std::mem::replace(&mut self.called_ns, now_ns);
+        cold_permille as f32 / 1e3 * (since_ns.min(cooling_ns) as f32 / cooling_ns as f32)
+    }
+
+    /// CPU of what takes `ns` in a warm process.
+    pub fn due(&mut self, ns: u64, cold_cpu: f32) -> u64 {
+        if cold_cpu <= 0.0 {
+            return ns;
+        }
+        let more_ns = (ns as f64 * f64::from(cold_cpu)) as u64;
+        self.cooled.warm_ns += ns;
+        self.cooled.more_ns += more_ns;
+        ns + more_ns
     }
 
     /// A burst becomes ready. Returns it if a thread is free for it; else it waits.
@@ -149,7 +196,8 @@ impl Process {
     /// It dies: what ran and what waited is gone.
     pub fn kill(&mut self, now_ns: u64) {
         (self.is_up, self.is_paused) = (false, false);
-        self.waking_until_ns = 0;
+        // What comes next comes to a cold one.
+        (self.waking_until_ns, self.called_ns) = (0, 0);
         self.frozen.clear();
         for lane in [&mut self.workers, &mut self.blocking] {
             for burst in lane.ready.drain(..) {
@@ -164,23 +212,45 @@ impl Process {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_arrives_while_a_process_wakes_waits_and_wakes_it_no_second_time() {
-        let mut process = Process {
+    fn process(costs: HopCosts) -> Process {
+        Process {
             name: "photo".into(),
             host: 0,
             workers: Lane::new(1),
             blocking: Lane::new(1),
-            costs: HopCosts { wake: 7, ..HopCosts::default() },
+            costs,
             wake: Distribution::Constant(100),
             waking_until_ns: 0,
             is_up: true,
             is_paused: false,
             frozen: Vec::new(),
             used_ns: 0,
-        };
+            called_ns: 0,
+            cooled: Cooled::default(),
+        }
+    }
+
+    #[test]
+    fn what_arrives_while_a_process_wakes_waits_and_wakes_it_no_second_time() {
+        let mut process = process(HopCosts { wake: 7, ..HopCosts::default() });
         assert_eq!(process.woken(1_000, 0), (100, 7));
         assert_eq!(process.woken(1_040, 0), (60, 0));
         assert_eq!(process.woken(1_100, 0), (100, 7), "it went to sleep again");
+    }
+
+    #[test]
+    fn a_call_takes_more_the_longer_none_came_and_no_more_than_in_a_cold_process() {
+        let mut process = process(HopCosts { cold_permille: 500, cooling_ns: 1_000, ..HopCosts::default() });
+        let mut takes = |now_ns| {
+            let cold_cpu = process.cold_cpu(now_ns);
+            process.due(400, cold_cpu)
+        };
+        // Cold, half cooled after half of the time, warm at once after a call, cold again.
+        assert_eq!([5_000, 5_500, 5_500, 9_000].map(&mut takes), [600, 500, 400, 600]);
+        // What was warm is in neither sum: 200 of 400, 100 of 400, 200 of 400.
+        assert_eq!(process.cooled, Cooled { warm_ns: 1_200, more_ns: 500 });
+        assert!((process.cooled.factor() - 1_700.0 / 1_200.0).abs() < 1e-12);
+        process.kill(9_100);
+        assert!((process.cold_cpu(9_200) - 0.5).abs() < 1e-6, "a new one has nothing in a cache");
     }
 }

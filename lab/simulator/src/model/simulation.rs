@@ -27,6 +27,7 @@ use super::edge::EdgeCounts;
 use super::frame::{Call, Frame, Try};
 use super::network::Link;
 use super::plan::Plan;
+use super::process::Cooled;
 use super::report::{Diverged, Recorder, Report, Slots, Syncs};
 use super::system::{PlanError, System};
 use crate::engine::{AdaptiveQueue, Draws, Event, EventQueue, Scheduler, Slab};
@@ -190,6 +191,11 @@ impl<Q: EventQueue> Simulation<Q> {
     pub fn processes(&self) -> impl Iterator<Item = (&str, u64, bool)> {
         let running = |process: &super::process::Process| process.is_up && !process.is_paused;
         self.system.processes.iter().map(move |it| (it.name.as_str(), it.used_ns, running(it)))
+    }
+
+    /// CPU so far of what processes did while they were not quite warm, by their names.
+    pub fn cooled(&self) -> impl Iterator<Item = (&str, Cooled)> {
+        self.system.processes.iter().map(|it| (it.name.as_str(), it.cooled))
     }
 
     /// Time until `now_ns`, which is not past, in which threads waited for a core of the only host, ns; `None` where there are

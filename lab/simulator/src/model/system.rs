@@ -12,7 +12,7 @@ use super::edge::Edge;
 use super::network::Distance;
 use super::plan::{ComponentPlan, Effect, Location, Plan, ProcessPlan};
 use super::pool::Pool;
-use super::process::{Lane, Process};
+use super::process::{Cooled, Lane, Process};
 use super::work::{CallSite, Program, Step, Work};
 use crate::dist::Distribution;
 use crate::engine::random::stream;
@@ -435,6 +435,8 @@ fn new_process(plan: &ProcessPlan, host: u32) -> Process {
         is_paused: false,
         frozen: Vec::new(),
         used_ns: 0,
+        called_ns: 0,
+        cooled: Cooled::default(),
     }
 }
 

@@ -7,6 +7,8 @@ use model::latency::ArrivalQuantile;
 use policy::breaker::BreakerState;
 use record::Latencies;
 use scenario::Scenario;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use traffic::Schedule;
 
 use super::layout::Layout;
@@ -14,6 +16,7 @@ use super::setting::Setting;
 use super::system::{GENERATOR, build, client_copies};
 use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
+use crate::model::process::Cooled;
 use crate::model::report::Requests;
 use crate::model::{PlanError, Report, Simulation};
 
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub processes: BTreeMap<String, (u64, bool)>,
     /// Calls served so far, by component and operation: `A:feed/GET /v1/feed`.
     pub served: BTreeMap<String, u64>,
+    /// CPU so far of what processes did while they were not quite warm, by the same names.
+    pub cooled: BTreeMap<String, Cooled>,
     /// What edges have done so far, by caller and callee: `A:feed->A:photo`.
     pub edges: BTreeMap<String, (EdgeCounts, u8)>,
     /// Time so far in which threads waited for a core, ns, where all arms are on one host.
@@ -45,8 +50,9 @@ pub struct Block {
     pub not_simulated: Vec<String>,
 }
 
-/// What is compared with a measured run: rows of the scorecard over all measured phases.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What is compared with a measured run: rows of the scorecard over all measured phases, or over one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Figures {
     /// Median of all journeys, from when they were due, seconds; those that failed lie above every latency, and take as long
     /// as clients wait.
@@ -118,11 +124,17 @@ pub(super) fn simulate_noting(
                 (*sum_ns, *any_is_up) = (*sum_ns + ns, *any_is_up || is_up);
             }
         }
+        let mut cooled: BTreeMap<String, Cooled> = BTreeMap::new();
+        for (name, of) in simulation.cooled().filter(|(_, of)| of.warm_ns > 0) {
+            let group = groups.get(name).map_or(name, String::as_str);
+            cooled.entry(group.to_owned()).or_default().add(of);
+        }
         let served = simulation.served().map(|(name, count)| (name.to_owned(), count));
         let edges =
             simulation.edges().into_iter().map(|(name, (counts, breaker))| (name, (counts, level(breaker))));
         snapshots.push(Snapshot {
             processes,
+            cooled,
             served: served.collect(),
             edges: edges.collect(),
             stalled_ns: simulation.stalled_ns(second * SECOND_NS),
@@ -209,7 +221,17 @@ impl Block {
         letter: char,
         scenario: &Scenario,
     ) -> Option<Figures> {
-        let (seconds, all_seconds) = (measured_seconds(scenario), load_seconds(scenario));
+        Self::figures_within(blocks, letter, scenario, measured_seconds(scenario))
+    }
+
+    /// The same over some seconds of the load.
+    pub fn figures_within<'a>(
+        blocks: impl IntoIterator<Item = &'a Self>,
+        letter: char,
+        scenario: &Scenario,
+        seconds: Range<u64>,
+    ) -> Option<Figures> {
+        let all_seconds = load_seconds(scenario);
         let (from, count) = (seconds.start as usize, (seconds.end - seconds.start) as usize);
         let (mut answered, mut cpu_ns, mut sent, mut ended) = (Latencies::default(), 0.0, 0_u64, 0_u64);
         for block in blocks.into_iter().filter(|block| block.letters.contains(&letter)) {

@@ -166,7 +166,7 @@ impl Arm<'_> {
             if let Some(known) = known {
                 known.components.push(component.clone());
             }
-            self.add_ticks(component, 1.0, self.calibration.idle_ns_per_s);
+            self.add_ticks(component, 1.0, self.of_itself_ns_per_s());
         }
         let has_lab = self.built.plan.processes.iter().any(|process| process.name == LAB);
         if self.setting.hosts == Hosts::One && !has_lab {
@@ -193,8 +193,13 @@ impl Arm<'_> {
         }
         for (name, process) in names.into_iter().zip(&self.layout.processes) {
             let replicas = f64::from(process.replicas);
-            self.add_ticks(name, replicas, self.calibration.idle_ns_per_s * replicas);
+            self.add_ticks(name, replicas, self.of_itself_ns_per_s() * replicas);
         }
+    }
+
+    /// CPU that a process takes whatever is asked of it, ns a second.
+    const fn of_itself_ns_per_s(&self) -> f64 {
+        self.calibration.idle_ns_per_s + self.calibration.background_ns_per_s
     }
 
     /// A component that takes so much CPU a second, in so many goes.
@@ -241,6 +246,8 @@ impl Arm<'_> {
             wake: parameters.wake_cpu_ns.value.round() as u64,
             local: LOCAL_CALL_NS,
             span: span.round() as u64,
+            cold_permille: (parameters.cold_cpu.value * 1e3).round() as u64,
+            cooling_ns: parameters.cooling_ns.value.round() as u64,
         }
     }
 

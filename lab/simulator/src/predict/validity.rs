@@ -7,15 +7,22 @@ use record::{Machine, Validity};
 use scenario::{Action, Scenario, TelemetryLevel};
 
 use super::layout::{Hosts, Layout};
-use crate::calibrate::{Calibration, DataShape, shares};
+use crate::calibrate::{Calibration, DataShape, SourceRun, shares};
 
 /// A calibration older than this is of another machine as likely as not, microseconds: 30 days.
 const MAX_AGE_US: i64 = 30 * 24 * 3_600 * 1_000_000;
 /// A load so much above the highest that was calibrated, or below the lowest, is another one.
 const LOAD_MARGIN: f64 = 1.1;
 
+/// Journeys with their shares, 0 to 1.
+type Shares = BTreeMap<String, f64>;
+
 /// A mix of which more of the journeys are others is another one.
 const MAX_MOVED: f64 = 0.1;
+/// A mix that is nearer by less is as near.
+const MIX_ALIKE: f64 = 0.01;
+/// Mixes between two that are looked at.
+const MIX_STEPS: u32 = 50;
 
 /// What a prediction is made on and for.
 #[derive(Clone, Debug, Default)]
@@ -88,18 +95,18 @@ pub(super) fn validity(
     if hosts != Hosts::One {
         extrapolated.push(format!("hosts: {hosts}, each like the one that was calibrated, on its loopback"));
     }
-    if let Some(share) = moved(calibration, scenario).filter(|share| *share > MAX_MOVED) {
+    let nearest = nearest(calibration, scenario);
+    if let Some(share) = nearest.as_ref().map(|nearest| nearest.moved).filter(|share| *share > MAX_MOVED) {
         extrapolated.push(format!(
             "another mix of journeys: {:.0} % of them would have to be others to make it one that was calibrated",
             share * 100.0
         ));
     }
-    let highest = calibration.sources.iter().map(|run| run.rates.1).fold(0.0, f64::max);
+    let (lowest, highest) = nearest.map_or((f64::INFINITY, 0.0), |nearest| nearest.rates);
     let peak = scenario.load.peak_rate();
     if peak > highest * LOAD_MARGIN {
         extrapolated.push(format!("up to {peak:.0} arrivals a second, calibrated up to {highest:.0}"));
     }
-    let lowest = calibration.sources.iter().map(|run| run.rates.0).fold(f64::INFINITY, f64::min);
     if peak * LOAD_MARGIN < lowest {
         extrapolated.push(format!("at most {peak:.0} arrivals a second, calibrated from {lowest:.0} on"));
     }
@@ -119,16 +126,38 @@ pub(super) fn validity(
     }
 }
 
-/// Share of the journeys that differ between a load and the nearest mix that was calibrated.
-fn moved(calibration: &Calibration, scenario: &Scenario) -> Option<f64> {
+/// What of a calibration is nearest to a load.
+struct Nearest {
+    /// Share of the journeys that differ between the load and the nearest mix that was calibrated, or that lies between two.
+    moved: f64,
+    /// Lowest and highest rates of these.
+    rates: (f64, f64),
+}
+
+fn nearest(calibration: &Calibration, scenario: &Scenario) -> Option<Nearest> {
     let own = shares(scenario);
-    let of = |mix: &BTreeMap<String, f64>| {
-        let journeys: BTreeSet<&String> = own.keys().chain(mix.keys()).collect();
-        let share = |mix: &BTreeMap<String, f64>, journey| mix.get(journey).copied().unwrap_or(0.0);
-        journeys.into_iter().map(|journey| (share(&own, journey) - share(mix, journey)).abs()).sum::<f64>()
-            / 2.0
+    let sources = || calibration.sources.iter();
+    // A run by itself before two between which nothing is nearer.
+    let alone = sources().map(|run| (run, run));
+    let pairs = alone.chain(sources().flat_map(|one| sources().map(move |other| (one, other))));
+    let of_pair = |(one, other): (&SourceRun, &SourceRun)| Nearest {
+        moved: moved_from(&own, &one.mix, &other.mix),
+        rates: (one.rates.0.min(other.rates.0), one.rates.1.max(other.rates.1)),
     };
-    calibration.sources.iter().map(|run| of(&run.mix)).reduce(f64::min)
+    pairs.map(of_pair).reduce(|best, next| if next.moved < best.moved - MIX_ALIKE { next } else { best })
+}
+
+/// The same share of one of the mixes between two.
+fn moved_from(own: &Shares, one: &Shares, other: &Shares) -> f64 {
+    let names = own.keys().chain(one.keys()).chain(other.keys());
+    let journeys: BTreeSet<&str> = names.map(String::as_str).collect();
+    let share = |mix: &Shares, journey: &str| mix.get(journey).copied().unwrap_or(0.0);
+    let at = |part: f64| {
+        let between =
+            |journey: &str| share(one, journey) + part * (share(other, journey) - share(one, journey));
+        journeys.iter().map(|journey| (share(own, journey) - between(journey)).abs()).sum::<f64>() / 2.0
+    };
+    (0..=MIX_STEPS).map(|step| at(f64::from(step) / f64::from(MIX_STEPS))).fold(f64::INFINITY, f64::min)
 }
 
 /// Where the calibration is of something else than what is here.

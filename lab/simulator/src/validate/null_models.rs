@@ -28,8 +28,13 @@ impl NullModels {
             "cpu_per_journey" => Some(cpu_s),
             _ => None,
         };
-        let rates = if measure == "cpu_per_journey" { 1.0 } else { rate / calibrated_rate(calibration) };
-        Self { station, scaled: measured(calibration, measure).map(|figure| figure.measured * ratio * rates) }
+        let rates = |figure: &FitError| match measure {
+            "cpu_per_journey" => Some(1.0),
+            _ => Some(rate / calibrated_rate(calibration, figure)?),
+        };
+        let scaled =
+            measured(calibration, measure).and_then(|figure| Some(figure.measured * ratio * rates(figure)?));
+        Self { station, scaled }
     }
 }
 
@@ -53,11 +58,10 @@ fn measured<'a>(calibration: &'a Calibration, measure: &str) -> Option<&'a FitEr
     calibration.fit.iter().find(|error| error.is_fitted && error.measure == measure)
 }
 
-/// The middle of the rates that were calibrated, a second.
-fn calibrated_rate(calibration: &Calibration) -> f64 {
-    let lowest = calibration.sources.iter().map(|run| run.rates.0).fold(f64::INFINITY, f64::min);
-    let highest = calibration.sources.iter().map(|run| run.rates.1).fold(0.0, f64::max);
-    f64::midpoint(lowest, highest)
+/// The middle of the rates of the run that a figure is of, a second.
+fn calibrated_rate(calibration: &Calibration, figure: &FitError) -> Option<f64> {
+    let source = calibration.sources.iter().find(|run| run.run_id == figure.run_id)?;
+    Some(f64::midpoint(source.rates.0, source.rates.1))
 }
 
 #[cfg(test)]

@@ -144,15 +144,17 @@ fn a_trace_without_chance_is_as_by_hand() {
     let latency_ns = simulate(&plan, 1, u64::MAX).requests["users/ask"].latency.sum_ns;
     assert_eq!(latency_ns, 100 * u128::from((expected_us + 3 * 100) * US));
 
-    // In one process a call costs nothing of that. feed: 70 + 300 + 200 + 50 + 10, and the clients' network.
+    // In one process a call costs nothing of that but being watched. feed: 70 + 3 + 300 + 3 + 200 + 50 + 10, and the clients'
+    // network.
     plan.processes.truncate(1);
     let mut app = process("app", "one", &["feed", "photo"]);
-    app.costs = HopCosts { receive: 30 * US, reply: 10 * US, wake: 40 * US, ..HopCosts::default() };
+    app.costs =
+        HopCosts { receive: 30 * US, reply: 10 * US, wake: 40 * US, span: 3 * US, ..HopCosts::default() };
     plan.processes.push(app);
     let report = simulate(&plan, 1, u64::MAX);
     assert_eq!(
         report.requests["users/ask"].latency.sum_ns,
-        100 * u128::from((20 + 70 + 300 + 200 + 50 + 10 + 20) * US)
+        100 * u128::from((20 + 70 + 3 + 300 + 3 + 200 + 50 + 10 + 20) * US)
     );
 }
 
@@ -202,6 +204,8 @@ fn suite() -> Plan {
         wake: 20 * US,
         local: 100,
         span: 2 * US,
+        cold_permille: 500,
+        cooling_ns: 2 * MILLISECOND,
     };
     let mut plan = Plan {
         hosts: vec![

@@ -32,7 +32,7 @@ impl<Q: EventQueue> Simulation<Q> {
             Route::Local(instance) => {
                 let mut callee = Frame::new(Parent::Caller(handle), site.program, instance, key, now_ns);
                 (callee.deadline_ns, callee.attempt) = (frame.deadline_ns, frame.attempt);
-                callee.is_detached = frame.is_detached;
+                (callee.is_detached, callee.cold_cpu) = (frame.is_detached, frame.cold_cpu);
                 let callee = self.frames.insert(callee);
                 if let Some(frame) = self.frames.get_mut(handle) {
                     frame.waits = Waits::Callee(callee);
@@ -193,12 +193,13 @@ impl<Q: EventQueue> Simulation<Q> {
         }
         let callee = &mut self.system.processes[process as usize];
         let (wake_ns, wake_cpu_ns) = callee.woken(event.time_ns, Draws::derive(record.key, ANSWER_DRAW + 1));
-        let costs = callee.costs;
+        let (costs, cold_cpu) = (callee.costs, callee.cold_cpu(event.time_ns));
+        let receive_ns = callee.due(costs.receive, cold_cpu);
         let mut frame = Frame::new(Parent::Try(handle), record.program, instance, record.key, event.time_ns);
         (frame.deadline_ns, frame.attempt) =
             (if record.has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
-        frame.is_detached = record.is_detached;
-        frame.debt_ns = costs.receive + costs.span + wake_cpu_ns;
+        (frame.is_detached, frame.cold_cpu) = (record.is_detached, cold_cpu);
+        frame.debt_ns = receive_ns + costs.span + wake_cpu_ns;
         let callee = self.frames.insert(frame);
         if let Some(record) = self.tries.get_mut(handle) {
             record.callee = callee;
@@ -306,7 +307,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let (wake_ns, wake_cpu_ns) = caller.woken(now_ns, Draws::derive(call.key, ANSWER_DRAW + 2));
         let receive_ns = caller.costs.receive_reply;
         if let Some(frame) = self.frames.get_mut(call.frame) {
-            frame.debt_ns += receive_ns + wake_cpu_ns;
+            frame.debt_ns += caller.due(receive_ns, frame.cold_cpu) + wake_cpu_ns;
         }
         let outcome = if has_fallback { Outcome::Done } else { outcome };
         // An answer finds its caller as idle as a call its callee.

@@ -218,6 +218,7 @@ impl Frame {
             armed: 0,
             patience: 0,
             slow: 1.0,
+            cold_cpu: 0.0,
             pc: 0,
             branches: 0,
             needed: 0,

@@ -48,22 +48,24 @@ impl<Q: EventQueue> Simulation<Q> {
                     }
                 }
                 Step::Cpu(sample) => {
-                    frame.debt_ns += draw(program, sample, frame);
+                    let ns = draw(program, sample, frame);
+                    frame.debt_ns += self.system.processes[process as usize].due(ns, frame.cold_cpu);
                     frame.pc += 1;
                 }
                 Step::Send(call) => {
-                    let costs = &self.system.processes[process as usize].costs;
+                    let sender = &mut self.system.processes[process as usize];
                     let site = &self.system.operations[frame.program as usize].sites[call as usize];
                     let first = self.system.instances[frame.instance as usize].first_route;
                     frame.debt_ns += match self.system.routes[(first + site.route) as usize] {
-                        Route::Local(_) => costs.local,
-                        Route::Remote(_) => costs.send + costs.span,
+                        Route::Local(_) => sender.costs.local + sender.costs.span,
+                        Route::Remote(_) => sender.due(sender.costs.send, frame.cold_cpu) + sender.costs.span,
                     };
                     frame.pc += 1;
                 }
                 Step::Reply => {
                     if matches!(frame.parent, Parent::Try(_)) {
-                        frame.debt_ns += self.system.processes[process as usize].costs.reply;
+                        let replier = &mut self.system.processes[process as usize];
+                        frame.debt_ns += replier.due(replier.costs.reply, frame.cold_cpu);
                     }
                     frame.pc += 1;
                 }
@@ -89,7 +91,8 @@ impl<Q: EventQueue> Simulation<Q> {
                     return self.resume_after(handle, delay_ns);
                 }
                 Step::Read(sample) | Step::Write(sample) => {
-                    let (demand_ns, key) = (draw(program, sample, frame), frame.key);
+                    let (ns, key) = (draw(program, sample, frame), frame.key);
+                    let demand_ns = self.system.processes[process as usize].due(ns, frame.cold_cpu);
                     let is_write = matches!(step, Step::Write(_));
                     return self.query(handle, demand_ns, is_write, key);
                 }
@@ -188,7 +191,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let key = Draws::derive(frame.key, BRANCH_DRAW + number);
         let mut branch = Frame::new(parent, frame.program, frame.instance, key, now_ns);
         (branch.deadline_ns, branch.slow, branch.attempt) = (frame.deadline_ns, frame.slow, frame.attempt);
-        (branch.pc, branch.is_entered) = (pc, true);
+        (branch.pc, branch.is_entered, branch.cold_cpu) = (pc, true, frame.cold_cpu);
         branch.is_detached = frame.is_detached || parent == Parent::Detached;
         Some(self.frames.insert(branch))
     }

@@ -1,19 +1,23 @@
 //! A second of a process: its CPU as simulated, and by part as far as that follows from what it served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use record::{Cost, Entry, Line, OperationCost, Proc};
 
 use super::{REST_SECONDS, SECOND_NS, Turn};
-use crate::calibrate::{Operation, calls_of};
+use crate::calibrate::calls_of;
+use crate::model::process::Cooled;
 use crate::predict::block::Snapshot;
 use crate::predict::layout::{Group, Layout};
+use crate::predict::setting::edges;
 
 /// The processes of the arms of a turn.
 pub(super) struct Processes<'a> {
     turn: &'a Turn<'a>,
     /// The arms, and the groups of copies that a line is written of.
     arms: Vec<(&'a Layout, Vec<Group>)>,
+    /// Components that are called from other processes, by arm.
+    called: BTreeSet<(char, String)>,
 }
 
 /// CPU by part, ns, and requests on the wire.
@@ -31,8 +35,17 @@ struct Accounted {
 impl<'a> Processes<'a> {
     pub fn of(turn: &'a Turn<'a>) -> Self {
         let layouts = turn.recorded.layouts.iter();
-        let arms = layouts.filter(|layout| turn.block.letters.contains(&layout.letter));
-        Self { turn, arms: arms.map(|layout| (layout, layout.groups())).collect() }
+        let arms: Vec<(&Layout, Vec<Group>)> = layouts
+            .filter(|layout| turn.block.letters.contains(&layout.letter))
+            .map(|layout| (layout, layout.groups()))
+            .collect();
+        let called = arms.iter().flat_map(|(layout, _)| {
+            let remote = edges(turn.recorded.calibration).into_iter();
+            let remote = remote.filter(move |(caller, callee)| !layout.is_local(caller, callee));
+            let callees = remote.map(|(_, callee)| callee.to_owned());
+            callees.chain(["gateway".to_owned()]).map(move |callee| (layout.letter, callee))
+        });
+        Self { turn, called: called.collect(), arms }
     }
 
     /// Every process, from its rest before the load to the last answer.
@@ -113,9 +126,12 @@ impl<'a> Processes<'a> {
         let calibration = self.turn.recorded.calibration;
         let mut sum = Accounted::default();
         let own = f64::from(group.copies);
+        // What came to a process that had cooled took more.
+        let factor = snapshot.cooled.get(&layout.own(&group.name)).map_or(1.0, Cooled::factor);
         for component in &group.components {
             let holders = groups.iter().filter(|other| other.components.contains(component));
             let holders = f64::from(holders.map(|other| other.copies).sum::<u32>().max(1));
+            let is_called = self.called.contains(&(layout.letter, component.clone()));
             let prefix = layout.own(&format!("{component}/"));
             let mut all = 0;
             for (name, count) in &snapshot.served {
@@ -126,8 +142,8 @@ impl<'a> Processes<'a> {
                 all += count;
                 let count = *count as f64 * own / holders;
                 let span_ns = calibration.parameters.span_ns.value;
-                let (own, blocking) = (count * known.own.mean_ns, count * known.blocking.mean_ns);
-                let database = count * known.statements_ns();
+                let (own, blocking) = (factor * count * known.own.mean_ns, count * known.blocking.mean_ns);
+                let database = factor * count * known.statements_ns();
                 sum.business += own + blocking;
                 sum.database += database;
                 let cost = OperationCost {
@@ -138,7 +154,8 @@ impl<'a> Processes<'a> {
                     published: BTreeMap::new(),
                 };
                 sum.operations.insert(format!("{component}/{operation}"), cost);
-                sum.telemetry += count * span_ns * (1.0 + remote_calls(layout, component, known));
+                let calls: f64 = calls_of(known).map(|(_, share)| share).sum();
+                sum.telemetry += count * span_ns * (calls + if is_called { 1.0 } else { 0.0 });
             }
             sum.served.insert(component.clone(), (all as f64 * own / holders) as u64);
             let door = if component == "gateway" { all as f64 } else { 0.0 };
@@ -185,13 +202,4 @@ impl<'a> Processes<'a> {
         let Some(snapshot) = self.turn.block.snapshots.get((second as usize).min(last)) else { return 0.0 };
         arm.1.iter().map(|group| self.accounted(arm, group, snapshot).requests).sum()
     }
-}
-
-/// Calls that an operation makes to other processes.
-fn remote_calls(layout: &Layout, component: &str, operation: &Operation) -> f64 {
-    let is_remote = |called: &str| {
-        let callee = called.split_once('/').map_or(called, |(callee, _)| callee);
-        !layout.is_local(component, callee)
-    };
-    calls_of(operation).filter(|(called, _)| is_remote(called)).map(|(_, share)| share).sum()
 }

@@ -125,6 +125,8 @@ fn calibration() -> Calibration {
             wake_ns: held(60e3),
             lock_hold: held(1.0),
             span_ns: held(4e3),
+            cold_cpu: held(0.0),
+            cooling_ns: held(0.0),
         },
         ..Calibration::default()
     }
@@ -261,8 +263,19 @@ fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
 fn a_calibration_is_written_and_read_alike_and_another_version_is_refused() {
     let known = calibration();
     assert_eq!(Calibration::read(&known.text()).expect("reads"), known);
-    let other = known.text().replacen("\"schema_version\": 2", "\"schema_version\": 99", 1);
-    assert!(Calibration::read(&other).expect_err("another").to_string().contains("version 99"));
+    let of_version = |version: u32| {
+        let (own, other) =
+            (format!("\"schema_version\": {VERSION}"), format!("\"schema_version\": {version}"));
+        Calibration::read(&known.text().replacen(&own, &other, 1)).map_err(|error| error.to_string())
+    };
+    // Those before this one have no levels: what they say of CPU is of one rate.
+    for version in [1, 2, 99] {
+        let error = of_version(version).expect_err("another");
+        let named =
+            error.contains(&format!("version {version}")) && error.contains("cleave calibrate hop-tax");
+        assert!(named, "{error}");
+    }
+    assert_eq!(of_version(VERSION), Ok(known.clone()));
     assert!(Calibration::read("{}").expect_err("none").to_string().contains("cleave calibrate"));
 }
 
@@ -322,6 +335,26 @@ fn a_label_is_no_better_than_what_was_calibrated() {
         label == Validity::Extrapolated && because[0].contains("another mix of journeys: 40 %"),
         "{because:?}"
     );
+    // Between two mixes that were calibrated, at rates of either.
+    let mut two = calibration();
+    two.sources.push(SourceRun {
+        run_id: "r1".into(),
+        rates: (150.0, 200.0),
+        mix: BTreeMap::from([("view-photo".into(), 1.0)]),
+        ..two.sources[0].clone()
+    });
+    let between = |photo: f64, at: f64| {
+        let mut plan = scenario("");
+        (plan.load.mix, plan.load.rate) = (mix(100.0 - photo, photo), rate(at));
+        let prediction = Made::with(&two, &plan, |_| {}).predicted.prediction;
+        (prediction.validity, prediction.because)
+    };
+    assert_eq!(between(70.0, 120.0), (Validity::Interpolated, Vec::new()));
+    let (label, because) = between(70.0, 250.0);
+    assert!(label == Validity::Extrapolated && because[0].contains("calibrated up to 200"), "{because:?}");
+    // The first of the two alone was at 60 a second.
+    let (label, because) = between(40.0, 120.0);
+    assert!(label == Validity::Extrapolated && because[0].contains("calibrated up to 60"), "{because:?}");
     // A load that rises is in the rates; what acts on an arm is in no calibration.
     let surge = "[[step]]\nin = \"steady\"\nat = \"+1s\"\nfor = \"1s\"\ndo = \"load\"\nby = \"1.05x\"\n";
     assert_eq!(validity(surge, |_| {}), (Validity::Interpolated, Vec::new()));
