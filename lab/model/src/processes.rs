@@ -103,6 +103,14 @@ impl Run {
         self.process_histories(arm).map(|((_, instance), samples)| (instance.as_str(), samples.as_slice()))
     }
 
+    /// Whether it is known what its processes hold: of a simulated run only if its calibration knew.
+    pub fn knows_memory(&self) -> bool {
+        let arms = self.header.arms.iter().map(|arm| arm.letter);
+        let histories = arms.flat_map(|arm| self.process_histories(arm));
+        let mut newest = histories.filter_map(|(_, samples)| samples.as_slice().last());
+        newest.any(|(_, proc)| proc.pss_kib > 0)
+    }
+
     /// Every process of an arm as it stood at `t`.
     pub fn processes_at(&self, arm: char, t: u64) -> impl Iterator<Item = &Proc> {
         let t = self.sampled_until(t);

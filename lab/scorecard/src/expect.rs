@@ -128,7 +128,10 @@ impl Expectation {
     /// Whether the simulator knows what it is about.
     pub fn is_simulated(&self) -> bool {
         [&self.left, &self.right].into_iter().all(|side| match side {
-            Side::Measure { query, .. } => !query.measure.has(Property::NotSimulated),
+            // Simulated memory neither grows nor leaks.
+            Side::Measure { query, .. } => {
+                ![Property::NotSimulated, Property::OfMemory].iter().any(|of| query.measure.has(*of))
+            }
             Side::Quantity { .. } => true,
         })
     }

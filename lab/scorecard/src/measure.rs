@@ -89,8 +89,10 @@ pub enum Property {
     OfHost,
     /// By itself it is a condition: more than none.
     Condition,
-    /// The simulator has no value of it: memory, sockets, spans, staleness, what was audited.
+    /// The simulator has no value of it: sockets, spans, staleness, what was audited.
     NotSimulated,
+    /// It is of memory: the simulator has a value of it where the calibration knows what processes hold.
+    OfMemory,
 }
 
 /// A row of the scorecard: the measure over one window.
@@ -246,7 +248,9 @@ impl Measure {
 
     /// Whether it has values in a run: in a simulated one, if the simulator knows them.
     pub fn is_known_in(&self, run: &Run) -> bool {
-        !(run.is_simulated() && self.has(Property::NotSimulated))
+        let is_unknown =
+            self.has(Property::NotSimulated) || self.has(Property::OfMemory) && !run.knows_memory();
+        !(run.is_simulated() && is_unknown)
     }
 
     /// What its value over a selection is made of: of nothing where a simulation does not know it.

@@ -15,7 +15,7 @@ pub const MEMORY: Measure = Measure {
     name: "procs.pss",
     meaning: "highest proportional set size of the arm's processes, summed",
     unit: Unit::Bytes,
-    properties: &[Property::NotSimulated],
+    properties: &[Property::OfMemory],
     statistic: |of| by_round(of, |_| true),
     rows: &[Row {
         id: "memory",
@@ -34,7 +34,7 @@ pub const MEMORY_OF: Measure = Measure {
     parameter: Parameter::Process,
     meaning: "the same of the processes that hold a component",
     unit: Unit::Bytes,
-    properties: &[Property::NotSimulated],
+    properties: &[Property::OfMemory],
     statistic: |of| by_round(of, |proc| holds(proc, of.argument.name())),
     ..Measure::DEFAULT
 };

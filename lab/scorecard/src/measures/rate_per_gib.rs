@@ -17,7 +17,7 @@ pub const RATE_PER_GIB: Measure = Measure {
     meaning: "good journeys per second over GiB held (PSS)",
     unit: Unit::Rate,
     better: Better::Higher,
-    properties: &[Property::NotSimulated],
+    properties: &[Property::OfMemory],
     statistic: per_gib,
     rows: &[Row {
         id: "rate_per_gib",

@@ -11,6 +11,7 @@ use traffic::follow_graph::Graph;
 use traffic::load::{Feed, Popularity};
 
 use super::level::{FitError, Level};
+use super::memory::MemoryUse;
 use crate::dist::{Distribution, Histogram};
 
 /// Version of the document: a reader refuses any other.
@@ -69,6 +70,9 @@ pub struct Calibration {
     pub noise: Noise,
     /// From the start of a process until it serves, ns.
     pub start_ns: u64,
+    /// What processes hold; absent where no arm of the runs had the same components in another number of processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryUse>,
     /// How long a commit takes to become durable.
     pub sync: Times,
     /// The physical parameters.

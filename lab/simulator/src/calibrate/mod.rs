@@ -8,6 +8,7 @@
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
 //!   rates. `costs`: of what, by whom, with `least_squares`.
+//! - [`memory`]: what processes and their components hold.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.
 
@@ -19,6 +20,7 @@ mod fit;
 mod least_squares;
 mod ledger;
 pub mod level;
+pub mod memory;
 mod scenario;
 mod shape;
 mod traces;
@@ -39,6 +41,7 @@ pub use self::document::{
 pub(crate) use self::ledger::calls_of;
 use self::ledger::{Ledger, Rest};
 pub use self::level::{FitError, Level};
+pub use self::memory::MemoryUse;
 pub(crate) use self::scenario::load_table;
 pub use self::scenario::{journeys_scenario, levels_scenario};
 use self::traces::Samples;
@@ -199,6 +202,7 @@ fn learn(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
     }
     calibration.start_ns =
         learnt.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
+    calibration.memory = memory::learn(&sources.iter().map(plain_arms).collect::<Vec<_>>());
     calibration.noise = noise(sources);
     Ok(calibration)
 }
@@ -313,6 +317,17 @@ fn is_apart(arm: &record::Arm) -> bool {
 fn is_learnt(scenario: &Scenario, arm: &record::Arm) -> bool {
     let planned = scenario.arms.iter().find(|planned| planned.name == arm.name);
     is_apart(arm) && planned.is_none_or(|planned| is_plain(scenario, planned))
+}
+
+/// The arms of a run of which it is known what their processes hold.
+fn plain_arms<'r>(Source { run, scenario }: &Source<'r>) -> memory::Arms<'r> {
+    let plain = run.header.arms.iter().filter(|arm| {
+        let planned = scenario.arms.iter().find(|planned| planned.name == arm.name);
+        planned.is_some_and(|planned| is_plain(scenario, planned))
+    });
+    let (apart, together): (Vec<&record::Arm>, Vec<&record::Arm>) = plain.partition(|arm| is_apart(arm));
+    let letters = |arms: Vec<&record::Arm>| arms.into_iter().map(|arm| arm.letter).collect();
+    memory::Arms { run, apart: letters(apart), together: letters(together) }
 }
 
 /// Whether an arm has nothing but the operations of its components, in files, with pulled events, watched as the run's other

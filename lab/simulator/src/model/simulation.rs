@@ -85,6 +85,8 @@ pub struct Simulation<Q = AdaptiveQueue> {
     /// By distance, the least first.
     links: [(Link, Draws); 4],
     served: Vec<Recorder>,
+    /// Of these, calls whose caller had given up before they were served, by program.
+    wasted: Vec<u64>,
     /// Instances with a slot to give, once for each.
     freed: VecDeque<u32>,
     diverged: Option<Diverged>,
@@ -114,6 +116,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
                 (plan.between_regions.clone(), Draws::new(seed, "network/regions")),
             ],
             served: (0..system.programs.len()).map(|_| Recorder::default()).collect(),
+            wasted: vec![0; system.programs.len()],
             freed: VecDeque::new(),
             diverged: None,
             system,
@@ -209,6 +212,12 @@ impl<Q: EventQueue> Simulation<Q> {
     pub fn served(&self) -> impl Iterator<Item = (&str, u64)> {
         let operations = self.system.operations.iter().map(|operation| operation.name.as_str());
         operations.zip(self.served.iter().map(Recorder::count))
+    }
+
+    /// Of these, calls whose caller had given up before they were served.
+    pub fn wasted(&self) -> impl Iterator<Item = (&str, u64)> {
+        let operations = self.system.operations.iter().map(|operation| operation.name.as_str());
+        operations.zip(self.wasted.iter().copied())
     }
 
     /// What edges have done so far and where their breakers stand, by caller and callee, all copies together: the worst

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub served: BTreeMap<String, u64>,
     /// CPU so far of what processes did while they were not quite warm, by the same names.
     pub cooled: BTreeMap<String, Cooled>,
+    /// Of these, those whose caller had given up; an operation without any is left out.
+    pub wasted: BTreeMap<String, u64>,
     /// What edges have done so far, by caller and callee: `A:feed->A:photo`.
     pub edges: BTreeMap<String, (EdgeCounts, u8)>,
     /// Time so far in which threads waited for a core, ns, where all arms are on one host.
@@ -130,12 +132,15 @@ pub(super) fn simulate_noting(
             cooled.entry(group.to_owned()).or_default().add(of);
         }
         let served = simulation.served().map(|(name, count)| (name.to_owned(), count));
+        let wasted = simulation.wasted().filter(|(_, count)| *count > 0);
+        let wasted = wasted.map(|(name, count)| (name.to_owned(), count)).collect();
         let edges =
             simulation.edges().into_iter().map(|(name, (counts, breaker))| (name, (counts, level(breaker))));
         snapshots.push(Snapshot {
             processes,
             cooled,
             served: served.collect(),
+            wasted,
             edges: edges.collect(),
             stalled_ns: simulation.stalled_ns(second * SECOND_NS),
         });

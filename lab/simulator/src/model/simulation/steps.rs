@@ -264,6 +264,10 @@ impl<Q: EventQueue> Simulation<Q> {
         }
         if matches!(frame.parent, Parent::Try(_) | Parent::Caller(_)) && frame.outcome == Outcome::Done {
             self.served[frame.program as usize].record(self.events.now_ns() - frame.since_ns);
+            if let Parent::Try(attempt) = frame.parent {
+                let is_awaited = self.tries.get(attempt).is_some_and(|record| record.pass.is_some());
+                self.wasted[frame.program as usize] += u64::from(!is_awaited);
+            }
         }
         match frame.parent {
             Parent::Detached => {}

@@ -28,8 +28,8 @@ struct Accounted {
     telemetry: f64,
     requests: f64,
     operations: BTreeMap<String, OperationCost>,
-    /// By component: calls served.
-    served: BTreeMap<String, u64>,
+    /// By component: calls served, and of them those whose caller had given up.
+    served: BTreeMap<String, [u64; 2]>,
 }
 
 impl<'a> Processes<'a> {
@@ -72,11 +72,15 @@ impl<'a> Processes<'a> {
 
     fn proc(&self, layout: &Layout, group: &Group, pid: u32) -> Proc {
         let registry = group.is_registry.then(|| "registry".to_owned());
+        let components: Vec<String> = registry.into_iter().chain(group.components.iter().cloned()).collect();
+        let memory = self.turn.recorded.calibration.memory.as_ref();
+        let held_kib = memory.map_or(0.0, |memory| memory.of_process(&components));
         Proc {
             arm: layout.letter,
             pid,
             instance: group.name.clone(),
-            components: registry.into_iter().chain(group.components.iter().cloned()).collect(),
+            pss_kib: (held_kib * f64::from(group.copies)).round() as u64,
+            components,
             state: "up".to_owned(),
             scraped: true,
             ..Proc::default()
@@ -104,15 +108,17 @@ impl<'a> Processes<'a> {
             part("telemetry", accounted.telemetry),
             part("transport", cpu_ns as f64 - known),
         ]);
+        let proc = self.proc(layout, group, pid);
         Proc {
             state: if is_up { "up" } else { "down" }.to_owned(),
+            pss_kib: if is_up { proc.pss_kib } else { 0 },
             cpu_ns,
             cpu_workers_ns: cpu_ns,
             parts,
             requests: accounted.requests as u64,
             operations: accounted.operations,
-            work: accounted.served.into_iter().map(|(name, n)| (name, [n, 0])).collect(),
-            ..self.proc(layout, group, pid)
+            work: accounted.served,
+            ..proc
         }
     }
 
@@ -133,13 +139,14 @@ impl<'a> Processes<'a> {
             let holders = f64::from(holders.map(|other| other.copies).sum::<u32>().max(1));
             let is_called = self.called.contains(&(layout.letter, component.clone()));
             let prefix = layout.own(&format!("{component}/"));
-            let mut all = 0;
+            let (mut all, mut wasted) = (0, 0);
             for (name, count) in &snapshot.served {
                 let Some(operation) = name.strip_prefix(&prefix) else { continue };
                 let Some(known) = calibration.operations.get(&format!("{component}/{operation}")) else {
                     continue;
                 };
                 all += count;
+                wasted += snapshot.wasted.get(name).copied().unwrap_or(0);
                 let count = *count as f64 * own / holders;
                 let span_ns = calibration.parameters.span_ns.value;
                 let (own, blocking) = (factor * count * known.own.mean_ns, count * known.blocking.mean_ns);
@@ -157,7 +164,8 @@ impl<'a> Processes<'a> {
                 let calls: f64 = calls_of(known).map(|(_, share)| share).sum();
                 sum.telemetry += count * span_ns * (calls + if is_called { 1.0 } else { 0.0 });
             }
-            sum.served.insert(component.clone(), (all as f64 * own / holders) as u64);
+            let part = |count: u64| (count as f64 * own / holders) as u64;
+            sum.served.insert(component.clone(), [part(all), part(wasted)]);
             let door = if component == "gateway" { all as f64 } else { 0.0 };
             let caller = format!("{}->", layout.own(component));
             let edges = snapshot.edges.iter().filter(|(name, _)| name.starts_with(&caller));

@@ -11,7 +11,7 @@ use policy::units::{HumanDuration, Rate, Ratio};
 use record::{Class, Entry, Kept, Line, Provenance, Span, Split, Trace, Verdict};
 use scenario::Scenario;
 use simulator::calibrate::{
-    CalibrateError, Calibration, Operation, Parameters, Source, What, calibrate, journeys_scenario, knee,
+    CalibrateError, Calibration, MemoryUse, Operation, Parameters, Source, What, calibrate, journeys_scenario, knee,
     levels_scenario,
 };
 
@@ -220,6 +220,29 @@ fn a_known_machine_is_learnt_back() {
     let both = (hop.served_ns + hop.called_ns) / 1e3;
     assert!((130.0..200.0).contains(&both), "{hop:?}");
     assert_eq!((calibration.size.as_str(), calibration.sources[0].interleaved), ("tiny", true));
+}
+
+#[test]
+fn what_processes_hold_is_learnt_from_two_groupings_and_from_one_it_is_not() {
+    let components = [("registry", 500.0), ("gateway", 3_000.0), ("feed", 4_000.0), ("photo", 2_500.0)];
+    let components_kib = components.map(|(name, kib)| (name.to_owned(), kib)).into();
+    let planted = MemoryUse { process_kib: 9_000.0, components_kib };
+    let mut known = calibration();
+    known.memory = Some(planted.clone());
+    let lines = lived_on(&known, &scenario(""), spans);
+    let found = learnt_from(&lines, &scenario("")).memory.expect("a monolith and services");
+    assert!((found.process_kib - planted.process_kib).abs() < 2.0, "{found:?}");
+    for (name, kib) in &planted.components_kib {
+        let is_close = |found: &f64| (found - kib).abs() < 2.0;
+        // A registry that is in the gateway's process cannot be known apart from the gateway.
+        assert!(found.components_kib.get(name).is_none_or(is_close), "{name}: {found:?}");
+    }
+    assert!(found.components_kib.contains_key("feed"), "{found:?}");
+    let mut one = lines;
+    if let Entry::Header(header) = &mut one[0].entry {
+        header.arms.truncate(1);
+    }
+    assert_eq!(learnt_from(&one, &scenario("")).memory, None);
 }
 
 #[test]

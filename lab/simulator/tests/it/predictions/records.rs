@@ -232,7 +232,6 @@ fn what_a_simulation_does_not_know_has_no_value_and_decides_nothing() {
         "procs.pss for micro >= 2 * procs.pss for mono",
         "pss(feed) < 1GiB",
         "connections < 10",
-        "wasted(feed) in steady < 1%",
         "writer_wait < 5ms",
         "host.mem_available > 1%",
     ];
