@@ -129,7 +129,7 @@ fn of_sweep(run: &Run) -> Part {
     head.extend(sweep::COLUMNS.map(|id| glossary::term_by_id(id).map_or(id, |term| term.name)));
     let row = |row: sweep::SweepRow<'_>| {
         let mut cells = vec![format!("{} {}", row.arm.letter, cell(&row.arm.name))];
-        cells.push(if row.is_on_front { "*".into() } else { String::new() });
+        cells.push(row.mark().to_owned());
         cells.extend(row.values.iter().map(|value| cell(value)));
         row_of(&cells)
     };

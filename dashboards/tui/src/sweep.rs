@@ -20,14 +20,14 @@ pub(crate) fn print(out: &mut impl Write, run: &Run, width: usize) -> io::Result
     let fixed: usize = CELLS.iter().sum::<usize>() + 2;
     let names = width.saturating_sub(fixed).max(20);
     writeln!(out)?;
-    writeln!(out, "p50, CPU per journey, peak memory, collateral failures (journeys that fail and")?;
-    writeln!(out, "do not need the component that dies). * no other is better in everything.")?;
+    writeln!(out, "p50, CPU per journey, peak memory, collateral failures (journeys that fail")?;
+    writeln!(out, "and do not need what dies). * no other is better in everything, ~ tied.")?;
     let heads: String = HEADS.iter().zip(CELLS).map(|(head, cells)| right(head, cells)).collect();
     writeln!(out, "  {}{heads}", left("", names, false))?;
     for row in run.sweep_rows() {
-        let mark = if row.is_on_front { '*' } else { ' ' };
+        let mark = row.mark();
         let cells: String = row.values.iter().zip(CELLS).map(|(value, cells)| right(value, cells)).collect();
-        writeln!(out, "{mark} {}{cells}", left(&row.arm.name, names, false))?;
+        writeln!(out, "{mark:1} {}{cells}", left(&row.arm.name, names, false))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use record::{CalibrationIdentity, Prediction, SweepCount, SweepResult};
 
 use crate::date::CivilTime;
 use crate::run::Run;
+use crate::sweep::MAX_SIDE_BY_SIDE;
 
 /// The word that marks what was simulated, where there is no room for more.
 pub const SIMULATED: &str = "SIMULATED";
@@ -47,11 +48,8 @@ impl Run {
         let because = prediction.because.iter().map(|why| format!("{}: {why}", prediction.validity.word()));
         let missing = prediction.not_simulated.iter().map(|what| format!("not simulated: {what}"));
         let diverged = prediction.diverged.iter().map(|what| format!("diverged: {what}"));
-        let busy = |(arm, rate): (&char, &f64)| format!("{arm} {rate:.0}/s");
-        let rates: Vec<String> = prediction.saturation.iter().map(busy).collect();
-        let saturation = (!rates.is_empty()).then(|| {
-            format!("at this CPU of a journey every core is busy at {}, each arm alone", rates.join(", "))
-        });
+        let saturation = saturation(prediction)
+            .map(|rates| format!("at this CPU of a journey every core is busy at {rates}, each arm alone"));
         let swept = prediction.sweep.iter().flat_map(|sweep| self.swept(sweep));
         because.chain(missing).chain(saturation).chain(diverged).chain(swept).collect()
     }
@@ -100,6 +98,18 @@ fn counted(count: Option<&SweepCount>) -> String {
         }
         Some(_) | None => "not judged".to_owned(),
     }
+}
+
+/// `A 2100/s, B 1300/s`; of more arms than stand beside each other the ends of the range, and their arms.
+fn saturation(prediction: &Prediction) -> Option<String> {
+    let busy = |(arm, rate): (&char, &f64)| format!("{arm} {rate:.0}/s");
+    let mut rates: Vec<(&char, &f64)> = prediction.saturation.iter().collect();
+    if rates.len() > MAX_SIDE_BY_SIDE {
+        rates.sort_by(|a, b| a.1.total_cmp(b.1));
+        return Some(format!("{} to {}", busy(*rates.first()?), busy(*rates.last()?)));
+    }
+    let rates: Vec<String> = rates.into_iter().map(busy).collect();
+    (!rates.is_empty()).then(|| rates.join(", "))
 }
 
 /// `hop-tax 20261126-101500-a7f3 (2026-11-26 10:15, Cleave 0.1.0+3f2a, Linux 6.18, 2 x CPU)`.
@@ -171,6 +181,15 @@ mod tests {
             assert!(mark.contains(part), "{part}: {mark}");
         }
         assert_eq!(run.prediction_limits(), ["extrapolated: another load", "not simulated: step 2 (`leak`)"]);
+        let limits = |arms: &str| {
+            let saturation = arms.chars().zip([900.0, 1_200.0, 700.0].into_iter().cycle()).collect();
+            let prediction = Some(Prediction { saturation, ..Prediction::default() });
+            let source = Provenance::Simulated;
+            Run::new(Header { source, prediction, ..Header::default() }).prediction_limits().concat()
+        };
+        assert!(limits("AB").contains(" busy at A 900/s, B 1200/s, each arm alone"), "{}", limits("AB"));
+        let many = limits("ABCDEFGHIJ");
+        assert!(many.contains(" busy at C 700/s to H 1200/s, each arm alone"), "{many}");
         let live = Run::new(Header { prediction: Some(prediction), ..Header::default() });
         assert_eq!((live.mark(), live.prediction_limits()), (None, Vec::new()));
     }

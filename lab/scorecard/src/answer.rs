@@ -174,7 +174,7 @@ fn front(run: &Run) -> Option<Line> {
         return None;
     }
     let rows = run.sweep_rows();
-    let best: Vec<&SweepRow<'_>> = rows.iter().filter(|row| row.is_on_front).collect();
+    let best: Vec<&SweepRow<'_>> = rows.iter().filter(|row| row.is_on_front()).collect();
     let names: Vec<&str> = best.iter().take(MAX_NAMED).map(|row| row.arm.name.as_str()).collect();
     let more = best.len().saturating_sub(MAX_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -6,6 +6,7 @@ use model::contrasts::against_base;
 use model::format::{self, count};
 use model::outcome::samples_of;
 use model::score_rows::with_parts;
+use model::sweep::FrontPlace;
 use model::{Run, sweep};
 use record::{Measured, Score};
 use scorecard::figure::figure;
@@ -98,7 +99,11 @@ impl Page<'_> {
                 &format!("{} {}", row.arm.letter, escaped(&row.arm.name)),
                 &format!(
                     "<td class=\"text\">{}</td>{}",
-                    if row.is_on_front { "* no other is better in everything" } else { "" },
+                    match row.place {
+                        Some(FrontPlace::On) => "* no other is better in everything",
+                        Some(FrontPlace::Tied) => "~ tied: it is not sure",
+                        Some(FrontPlace::Off) | None => "",
+                    },
                     cells(&row.values)
                 ),
             );

@@ -19,6 +19,8 @@ use crate::measure::{Claim, Measure, Unit};
 use crate::measures::{CPU_PER_JOURNEY, MEMORY, P50};
 use crate::selection::{Selection, name_of};
 
+/// What groupings are compared by, besides their collateral failures.
+const MEASURES: [&Measure; 3] = [&P50, &CPU_PER_JOURNEY, &MEMORY];
 /// From so many arms the front is looked for.
 const MIN_ARMS: usize = 5;
 /// Arms that are named as beating a tied one.
@@ -90,9 +92,9 @@ fn axis(run: &Run, arm: char, measure: &Measure, resampling: &Arc<Resampling>) -
 }
 
 /// What groupings are compared by; less is better in all of them.
-fn axes(run: &Run, arm: char, resampling: &Arc<Resampling>) -> Option<Vec<Axis>> {
+fn axes(run: &Run, arm: char, measures: &[&Measure], resampling: &Arc<Resampling>) -> Option<Vec<Axis>> {
     let mut axes = Vec::new();
-    for measure in [&P50, &CPU_PER_JOURNEY, &MEMORY] {
+    for measure in measures {
         axes.push(axis(run, arm, measure, resampling)?);
     }
     axes.push(Axis::exact(bystanders(run, arm)?));
@@ -107,10 +109,12 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
     }
     let frame = Selection::new(card.run, letters[0], &Window::Whole, &Argument::None).frame();
     let resampling = card.engine.resampling(&frame);
-    let known: BTreeMap<char, Vec<Axis>> =
-        letters.into_iter().filter_map(|arm| Some((arm, axes(card.run, arm, &resampling)?))).collect();
+    // A simulation knows nothing of memory that its calibration did not: there the front is one of the others.
+    let (measures, missing): (Vec<&Measure>, Vec<&Measure>) =
+        MEASURES.into_iter().partition(|measure| measure.is_known_in(card.run));
+    let axes_of = |arm| Some((arm, axes(card.run, arm, &measures, &resampling)?));
+    let known: BTreeMap<char, Vec<Axis>> = letters.into_iter().filter_map(axes_of).collect();
     if known.is_empty() {
-        // One of the axes is known of no arm, as memory is of a simulated run.
         return Vec::new();
     }
     let arms: Vec<char> = known.keys().copied().collect();
@@ -141,10 +145,17 @@ fn scores(card: &Card<'_>) -> Vec<Score> {
     vec![
         row("bystanders", hurt, Unit::Share, Better::Lower, &harm),
         Score {
-            context: ties(card.run, &arms, &members),
+            context: context(&missing, ties(card.run, &arms, &members)),
             ..row("pareto_front", best, Unit::Share, Better::Neither, &membership)
         },
     ]
+}
+
+/// What the front leaves out, and what is tied.
+fn context(missing: &[&Measure], ties: Option<String>) -> Option<String> {
+    let left_out = missing.iter().map(|measure| format!("{} is not simulated and no axis", measure.name));
+    let parts: Vec<String> = left_out.chain(ties).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// `tied: pairs (beaten most often by mono, trio)`: arms of which it is not sure whether they are on the front.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::sweep::MAX_SIDE_BY_SIDE;
 use policy::units::HumanDuration;
 use record::{Machine, Validity};
 use scenario::{Action, Scenario, TelemetryLevel};
@@ -83,14 +84,13 @@ pub(super) fn validity(
             assumed
                 .push(format!("{}: a part of the data with each copy, calibrated with all", layout.arm.name));
         }
-        let grouping = layout.grouping();
-        let mut known = calibration.sources.iter().flat_map(|run| &run.groupings);
-        if !known.any(|known| *known == grouping) {
-            extrapolated.push(format!("{}: a grouping that no run of the calibration had", layout.arm.name));
-        }
     }
+    extrapolated.extend(of_groupings(calibration, layouts));
     if not_simulated.iter().any(|what| what.starts_with("journey") || what.starts_with("the carrier")) {
-        assumed.push("part of the load, or a carrier, was never calibrated".to_owned());
+        let name = &scenario.name;
+        assumed.push(format!(
+            "part of the load, or a carrier, was never calibrated; calibrate with: cleave calibrate {name}"
+        ));
     }
     if hosts != Hosts::One {
         extrapolated.push(format!("hosts: {hosts}, each like the one that was calibrated, on its loopback"));
@@ -124,6 +124,24 @@ pub(super) fn validity(
     } else {
         (Validity::Extrapolated, extrapolated)
     }
+}
+
+/// Groupings that no run of the calibration had: a line each, or of many arms one line.
+fn of_groupings(calibration: &Calibration, layouts: &[Layout]) -> Vec<String> {
+    let is_known = |layout: &&Layout| {
+        let grouping = layout.grouping();
+        calibration.sources.iter().flat_map(|run| &run.groupings).any(|known| *known == grouping)
+    };
+    let (known, other): (Vec<&Layout>, Vec<&Layout>) = layouts.iter().partition(is_known);
+    if layouts.len() <= MAX_SIDE_BY_SIDE || other.is_empty() {
+        let line =
+            |layout: &Layout| format!("{}: a grouping that no run of the calibration had", layout.arm.name);
+        return other.into_iter().map(line).collect();
+    }
+    let names: Vec<&str> = known.iter().map(|layout| layout.arm.name.as_str()).collect();
+    let had = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let (others, all) = (other.len(), layouts.len());
+    vec![format!("{others} of {all} groupings, which no run of the calibration had; it had {had}")]
 }
 
 /// What of a calibration is nearest to a load.
