@@ -183,9 +183,16 @@ pub struct List {
 pub struct Explain {
     /// Name of a scenario, or path of a scenario file.
     pub scenario: String,
+    /// Calibration by which the utilisation of the cores is printed, where there is one [default: calibration.json in the
+    /// folder of the runs].
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    /// Folder that holds the runs.
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
+    pub out: PathBuf,
 }
 
 /// How a run is printed.

@@ -2,8 +2,8 @@
 //!
 //! - [`cli`]: the command line. [`defaults`]: its defaults from `cleave.toml`.
 //! - [`node_command`]: a node that is started with flags.
-//! - [`scenario_files`]: scenarios by name or file. [`scenario_command`]: `list` and `explain`. [`init_command`]: a file of
-//!   one's own.
+//! - [`scenario_files`]: scenarios by name or file. [`scenario_command`]: `list` and `explain`; [`utilisation`]: how busy they
+//!   keep the cores. [`init_command`]: a file of one's own.
 //! - [`run_command`]: a run, its result and its exit code. [`run_all_command`]: every scenario, one table.
 //! - [`execution`]: executes one run. [`run_view`]: what is shown meanwhile.
 //! - [`change`](mod@change): the change that a scenario deploys, built before its run.
@@ -54,6 +54,7 @@ mod signals;
 mod structure_command;
 mod sweep;
 mod up_command;
+mod utilisation;
 mod validate_command;
 
 use std::ffi::OsString;
@@ -121,7 +122,7 @@ fn arguments() -> Result<Vec<String>, String> {
 fn execute(cleave: Cleave, began: Instant) -> ExitCode {
     match cleave.command {
         Command::List(args) => scenario_command::list(args.output),
-        Command::Explain(args) => scenario_command::explain(&args.scenario, args.output),
+        Command::Explain(args) => scenario_command::explain(&args),
         Command::Init(args) => init_command::init(&args),
         Command::Run(args) => match &args.scenario {
             Some(scenario) => run_command::run(scenario, &args, began),

@@ -9,9 +9,10 @@ use scenario::Scenario;
 use scenario::explain::PlannedArm;
 use serde_json::{Value, json};
 
-use crate::cli::Output;
+use crate::cli::{Explain, Output};
 use crate::machine_noise::{self, Identity, MachineNoise};
-use crate::{output, result_document, scenario_files};
+use crate::utilisation::{self, Figures};
+use crate::{calibrate_command, output, result_document, scenario_files};
 
 /// Above this many arms, only the first and the last are listed.
 const MAX_LISTED_ARMS: usize = 8;
@@ -109,8 +110,8 @@ fn listed(arms: &[&str]) -> String {
 }
 
 /// `cleave explain`.
-pub fn explain(requested: &str, form: Output) -> ExitCode {
-    let scenario = match scenario_files::find(requested) {
+pub fn explain(args: &Explain) -> ExitCode {
+    let scenario = match scenario_files::find(&args.scenario) {
         Ok(scenario) => scenario.at_scale(),
         Err(text) => return output::usage_error(&text),
     };
@@ -140,18 +141,43 @@ pub fn explain(requested: &str, form: Output) -> ExitCode {
     } else {
         machine_noise::lines(&MachineNoise::load(), &Identity::here(), &scenario)
     };
-    if form == Output::Json {
+    let utilisation = match utilisation(args, &scenario, &arms) {
+        Ok(utilisation) => utilisation,
+        Err(text) => return output::usage_error(&text),
+    };
+    if args.output == Output::Json {
         let mut document = scenario::explain::document(&scenario, &arms, reach);
         document["schema_version"] = result_document::SCHEMA_VERSION.into();
         document["noise"] = noise.into();
+        if let Some(utilisation) = utilisation {
+            document["utilisation"] = utilisation.document();
+        }
         print_document(&document);
         return ExitCode::SUCCESS;
     }
     output::print_line(format_args!("{}", scenario::explain::explain(&scenario, &arms, reach).trim_end()));
-    for line in noise {
+    for line in noise.into_iter().chain(utilisation.iter().flat_map(Figures::lines)) {
         output::print_line(format_args!("{line}"));
     }
     ExitCode::SUCCESS
+}
+
+/// How busy the arms keep the cores. A calibration that is not asked for and knows nothing of the load explains nothing.
+///
+/// # Errors
+/// A message where the calibration that is asked for is none.
+fn utilisation(
+    args: &Explain,
+    scenario: &Scenario,
+    arms: &[PlannedArm<'_>],
+) -> Result<Option<Figures>, String> {
+    let Some(file) = &args.calibration else {
+        let file = calibrate_command::default_file(&args.out);
+        return Ok(utilisation::of(scenario, arms, &file).unwrap_or_default());
+    };
+    let missing =
+        || format!("{} is not there; write a calibration with: cleave calibrate hop-tax", file.display());
+    utilisation::of(scenario, arms, file)?.map(Some).ok_or_else(missing)
 }
 
 fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: u32) -> PlannedArm<'a> {

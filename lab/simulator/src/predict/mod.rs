@@ -4,6 +4,7 @@
 //! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
 //!   steps in it; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
+//! - [`utilisation`]: how busy arms keep the cores, by the law of it.
 //! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
 
 mod band;
@@ -18,10 +19,12 @@ pub mod progress;
 mod registry;
 pub mod setting;
 mod system;
+pub mod utilisation;
 mod validity;
 
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
 pub use predictor::{Circumstances, PredictError, Predicted, Predictor, not_simulated};
 pub use progress::Progress;
+pub use utilisation::Utilisation;
 pub(crate) use validity::{acts_on_arms, size_of};

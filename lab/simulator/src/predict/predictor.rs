@@ -88,16 +88,16 @@ pub struct Predicted {
 
 /// A simulation: of which seed, with which parameter changed by which factor.
 #[derive(Clone, Copy, Debug)]
-struct Variation {
-    seed: u64,
-    parameter: Option<(&'static str, f64)>,
+pub(super) struct Variation {
+    pub seed: u64,
+    pub parameter: Option<(&'static str, f64)>,
 }
 
 /// A scenario and its arms, of one size.
 #[derive(Clone, Copy, Debug)]
-struct Size<'a> {
-    scenario: &'a Scenario,
-    layouts: &'a [Layout],
+pub(super) struct Size<'a> {
+    pub scenario: &'a Scenario,
+    pub layouts: &'a [Layout],
 }
 
 /// A smaller size of a scenario and its arms.
@@ -133,13 +133,7 @@ impl Predictor<'_> {
         if matches!(self.scenario.load.rate, Rates::OfSlowest(_)) {
             return Err(PredictError::RelativeRate);
         }
-        let journeys = self.scenario.load.journeys();
-        let is_known = |journey: &traffic::Journey| {
-            self.calibration.operations.contains_key(&format!("{}/{}", record::CLIENT, journey.name()))
-        };
-        if !journeys.iter().any(is_known) {
-            return Err(PredictError::NoJourneys(self.scenario.name.clone()));
-        }
+        self.check_journeys()?;
         let run = Variation { seed: self.seed, parameter: None };
         let turns = self.turns(self.rounds);
         let variations = self.variations();
@@ -195,6 +189,15 @@ impl Predictor<'_> {
     /// So many of them are about to be simulated.
     pub fn expect_replications(&self, count: u32) {
         (0..count).for_each(|_| self.expect(self.whole(), &self.turns(self.rounds)));
+    }
+
+    /// Whether any journey of the load was calibrated.
+    pub(super) fn check_journeys(&self) -> Result<(), PredictError> {
+        let is_known = |journey: &traffic::Journey| {
+            self.calibration.operations.contains_key(&format!("{}/{}", record::CLIENT, journey.name()))
+        };
+        let any_is_known = self.scenario.load.journeys().iter().any(is_known);
+        any_is_known.then_some(()).ok_or_else(|| PredictError::NoJourneys(self.scenario.name.clone()))
     }
 
     /// What is simulated for the run itself.
@@ -253,7 +256,8 @@ impl Predictor<'_> {
         Ok(by_arm(size, blocks?.iter()))
     }
 
-    fn block(
+    /// A pass of the load with some of the arms, by index, in a round.
+    pub(super) fn block(
         &self,
         Size { scenario, layouts }: Size<'_>,
         (round, arms): &(u32, Vec<usize>),
@@ -299,7 +303,7 @@ impl Predictor<'_> {
     }
 
     /// Requests of a journey, on average over those of the load that are simulated.
-    fn requests_per_journey(&self) -> f64 {
+    pub(super) fn requests_per_journey(&self) -> f64 {
         let of = |(journey, weight): (traffic::Journey, f64)| {
             let name = format!("{}/{}", record::CLIENT, journey.name());
             let operation = self.calibration.operations.get(&name)?;
