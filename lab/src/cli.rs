@@ -88,7 +88,7 @@ pub enum Command {
     Calibrate(predict::Calibrate),
     /// Simulate a scenario from a calibration, and print its scorecard, marked as simulated.
     #[command(
-        after_help = "Examples:\n  cleave predict first-look\n  cleave predict first-look --hosts per-component\n  cleave predict hop-tax --calibration here.json --replications 20 --output json"
+        after_help = "Examples:\n  cleave predict first-look\n  cleave predict first-look --hosts per-component\n  cleave predict groupings --live last\n  cleave predict hop-tax --calibration here.json --replications 20 --output json"
     )]
     Predict(predict::Predict),
     /// Predict scenarios that a calibration was not made from, run them, and print how far each figure is off.

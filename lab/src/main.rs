@@ -9,7 +9,8 @@
 //! - [`change`](mod@change): the change that a scenario deploys, built before its run.
 //! - [`capacity_probe`]: the capacity of each arm, where the rate is a share of it.
 //! - [`calibrate_command`]: what the simulator learns from a run. [`predict_command`]: a run that is simulated;
-//!   [`prediction`]: what it comes to; [`sweep`](mod@sweep): that of keys that vary. [`validate_command`]: how far predictions are off what is run afterwards.
+//!   [`prediction`]: what it comes to; [`sweep`](mod@sweep): that of keys that vary. [`live_groupings`]: whether many arms come in the
+//!   order of a live run. [`validate_command`]: how far predictions are off what is run afterwards.
 //! - [`noise_command`]: one arm against itself. [`machine_noise`]: what is kept of it.
 //! - [`run_files`]: runs on disk, found by name and folded from their records. [`runs_command`]: listed and removed.
 //! - [`result_document`]: the run as one JSON document.
@@ -30,6 +31,7 @@ mod doctor_command;
 mod execution;
 mod given_servers;
 mod init_command;
+mod live_groupings;
 mod machine_noise;
 mod node_command;
 mod noise_command;

@@ -10,7 +10,9 @@ use simulator::predict::Hosts;
 
 use crate::cli::predict::Predict;
 use crate::prediction::{Question, calibration};
-use crate::{calibrate_command, execution, output, report_command, run_command, scenario_files, sweep};
+use crate::{
+    calibrate_command, execution, live_groupings, output, report_command, run_command, scenario_files, sweep,
+};
 
 /// `cleave predict`.
 pub fn predict(args: &Predict, began: Instant) -> ExitCode {
@@ -27,6 +29,10 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
     let calibration = match calibration(&file) {
         Ok(calibration) => calibration,
         Err(code) => return code,
+    };
+    let live = match live_groupings::find(args, &scenario) {
+        Ok(live) => live,
+        Err(text) => return output::usage_error(&text),
     };
     let combinations = match sweep::combinations(&scenario) {
         Ok(combinations) => combinations,
@@ -48,7 +54,13 @@ pub fn predict(args: &Predict, began: Instant) -> ExitCode {
         progress: &Arc::default(),
     };
     match sweep::simulate(&question).and_then(|sweep| question.answer(sweep)) {
-        Ok(answer) => run_command::present(&run, &answer.outcome),
+        Ok(answer) => {
+            let code = run_command::present(&run, &answer.outcome);
+            match live_groupings::compare(args, &answer.outcome.folder, &live) {
+                Ok(()) => code,
+                Err(text) => output::usage_error(&text),
+            }
+        }
         Err(code) => code,
     }
 }

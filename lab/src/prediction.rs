@@ -222,3 +222,6 @@ fn write(path: &Path, lines: &[Line]) -> std::io::Result<String> {
     let digest = Sha256::digest(std::fs::read(path)?);
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests;

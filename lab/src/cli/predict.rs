@@ -78,6 +78,11 @@ pub struct Predict {
     /// scenario].
     #[arg(long, value_parser = NetworkOptions::parse_rtt)]
     pub rtt: Option<HumanDuration>,
+    /// A live run of the same groupings, whose order and front the predicted ones are compared with: `last`, id, label or
+    /// folder; two of them are compared with each other as well [default: of a scenario with more than 8 arms, its last
+    /// live run].
+    #[arg(long, value_name = "RUN")]
+    pub live: Vec<String>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,

@@ -214,6 +214,14 @@ fn a_run_is_learnt_from_and_another_predicted() {
     for part in ["calibration: runs/calibration.json", "a call over http+json", "(held out)"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let (code, text) = cleave.printed(&["explain", &scenario("learn")]);
+    let explained = text.lines().find(|line| line.starts_with("utilisation law"));
+    assert!(code == Some(0) && explained.is_some_and(|line| line.contains(SIMULATED)), "{text}");
+    assert!(text.contains("80 % at "), "{text}");
+    let (code, text) = cleave.printed(&["explain", &scenario("learn"), "--calibration", "none.json"]);
+    assert!(code == Some(2) && text.contains("cleave calibrate hop-tax"), "{text}");
+    let (code, text) = cleave.printed(&["predict", &scenario("learn"), "--live", "none"]);
+    assert!(code == Some(2) && text.contains("unknown run `none`"), "{text}");
     let output = cleave.run(&["predict", &scenario("learn"), "--replications", "2", "--output", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));

@@ -3,12 +3,15 @@
 //!
 //! - [`held_out`]: the scenarios: other loads, another mix, other groupings, copies, a slow dependency, a crash.
 //! - [`comparison`]: predicted and measured figures, their errors and bounds, and the table of them. Start here.
+//! - [`groupings`]: whether many groupings come in the same order as predicted and as measured.
 //! - [`null_models`]: what is known without a simulator, which has to be better.
 
 pub mod comparison;
+pub mod groupings;
 pub mod held_out;
 pub mod null_models;
 
 pub use comparison::{Row, Validation};
+pub use groupings::Agreement;
 pub use held_out::{HeldOut, held_out, knee, mix_of};
 pub use null_models::NullModels;

@@ -3,6 +3,7 @@
 mod learning;
 mod records;
 mod scaled;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -173,7 +174,7 @@ impl Made {
         let mut predictor = Predictor {
             calibration,
             scenario,
-            layouts: ('A'..).zip(scenario.default_arms()).map(layout).collect(),
+            layouts: ('A'..='Z').chain('a'..='z').zip(scenario.default_arms()).map(layout).collect(),
             data: Arc::new(data),
             interleaved: true,
             rounds: 2,
