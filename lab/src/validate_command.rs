@@ -146,7 +146,7 @@ fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f6
          from; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
          run. *Bound*: 10 % for p50, 20 % for p99, 5 % for CPU per journey, or twice what two live runs of the same seed differ \
          by. *One station* is M/M/c with the CPU of a journey of the mix, *scaled* the calibration run's own figure for the mix and \
-         load; see section 11 of [method.md](method.md).\n\n\
+         load, *USL* the universal scalability law through three calibrated rates; see section 11 of [method.md](method.md).\n\n\
          {}, {} cores, kernel {}; {}; calibrated from {}; the services and the load generator keep every core busy at {knee:.0} journeys a second of the scenario's own \
          mix.\n\n\
          {}\n{table}",

@@ -134,9 +134,10 @@ impl Validation {
     /// over the figures of which the null model has a prediction: name, its own, the simulator's. 0 is exact.
     pub fn against_null_models(&self) -> Vec<(&'static str, f64, f64)> {
         type Null = (&'static str, fn(&NullModels) -> Option<f64>);
-        let models: [Null; 2] = [
+        let models: [Null; 3] = [
             ("one station (M/M/c)", |null| null.station),
             ("the calibration run, scaled", |null| null.scaled),
+            ("the universal scalability law", |null| null.usl),
         ];
         let errors = |(name, of): &Null| {
             let rows: Vec<(f64, &Row)> =
@@ -172,6 +173,12 @@ impl Validation {
                 libm::exp(ours)
             ));
         }
+        if !self.rows.is_empty() && self.rows.iter().all(|row| row.null.usl.is_none()) {
+            lines.push(
+                "the universal scalability law (USL) needs three rates, each of a run of its own, and the calibration has fewer"
+                    .to_owned(),
+            );
+        }
         if !self.not_compared.is_empty() {
             lines.push(format!(
                 "{} of {} held-out scenarios were compared; without a valid live run: {}",
@@ -187,8 +194,8 @@ impl Validation {
     /// All figures as a Markdown table, and those out of bounds marked.
     pub fn table(&self) -> String {
         let mut text = String::from(
-            "| held out | arm | figure | predicted [band] | measured | error | bound | one station | scaled |\n\
-             |---|---|---|---|---|---|---|---|---|\n",
+            "| held out | arm | figure | predicted [band] | measured | error | bound | one station | scaled | USL |\n\
+             |---|---|---|---|---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
             let s = |seconds: Option<f64>| value(seconds, "s");
@@ -197,7 +204,7 @@ impl Validation {
             // Writing to a string does not fail.
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} [{}, {}] | {} | {:+.0} %{mark} | {:.0} % | {} | {} |",
+                "| {} | {} | {} | {} [{}, {}] | {} | {:+.0} %{mark} | {:.0} % | {} | {} | {} |",
                 row.scenario,
                 row.arm,
                 row.measure,
@@ -209,6 +216,7 @@ impl Validation {
                 row.bound() * 100.0,
                 s(row.null.station),
                 s(row.null.scaled),
+                s(row.null.usl),
             );
         }
         text
@@ -228,7 +236,7 @@ mod tests {
             low: predicted,
             high: predicted,
             measured: measured.to_vec(),
-            null: NullModels { station: Some(2.0), scaled: None },
+            null: NullModels { station: Some(2.0), ..NullModels::default() },
         }
     }
 
