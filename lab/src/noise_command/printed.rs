@@ -83,6 +83,16 @@ impl Printed<'_> {
         if !never.is_empty() {
             writeln!(out, "could differ, never judged: {}", never.join(", "))?;
         }
+        for ((note, runs), keys) in tally.partly_judged() {
+            let names: Vec<String> = keys.into_iter().map(name).collect();
+            writeln!(
+                out,
+                "not judged in {runs} of {} runs ({}): {}",
+                tally.runs,
+                note.words(),
+                names.join(", ")
+            )?;
+        }
         match self.planted {
             Some(planted) => self.found(out, &planted)?,
             None => writeln!(
@@ -128,9 +138,10 @@ impl Printed<'_> {
     pub fn document(&self) -> Value {
         let tally = self.tally;
         let row = |((window, id), row): (&(String, String), &super::tally::Row)| {
+            let not_judged = row.not_judged.iter().map(|(note, runs)| json!({ "note": note, "runs": runs }));
             json!({
                 "id": id, "window": window, "differs": row.differs, "judged": row.judged,
-                "ratio": row.spread(), "ratios": row.ratios,
+                "ratio": row.spread(), "ratios": row.ratios, "not_judged": not_judged.collect::<Vec<_>>(),
             })
         };
         let never = |((window, id), note): (&(String, String), Option<Note>)| json!({ "id": id, "window": window, "note": note });
@@ -187,6 +198,22 @@ mod tests {
     fn the_count_and_what_it_may_be() {
         let tally = Tally { runs: 20, false_runs: 1, ..Tally::default() };
         assert!(printed(&tally, None).contains("1 of 20 runs false; up to 4 may be\n"));
+    }
+
+    #[test]
+    fn a_row_that_some_runs_did_not_judge_has_the_reason() {
+        let mut tally = Tally { runs: 10, ..Tally::default() };
+        let mut add = |id: &str, judged| {
+            let row = tally.rows.entry(("steady".into(), id.into())).or_default();
+            (row.judged, row.not_judged) = (judged, [(Note::NotSteady, 10 - judged)].into());
+        };
+        add("cpu_per_journey", 2);
+        add("latency_p50", 2);
+        add("latency_p999", 0);
+        let text = printed(&tally, None);
+        let line =
+            "not judged in 8 of 10 runs (not steady): cpu_per_journey in steady, latency_p50 in steady\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

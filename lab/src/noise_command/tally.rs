@@ -23,6 +23,8 @@ pub struct Row {
     squared_errors: Vec<f64>,
     /// Why it was not judged, the last time.
     pub note: Option<Note>,
+    /// Why it was not judged, and in how many runs.
+    pub not_judged: BTreeMap<Note, u32>,
 }
 
 /// All runs.
@@ -74,6 +76,17 @@ impl Tally {
         never.map(|(key, row)| (key, row.note))
     }
 
+    /// Why rows that some runs judge were not judged by others: the reason, the runs, and the rows of which that holds.
+    pub fn partly_judged(&self) -> BTreeMap<(Note, u32), Vec<&(String, String)>> {
+        let mut partly: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, row) in self.rows.iter().filter(|(_, row)| row.judged > 0) {
+            for (note, runs) in &row.not_judged {
+                partly.entry((*note, *runs)).or_default().push(key);
+            }
+        }
+        partly
+    }
+
     /// The effect in the planted row that half of the runs would have found four times in five.
     pub fn could_see(&self) -> Option<f64> {
         let mut effects = self.visible_effects.clone();
@@ -104,6 +117,9 @@ impl Row {
         self.differs += u32::from(differs(contrast));
         if contrast.finding.is_none() {
             self.note = contrast.note;
+            if let Some(note) = contrast.note {
+                *self.not_judged.entry(note).or_default() += 1;
+            }
         }
         if let (Some(ratio), Some(error)) = (ratio_of(contrast), contrast.error) {
             self.ratios.push(ratio);

@@ -23,6 +23,15 @@ impl Trending {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Latency, Self::Cpu];
 
+    /// From which factor on a drift within a window withholds findings: the least difference that rows of it call one. With
+    /// enough rounds any warming up is significant, however little it moves what two arms differ by.
+    const fn margin(self) -> f64 {
+        match self {
+            Self::Latency => 1.10,
+            Self::Cpu => 1.05,
+        }
+    }
+
     /// In a sentence.
     pub const fn words(self) -> &'static str {
         match self {
@@ -50,25 +59,20 @@ impl<'a> Steadiness<'a> {
     pub(super) fn is_lost(&mut self, draft: &Draft, base: char, other: char) -> bool {
         let Some(window) = draft.steady_in.clone() else { return false };
         Trending::ALL.into_iter().any(|figure| {
-            [base, other].into_iter().any(|arm| self.drifts(&window, arm, figure))
-                || self.ratio_drifts(&window, [base, other], figure)
+            [base, other].into_iter().any(|arm| self.drift(&window, arm, figure).is_some())
+                || self.drift_of_ratio(&window, [base, other], figure).is_some()
         })
     }
 
-    /// Whether a figure of one arm drifts within a window.
-    pub fn drifts(&mut self, window: &Window, arm: char, figure: Trending) -> bool {
-        has_trend(&known(&self.series(window, arm, figure)))
+    /// By what factor a figure of one arm changes from a window's first to its last second, as a logarithm; `None` where it
+    /// does not drift.
+    pub fn drift(&mut self, window: &Window, arm: char, figure: Trending) -> Option<f64> {
+        drift(&known(&self.series(window, arm, figure)), figure)
     }
 
-    /// Whether the ratio of two arms does.
-    pub fn ratio_drifts(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> bool {
-        has_trend(&self.log_ratio(window, arms, figure))
-    }
-
-    /// By what factor the ratio of two arms changes within a window, as a logarithm; `None` where it does not drift.
+    /// The same of the ratio of two arms.
     pub fn drift_of_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
-        let ratio = self.log_ratio(window, arms, figure);
-        has_trend(&ratio).then(|| change(&ratio)).flatten()
+        drift(&self.log_ratio(window, arms, figure), figure)
     }
 
     /// The logarithm of the ratio of two arms, second by second.
@@ -100,6 +104,30 @@ impl<'a> Steadiness<'a> {
     }
 }
 
+/// How much there is of a trend, where it is one and no less than matters.
+fn drift(rounds: &[Vec<f64>], figure: Trending) -> Option<f64> {
+    let change = has_trend(rounds).then(|| change(rounds)).flatten()?;
+    (change.abs() >= figure.margin().ln()).then_some(change)
+}
+
 fn known(rounds: &Rounds) -> Vec<Vec<f64>> {
     rounds.iter().map(|round| round.iter().flatten().copied().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trend_that_moves_a_figure_by_less_than_its_margin_is_no_drift() {
+        // Forty rounds of four seconds that change by a factor from the first to the last: significant, whatever its size.
+        let rounds = |factor: f64| {
+            let round: Vec<f64> = (0..4).map(|second| f64::from(second) / 3.0 * factor.ln()).collect();
+            vec![round; 40]
+        };
+        assert!(has_trend(&rounds(0.97)) && drift(&rounds(0.97), Trending::Cpu).is_none());
+        assert!(drift(&rounds(0.93), Trending::Cpu).is_some_and(|change| change < -0.07));
+        assert!(drift(&rounds(0.93), Trending::Latency).is_none());
+        assert!(drift(&rounds(1.12), Trending::Latency).is_some());
+    }
 }

@@ -160,13 +160,25 @@ fn drift(run: &Run, found: &mut Found) {
             return;
         }
         for figure in Trending::ALL {
-            if steadiness.drifts(&window, arm.letter, figure) {
-                drifting.push(format!("{} of {}", figure.words(), arm.name));
+            if let Some(change) = steadiness.drift(&window, arm.letter, figure) {
+                drifting.push(format!(
+                    "{} of {} by a factor of {:.2}",
+                    figure.words(),
+                    arm.name,
+                    change.exp()
+                ));
             }
         }
     }
     if !drifting.is_empty() {
-        found.add("drift", format!("{} drifts within {}", drifting.join(", "), name_of(&window)));
+        found.add(
+            "drift",
+            format!(
+                "from the first to the last second of {} there is a change in {}",
+                name_of(&window),
+                drifting.join(", ")
+            ),
+        );
     }
 }
 
