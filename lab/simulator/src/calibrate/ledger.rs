@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use model::{Run, TimeRange, Window};
 use record::{CLIENT, OperationCost, Proc};
 
-use super::cooling::Cooling;
 use super::document::{Operation, What};
 
 /// Processes that belong to the lab.
@@ -119,29 +118,6 @@ impl Ledger {
             lab_ns_per_s: if seconds > 0.0 { of_lab(CONDUCTOR) / seconds } else { 0.0 },
             seconds,
         }
-    }
-
-    /// The same as if every call had come to a warm process.
-    #[must_use]
-    pub fn warmed(mut self, cooling: Cooling) -> Self {
-        let factor = |spent: &Spent| cooling.factor(spent.calls_per_s(self.seconds));
-        let factors: BTreeMap<String, f64> = self
-            .components
-            .iter()
-            .filter(|(_, spent)| spent.served > 0.0)
-            .map(|(name, spent)| (name.clone(), factor(spent)))
-            .collect();
-        let of = |component: &str| factors.get(component).copied().unwrap_or(1.0);
-        for (name, spent) in &mut self.components {
-            let factor = of(name);
-            spent.total -= spent.tasks() * (1.0 - 1.0 / factor);
-            spent.operations = spent.blocking + (spent.operations - spent.blocking) / factor;
-        }
-        for (name, cost) in &mut self.operations {
-            let warm = |ns: u64| (ns as f64 / of(component_of(name))).round() as u64;
-            (cost.business_ns, cost.database_ns) = (warm(cost.business_ns), warm(cost.database_ns));
-        }
-        self
     }
 }
 
@@ -384,41 +360,6 @@ mod tests {
         );
         assert_eq!((ms(photo.operations), ms(photo.workers)), (160.0, 360.0), "{photo:?}");
         assert_eq!(ledger.operations["photo/photo.by_ids"].served, 400);
-    }
-
-    #[test]
-    fn a_warm_process_takes_less_of_what_cools_and_as_much_of_what_does_not() {
-        // A thousand calls a second find it half cooled: half more of 300 ms of operations and 150 ms of messages.
-        let cooling = Cooling { cold_cpu: 1.0, cooling_ns: 1.594e6 };
-        assert!((cooling.factor(1_000.0) - 1.5).abs() < 1e-3, "{}", cooling.factor(1_000.0));
-        let spent = Spent {
-            operations: 300e6 + 40e6,
-            blocking: 40e6,
-            telemetry: 20e6,
-            waking: 30e6,
-            total: 540e6,
-            served: 2_000.0,
-            copies: 1.0,
-            ..Spent::default()
-        };
-        let cost = OperationCost {
-            served: 2_000,
-            business_ns: 300_000_000,
-            blocking_ns: 40_000_000,
-            ..OperationCost::default()
-        };
-        let ledger = Ledger {
-            components: [("photo".to_owned(), spent)].into(),
-            operations: [("photo/photo.by_ids".to_owned(), cost)].into(),
-            seconds: 2.0,
-            ..Ledger::default()
-        };
-        let warm = ledger.warmed(cooling);
-        let (photo, cost) = (warm.components["photo"], &warm.operations["photo/photo.by_ids"]);
-        let ms = |ns: f64| (ns / 1e6).round();
-        assert_eq!((ms(photo.total), ms(photo.operations)), (390.0, 240.0), "{photo:?}");
-        assert_eq!((ms(photo.telemetry), ms(photo.waking), ms(photo.blocking)), (20.0, 30.0, 40.0));
-        assert_eq!((ms(cost.business_ns as f64), ms(cost.blocking_ns as f64)), (200.0, 40.0));
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn learn(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
     let ledgers: Vec<(String, Ledger)> = carriers
         .zip(levels)
         .flat_map(|(carrier, levels)| {
-            levels.into_iter().map(move |ledger| (carrier.clone(), ledger.warmed(cooling)))
+            levels.into_iter().map(move |ledger| (carrier.clone(), cooling.warmed(ledger)))
         })
         .collect();
     if ledgers.iter().all(|(_, ledger)| ledger.operations.values().all(|cost| cost.business_ns == 0)) {

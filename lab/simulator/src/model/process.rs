@@ -68,8 +68,6 @@ pub struct Process {
     pub frozen: Vec<Burst>,
     /// CPU of bursts that have ended, ns.
     pub used_ns: u64,
-    /// When its last call came, ns.
-    pub called_ns: u64,
     /// CPU so far of what was done while it was not quite warm.
     pub cooled: Cooled,
 }
@@ -114,14 +112,14 @@ impl Process {
         (delay_ns, self.costs.wake)
     }
 
-    /// A call comes: by what share it takes more CPU than in a warm process.
-    pub fn cold_cpu(&mut self, now_ns: u64) -> f32 {
+    /// By what share a call takes more CPU than in a warm process, so many ns after the one before to the same component.
+    pub const fn cold_cpu(&self, since_ns: u64) -> f32 {
         let HopCosts { cold_permille, cooling_ns, .. } = self.costs;
         if cold_permille == 0 || cooling_ns == 0 {
             return 0.0;
         }
-        let since_ns = now_ns - std::mem::replace(&mut self.called_ns, now_ns);
-        cold_permille as f32 / 1e3 * (since_ns.min(cooling_ns) as f32 / cooling_ns as f32)
+        let since_ns = if since_ns < cooling_ns { since_ns } else { cooling_ns };
+        cold_permille as f32 / 1e3 * (since_ns as f32 / cooling_ns as f32)
     }
 
     /// CPU of what takes `ns` in a warm process.
@@ -196,8 +194,7 @@ impl Process {
     /// It dies: what ran and what waited is gone.
     pub fn kill(&mut self, now_ns: u64) {
         (self.is_up, self.is_paused) = (false, false);
-        // What comes next comes to a cold one.
-        (self.waking_until_ns, self.called_ns) = (0, 0);
+        self.waking_until_ns = 0;
         self.frozen.clear();
         for lane in [&mut self.workers, &mut self.blocking] {
             for burst in lane.ready.drain(..) {
@@ -225,7 +222,6 @@ mod tests {
             is_paused: false,
             frozen: Vec::new(),
             used_ns: 0,
-            called_ns: 0,
             cooled: Cooled::default(),
         }
     }
@@ -241,16 +237,14 @@ mod tests {
     #[test]
     fn a_call_takes_more_the_longer_none_came_and_no_more_than_in_a_cold_process() {
         let mut process = process(HopCosts { cold_permille: 500, cooling_ns: 1_000, ..HopCosts::default() });
-        let mut takes = |now_ns| {
-            let cold_cpu = process.cold_cpu(now_ns);
+        let mut takes = |since_ns| {
+            let cold_cpu = process.cold_cpu(since_ns);
             process.due(400, cold_cpu)
         };
         // Cold, half cooled after half of the time, warm at once after a call, cold again.
-        assert_eq!([5_000, 5_500, 5_500, 9_000].map(&mut takes), [600, 500, 400, 600]);
+        assert_eq!([5_000, 500, 0, 3_500].map(&mut takes), [600, 500, 400, 600]);
         // What was warm is in neither sum: 200 of 400, 100 of 400, 200 of 400.
         assert_eq!(process.cooled, Cooled { warm_ns: 1_200, more_ns: 500 });
         assert!((process.cooled.factor() - 1_700.0 / 1_200.0).abs() < 1e-12);
-        process.kill(9_100);
-        assert!((process.cold_cpu(9_200) - 0.5).abs() < 1e-6, "a new one has nothing in a cache");
     }
 }

@@ -38,6 +38,17 @@ pub(super) struct Instance {
     /// Its routes are those from here on, one for each component that its own calls.
     pub first_route: u32,
     pub database: Option<u32>,
+    /// When its last call came, ns.
+    pub called_ns: u64,
+}
+
+impl Instance {
+    /// A call comes: how long after the one before, ns; for the first all that has passed, since nothing is in a cache.
+    pub const fn called(&mut self, now_ns: u64) -> u64 {
+        let since_ns = now_ns - self.called_ns;
+        self.called_ns = now_ns;
+        since_ns
+    }
 }
 
 /// How an instance reaches a component.
@@ -233,6 +244,7 @@ impl System {
                     pool,
                     first_route: 0,
                     database: None,
+                    called_ns: 0,
                 });
             }
         }
@@ -435,7 +447,6 @@ fn new_process(plan: &ProcessPlan, host: u32) -> Process {
         is_paused: false,
         frozen: Vec::new(),
         used_ns: 0,
-        called_ns: 0,
         cooled: Cooled::default(),
     }
 }

@@ -32,7 +32,10 @@ impl<Q: EventQueue> Simulation<Q> {
             Route::Local(instance) => {
                 let mut callee = Frame::new(Parent::Caller(handle), site.program, instance, key, now_ns);
                 (callee.deadline_ns, callee.attempt) = (frame.deadline_ns, frame.attempt);
-                (callee.is_detached, callee.cold_cpu) = (frame.is_detached, frame.cold_cpu);
+                callee.is_detached = frame.is_detached;
+                let component = &mut self.system.instances[instance as usize];
+                let since_ns = component.called(now_ns);
+                callee.cold_cpu = self.system.processes[component.process as usize].cold_cpu(since_ns);
                 let callee = self.frames.insert(callee);
                 if let Some(frame) = self.frames.get_mut(handle) {
                     frame.waits = Waits::Callee(callee);
@@ -191,9 +194,10 @@ impl<Q: EventQueue> Simulation<Q> {
         if !self.system.processes[process as usize].is_up {
             return self.answer(handle, Outcome::Refused);
         }
+        let since_ns = self.system.instances[instance as usize].called(event.time_ns);
         let callee = &mut self.system.processes[process as usize];
         let (wake_ns, wake_cpu_ns) = callee.woken(event.time_ns, Draws::derive(record.key, ANSWER_DRAW + 1));
-        let (costs, cold_cpu) = (callee.costs, callee.cold_cpu(event.time_ns));
+        let (costs, cold_cpu) = (callee.costs, callee.cold_cpu(since_ns));
         let receive_ns = callee.due(costs.receive, cold_cpu);
         let mut frame = Frame::new(Parent::Try(handle), record.program, instance, record.key, event.time_ns);
         (frame.deadline_ns, frame.attempt) =

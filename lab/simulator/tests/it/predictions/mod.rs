@@ -37,6 +37,13 @@ const CALLS: [(ComponentName, ComponentName); 4] = [
     (ComponentName::of("feed"), ComponentName::of("profile")),
 ];
 
+/// A scenario of these components.
+fn read(text: String) -> Scenario {
+    let application = Application { components: &COMPONENTS, calls: &CALLS, events: &[], tables: &[] };
+    let read = scenario::read(Path::new("small.toml"), text, &application);
+    read.unwrap_or_else(|errors| panic!("{errors}"))
+}
+
 /// A scenario of two arms, of home feeds and photos at 60 a second, with what is added to its end.
 fn scenario(more: &str) -> Scenario {
     let text = format!(
@@ -46,9 +53,7 @@ fn scenario(more: &str) -> Scenario {
          [topology.micro]\nprocesses = {{ each = [\"*\"] }}\nrestart = {{ after = \"1s\" }}\n\
          [topology.mono]\nprocesses = {{ app = [\"gateway\", \"*\"] }}\nrestart = {{ after = \"1s\" }}\n{more}\n"
     );
-    let application = Application { components: &COMPONENTS, calls: &CALLS, events: &[], tables: &[] };
-    let read = scenario::read(Path::new("small.toml"), text, &application);
-    read.unwrap_or_else(|errors| panic!("{errors}"))
+    read(text)
 }
 
 /// Always the same time, us.
