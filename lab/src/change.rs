@@ -170,7 +170,7 @@ fn rebuilt_crates(
     graph: &DependencyGraph,
     tree: &Path,
 ) -> Result<BTreeSet<CrateIndex>, String> {
-    let folders = CrateFolders::new(graph, tree);
+    let folders = CrateFolders::new(graph, tree, &[]);
     let edited: BTreeSet<CrateIndex> = change.files().filter_map(|file| folders.of_path(file)).collect();
     if edited.is_empty() {
         return Err(

@@ -55,6 +55,7 @@ pub fn of(scenario: &Scenario, arms: &[PlannedArm<'_>], file: &Path) -> Result<O
         replications: 1,
         threads: available_parallelism().map_or(1, usize::from),
         here: Circumstances::default(),
+        progress: Arc::default(),
     };
     let arms = predictor.utilisation().map_err(|error| error.to_string())?;
     Ok(Some(Figures { arms, is_side_by_side: scenario.way == RunMode::SideBySide, calibration }))

@@ -58,7 +58,6 @@ pub struct ArmServers {
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "none is made without the feature"))]
     made: Vec<String>,
     /// What the streams are called that were made on a server which stays.
-    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "none is made without the feature"))]
     streams: Option<String>,
     proxies: Vec<Arc<ServerProxy>>,
 }

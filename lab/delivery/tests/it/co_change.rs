@@ -36,14 +36,14 @@ fn files(log: &str) -> Vec<Vec<String>> {
 #[test]
 fn a_file_that_was_moved_is_followed_into_the_commits_before() {
     let log = "\0c5\n\nM\tlib/a.rs\n\0c4\n\nR100\tcrates/a.rs\tlib/a.rs\n\0c3\n\nM\tcrates/a.rs\n\
-               \0c2\n\nR100\told/a.rs\tcrates/a.rs\n\0c1\n\nA\told/a.rs\n";
+               \0c2\n\nR100\tfirst/a.rs\tcrates/a.rs\n\0c1\n\nA\tfirst/a.rs\n";
     assert_eq!(
         files(log),
         [
             &["lib/a.rs"][..],
             &["crates/a.rs", "lib/a.rs"],
             &["lib/a.rs"],
-            &["old/a.rs", "lib/a.rs"],
+            &["first/a.rs", "lib/a.rs"],
             &["lib/a.rs"]
         ]
     );
