@@ -9,7 +9,7 @@
 //! - [`admission`]: how many may come in. [`client`]: how many of one client. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
 //! - [`autoscale`]: how many copies there should be.
-//! - [`lease`]: when the registry leaves a process alone.
+//! - [`connections`]: how many a caller has to an endpoint. [`lease`]: when the registry leaves a process alone.
 //! - [`network`]: the round trip between processes. [`restart`]: when a process that dies is started again.
 //! - [`service`]: slots, queue and work of a component, as a scenario declares them.
 //! - [`units`]: quantities as a scenario writes them.
@@ -24,6 +24,7 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 pub mod client;
+pub mod connections;
 pub mod deadline;
 pub mod edge;
 pub mod gcra;

@@ -14,6 +14,7 @@ use policy::retry::{self, AttemptOutcome, Idempotency};
 use policy::throttle::Throttle;
 use policy::{EffectivePolicy, outlier};
 
+use super::connections::Connections;
 use crate::engine::Rng;
 
 /// How a try, or a call, ended.
@@ -23,6 +24,8 @@ pub enum Outcome {
     Done,
     /// Held back on the caller's side: breaker, throttle, bulkhead, deadline.
     HeldBack,
+    /// Every connection to the copy was in use, and as many requests waited for one as may.
+    NoConnection,
     /// The callee refused it, to protect itself.
     Shed,
     /// The callee failed, with this status.
@@ -41,6 +44,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::HeldBack => "held back",
+            Self::NoConnection => "no connection",
             Self::Shed => "shed",
             Self::Failed(_) => "failed",
             Self::Refused => "refused",
@@ -55,7 +59,9 @@ impl Outcome {
             Self::Done => Self::Done,
             Self::Failed(status) => Self::Failed(status),
             Self::TimedOut => Self::Failed(504),
-            Self::HeldBack | Self::Shed | Self::Refused | Self::Reset => Self::Failed(503),
+            Self::HeldBack | Self::NoConnection | Self::Shed | Self::Refused | Self::Reset => {
+                Self::Failed(503)
+            }
         }
     }
 
@@ -66,7 +72,7 @@ impl Outcome {
             // A callee that sheds answers 503 and sends no more than that.
             Self::Shed => Some(AttemptOutcome::Status(503)),
             Self::Failed(status) => Some(AttemptOutcome::Status(status)),
-            Self::Refused => Some(AttemptOutcome::NotSent),
+            Self::Refused | Self::NoConnection => Some(AttemptOutcome::NotSent),
             Self::Reset | Self::TimedOut => Some(AttemptOutcome::SentNoResponse),
         }
     }
@@ -81,6 +87,14 @@ pub struct Endpoint {
     pub load: EndpointLoad,
     /// Which of its lives that is.
     life: u32,
+    /// Connections to it.
+    pub(super) connections: Connections,
+}
+
+impl Endpoint {
+    fn new(instance: u32, load: EndpointLoad, life: u32) -> Self {
+        Self { instance, load, life, connections: Connections::default() }
+    }
 }
 
 /// What a registry lists of a copy.
@@ -165,8 +179,7 @@ pub struct Edge {
 impl Edge {
     /// An edge that has seen nothing, to these instances.
     pub fn new(policy: Arc<EffectivePolicy>, instances: &[u32], rng: Rng) -> Self {
-        let endpoint =
-            |instance: &u32| Endpoint { instance: *instance, load: EndpointLoad::first(), life: 0 };
+        let endpoint = |instance: &u32| Endpoint::new(*instance, EndpointLoad::first(), 0);
         // A budget that no retry asks is not kept.
         let retried = policy.attempts > 1;
         Self {
@@ -207,11 +220,13 @@ impl Edge {
                     let load = EndpointLoad::new(since_ns.max(1), *median);
                     // Tries of its former life end here as well.
                     (0..endpoint.load.inflight()).for_each(|_| load.begin());
-                    (at, Endpoint { instance: endpoint.instance, load, life: known_life })
+                    (at, Endpoint::new(endpoint.instance, load, known_life))
                 })
             })
             .collect();
-        for (at, endpoint) in joined {
+        for (at, mut endpoint) in joined {
+            // What tries of its former life hold is given back when they end.
+            endpoint.connections = std::mem::take(&mut self.endpoints[at].connections);
             self.endpoints[at] = endpoint;
         }
         let listed = self.endpoints.iter().zip(0_u16..);
@@ -313,7 +328,7 @@ impl Edge {
             match outcome {
                 Outcome::Done => breaker.on_result(now_ns, generation, true),
                 // A callee that says how much it can take is well.
-                Outcome::HeldBack | Outcome::Shed => breaker.release(generation),
+                Outcome::HeldBack | Outcome::NoConnection | Outcome::Shed => breaker.release(generation),
                 Outcome::Failed(_) | Outcome::Refused | Outcome::Reset | Outcome::TimedOut => {
                     breaker.on_result(now_ns, generation, false);
                 }
@@ -335,7 +350,7 @@ impl Edge {
         match outcome {
             Outcome::Done => load.succeeded(now_ns, took_ns),
             Outcome::Shed => load.shed(now_ns, took_ns, None),
-            Outcome::HeldBack => {}
+            Outcome::HeldBack | Outcome::NoConnection => {}
             Outcome::Failed(_) | Outcome::Refused | Outcome::Reset | Outcome::TimedOut => {
                 load.failed(now_ns, took_ns, None);
                 let out = self.endpoints.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();

@@ -146,4 +146,25 @@ pub struct Try {
     pub is_detached: bool,
     /// Whether the answer has left, lost or not.
     pub is_answered: bool,
+    /// What it has of the connections to the copy.
+    pub connection: TryConnection,
+}
+
+impl Try {
+    /// Whether it waits for a connection.
+    pub fn awaits_connection(&self) -> bool {
+        self.connection == TryConnection::Awaited
+    }
+}
+
+/// What a try has of the connections to a copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TryConnection {
+    /// It needs none, or none any longer.
+    #[default]
+    None,
+    /// One of them.
+    InUse,
+    /// A place among those that wait for one.
+    Awaited,
 }

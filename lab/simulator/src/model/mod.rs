@@ -4,9 +4,11 @@
 //! - [`simulation`]: a plan in motion. [`report`]: what came of it.
 //! - Stations: [`cpu`]: cores shared by threads. [`process`]: workers. [`pool`]: slots and a bounded queue before them.
 //!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
-//! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`frame`]: calls under way.
+//! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`connections`]: those to a copy.
+//!   [`frame`]: calls under way.
 //! - `system`: a plan with names resolved. `source`: arrivals.
 
+pub mod connections;
 pub mod cpu;
 pub mod database;
 pub mod edge;
@@ -22,6 +24,7 @@ mod source;
 mod system;
 pub mod work;
 
+pub use connections::ConnectionLimits;
 pub use plan::{
     Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, Location,
     OperationPlan, Plan, ProcessPlan, QueuePlan, RegistryPlan, SourcePlan,

@@ -7,6 +7,7 @@ use policy::service::ServiceOptions;
 use policy::units::Ratio;
 use policy::{EdgePattern, Policy};
 
+use super::connections::ConnectionLimits;
 use super::network::Link;
 use super::work::Work;
 use crate::analytic::markov::Mmpp2;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub faults: Vec<FaultPlan>,
     /// Who is where. What none of them lists is asked whether it is there or not.
     pub registries: Vec<RegistryPlan>,
+    /// Connections of a component to a copy that it calls, where there is a limit. Sources have as many as they need.
+    pub connections: Option<ConnectionLimits>,
     /// Answers within so many ns are good. Where it is set, the report has what came of the requests of each second.
     pub good_within_ns: Option<u64>,
 }

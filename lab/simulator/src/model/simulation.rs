@@ -64,6 +64,8 @@ mod kind {
     pub const LAPSE: u8 = 13;
     /// Callers learn that a process is there.
     pub const LISTED: u8 = 14;
+    /// A try that was held up asks for a connection.
+    pub const CONNECT: u8 = 15;
 }
 
 /// Frames at once, at most: a system in which more is under way has diverged, and memory has an end.
@@ -160,6 +162,7 @@ impl<Q: EventQueue> Simulation<Q> {
             kind::ARRIVAL => self.on_arrival(event.index),
             kind::CORE => self.on_core(event),
             kind::RESUME => self.on_resume(event),
+            kind::CONNECT => self.on_connect(event),
             kind::ARRIVE => self.on_arrive(event),
             kind::ANSWER => self.on_answer(event),
             kind::TIMER => self.on_timer(event.index),

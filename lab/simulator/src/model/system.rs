@@ -6,6 +6,7 @@ use std::sync::Arc;
 use policy::service::QUEUE_CAP;
 use policy::{EffectivePolicy, for_edge};
 
+use super::connections::ConnectionLimits;
 use super::cpu::Cpu;
 use super::database::Database;
 use super::edge::Edge;
@@ -104,6 +105,7 @@ pub(super) struct Connection {
     pub process: u32,
     pub timeout: Option<u32>,
     pub hedge: Option<u32>,
+    pub limits: Option<ConnectionLimits>,
 }
 
 /// Everything that a simulation consists of.
@@ -352,6 +354,8 @@ impl System {
                     let rng = Rng::new(seed, &format!("lb/{caller_name}#{copy}/{callee_name}"));
                     let endpoints = subsets.of(*callee, callee_name, &component.instances, copy);
                     let edge = Edge::new(policy.clone(), &endpoints, rng);
+                    let is_source = plan.sources.iter().any(|source| source.client == *caller_name);
+                    let limits = plan.connections.filter(|_| !is_source);
                     let (timeout, hedge) = (policy.timeout, policy.hedge);
                     let timeout = timeout.map(|limit| self.timer(TimerKind::Try, limit.nanos()));
                     let hedge = hedge.map(|hedge| self.timer(TimerKind::Hedge, hedge.after.nanos()));
@@ -363,6 +367,7 @@ impl System {
                         process,
                         timeout,
                         hedge,
+                        limits,
                     });
                 }
             }

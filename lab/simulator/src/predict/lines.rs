@@ -241,7 +241,7 @@ fn window_of(due: &DueWindow, sent: u64) -> Window {
 const fn cause_of(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Done => None,
-        Outcome::HeldBack | Outcome::Shed => Some("status_5xx"),
+        Outcome::HeldBack | Outcome::NoConnection | Outcome::Shed => Some("status_5xx"),
         Outcome::Failed(400..=499) => Some("status_4xx"),
         Outcome::Failed(_) => Some("status_5xx"),
         Outcome::Refused => Some("connect"),

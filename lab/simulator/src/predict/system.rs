@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use policy::connections::{MAX_CONNECTIONS, MAX_WAITING};
 use policy::service::ServiceOptions;
 use policy::{EdgePattern, Policy, for_edge};
 use record::CLIENT;
@@ -18,8 +19,8 @@ use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
 use crate::dist::Distribution;
 use crate::model::network::Link;
 use crate::model::{
-    Arrivals, ComponentPlan, CpuSharing, DatabasePlan, HopCosts, HostPlan, Location, OperationPlan,
-    ProcessPlan, QueuePlan, SourcePlan, Work,
+    Arrivals, ComponentPlan, ConnectionLimits, CpuSharing, DatabasePlan, HopCosts, HostPlan, Location,
+    OperationPlan, ProcessPlan, QueuePlan, SourcePlan, Work,
 };
 
 /// Of what a process takes at rest, how much comes in one go, when it is asked for its figures: 0.30 to 0.46 of six services
@@ -80,6 +81,7 @@ pub fn build(
             built.not_simulated.insert("different networks of arms that run side by side".to_owned());
         }
     }
+    plan.connections = Some(ConnectionLimits { connections: MAX_CONNECTIONS as u32, waiting: MAX_WAITING });
     plan.good_within_ns = Some(setting.scenario.load.longest_good().nanos());
     built
 }

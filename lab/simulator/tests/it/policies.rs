@@ -10,7 +10,7 @@ use policy::{Cancellation, Policy};
 use simulator::analytic::scale;
 use simulator::dist::Distribution;
 use simulator::model::edge::Outcome;
-use simulator::model::{Arrivals, CpuSharing, Effect, FaultPlan, Plan, Work};
+use simulator::model::{Arrivals, ConnectionLimits, CpuSharing, Effect, FaultPlan, Plan, Work};
 
 use super::fixture::{MILLISECOND, SECOND, component, edge, simulate, system};
 
@@ -59,6 +59,29 @@ fn free_retries_multiply_and_a_budget_bounds_them() {
     let counts = simulate(&failing(leaf(policy, steady()), 1.0, 0..100), 1, u64::MAX).edges["client->leaf"];
     let more = counts.retries as f64 / counts.calls as f64;
     assert!(more <= 0.1 + 1e-9 && more > 0.08, "a tenth of the calls are retries: {more}");
+}
+
+#[test]
+fn a_copy_gets_as_many_requests_at_once_as_its_caller_has_connections() {
+    let pass = component("middle", vec![("pass", Work::call("leaf", "serve"))]);
+    let serve = component("leaf", vec![("serve", Work::Wait(Distribution::Constant(100 * MILLISECOND)))]);
+    let work = Work::call("middle", "pass");
+    let mut plan = system(1, CpuSharing::Fcfs, vec![pass, serve], work, Arrivals::Constant(100.0));
+    plan.policies = edge(Policy { attempts: Some(1), ..Policy::default() });
+    plan.sources[0].until_ns = 20 * SECOND;
+    plan.sources[0].patience = Distribution::Constant(5 * SECOND);
+    let ended = |plan: &Plan| {
+        let report = simulate(plan, 1, u64::MAX);
+        let requests = &report.requests["users/ask"];
+        (requests.ended(Outcome::Done), requests.ended(Outcome::Failed(503)), requests.all())
+    };
+    let (done, _, all) = ended(&plan);
+    assert_eq!(done, all, "without a limit ten are under way");
+    // Five connections of ten requests a second each; ten requests wait, and the others are refused.
+    plan.connections = Some(ConnectionLimits { connections: 5, waiting: 10 });
+    let (done, refused, all) = ended(&plan);
+    assert!((1_000..=1_020).contains(&done), "{done} of {all}");
+    assert_eq!(done + refused, all);
 }
 
 #[test]

@@ -154,10 +154,11 @@ async fn missed_between_two_commits(cure: Cure) -> Option<usize> {
         second.batch("COMMIT").await.expect("commits");
     });
     let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND pid = CAST($1 AS BIGINT)";
+    let of_second = [backend];
     let has_committed = loop {
         tokio::select! {
             () = &mut overtaking => break true,
-            found = rows::<i64>(&mut consumer, waiting, &[backend]) => {
+            found = rows::<i64>(&mut consumer, waiting, &of_second) => {
                 if !found.is_empty() {
                     break false;
                 }

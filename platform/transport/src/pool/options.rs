@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use policy::connections::{MAX_CONNECTIONS, MAX_WAITING};
+
 /// Limits of a pool, each with its reason.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -26,8 +28,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            max_connections: 64,
-            max_waiting: 256,
+            max_connections: MAX_CONNECTIONS,
+            max_waiting: MAX_WAITING,
             idle_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_millis(250),
             max_streaming: 1_024,

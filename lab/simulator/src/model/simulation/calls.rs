@@ -5,8 +5,9 @@ use policy::deadline::{MAX_DEADLINE_MS, left_ns, try_ns};
 use policy::retry::Idempotency;
 use policy::units::HumanDuration;
 
+use super::super::connections::Checkout;
 use super::super::edge::Outcome;
-use super::super::frame::{Call, Frame, Parent, Try, Waits};
+use super::super::frame::{Call, Frame, Parent, Try, TryConnection, Waits};
 use super::super::system::{Route, System, TimerKind};
 use super::faults::EdgeFault;
 use super::{Simulation, kind};
@@ -138,6 +139,7 @@ impl<Q: EventQueue> Simulation<Q> {
             is_answer_lost: fault.is_answer_lost,
             is_detached,
             is_answered: false,
+            connection: TryConnection::None,
         };
         let sent = self.tries.insert(record);
         if let Some(call) = self.calls.get_mut(handle) {
@@ -158,21 +160,77 @@ impl<Q: EventQueue> Simulation<Q> {
     /// Puts a message on its way.
     fn dispatch(&mut self, sent: Handle, fault: &EdgeFault) {
         let Some(record) = self.tries.get(sent) else { return };
-        let event = match record.instance {
-            Some(instance) => {
-                let (from, to) = (record.caller, self.process_of(instance));
-                let delay_ns = self.delay_ns(from, to, Draws::derive(record.key, MESSAGE_DRAW));
-                Some((delay_ns, kind::ARRIVE))
+        match record.instance {
+            Some(_) if fault.delay_ns == 0 => self.connect(sent),
+            Some(_) => self.arm(sent, fault.delay_ns, kind::CONNECT),
+            None if fault.is_lost => {}
+            None => self.arm(sent, fault.delay_ns, kind::ANSWER),
+        }
+    }
+
+    /// The next event of a try.
+    fn arm(&mut self, sent: Handle, delay_ns: u64, kind: u8) {
+        let seq = self.events.after(delay_ns, kind, sent.index);
+        if let Some(record) = self.tries.get_mut(sent) {
+            record.armed = seq;
+        }
+    }
+
+    pub(super) fn on_connect(&mut self, event: Event) {
+        if let Some(handle) = self.tried(event) {
+            self.connect(handle);
+        }
+    }
+
+    /// A try takes a connection, or waits for one.
+    fn connect(&mut self, sent: Handle) {
+        let Some(record) = self.tries.get(sent) else { return };
+        let connection = &mut self.system.connections[record.edge as usize];
+        // Given up by its caller, it has none to wait for.
+        let limits = connection.limits.filter(|_| record.pass.is_some());
+        let (Some(limits), Some(at)) = (limits, record.endpoint) else { return self.transmit(sent) };
+        let tries = &self.tries;
+        let waits = |queued| tries.get(queued).is_some_and(Try::awaits_connection);
+        let endpoint = &mut connection.edge.endpoints[usize::from(at)];
+        let found = endpoint.connections.checkout(limits, sent, waits);
+        let Some(record) = self.tries.get_mut(sent) else { return };
+        match found {
+            Checkout::Connected => {
+                record.connection = TryConnection::InUse;
+                self.transmit(sent);
             }
-            None if fault.is_lost => None,
-            None => Some((0, kind::ANSWER)),
-        };
-        if let Some((delay_ns, kind)) = event {
-            let seq = self.events.after(fault.delay_ns + delay_ns, kind, sent.index);
-            if let Some(record) = self.tries.get_mut(sent) {
-                record.armed = seq;
+            Checkout::Waits => record.connection = TryConnection::Awaited,
+            Checkout::Full => {
+                record.outcome = Outcome::NoConnection;
+                self.arm(sent, 0, kind::ANSWER);
             }
         }
+    }
+
+    /// A message is on its way.
+    fn transmit(&mut self, sent: Handle) {
+        let Some(record) = self.tries.get(sent) else { return };
+        let Some(instance) = record.instance else { return };
+        let (from, to) = (record.caller, self.process_of(instance));
+        let delay_ns = self.delay_ns(from, to, Draws::derive(record.key, MESSAGE_DRAW));
+        self.arm(sent, delay_ns, kind::ARRIVE);
+    }
+
+    /// A try needs its connection no longer: the next that waits for it gets it.
+    pub(super) fn give_connection_back(&mut self, handle: Handle) {
+        let Some(record) = self.tries.get_mut(handle) else { return };
+        if std::mem::take(&mut record.connection) != TryConnection::InUse {
+            return;
+        }
+        let (edge, Some(at)) = (record.edge, record.endpoint) else { return };
+        let tries = &self.tries;
+        let waits = |queued| tries.get(queued).is_some_and(Try::awaits_connection);
+        let endpoint = &mut self.system.connections[edge as usize].edge.endpoints[usize::from(at)];
+        let Some(next) = endpoint.connections.give_back(waits) else { return };
+        if let Some(record) = self.tries.get_mut(next) {
+            record.connection = TryConnection::InUse;
+        }
+        self.transmit(next);
     }
 
     fn delay_ns(&self, from: u32, to: u32, key: u64) -> u64 {
@@ -248,8 +306,12 @@ impl<Q: EventQueue> Simulation<Q> {
         let now_ns = self.events.now_ns();
         let Some(record) = self.tries.get_mut(handle) else { return };
         let Some(pass) = record.pass.take() else { return };
+        // What has waited for a connection to the end was never sent.
+        let is_unsent = outcome == Outcome::TimedOut && record.awaits_connection();
+        let outcome = if is_unsent { Outcome::NoConnection } else { outcome };
         let (call, edge, endpoint) = (record.call, record.edge, record.endpoint);
         let took_ns = now_ns - record.sent_ns;
+        self.give_connection_back(handle);
         self.system.connections[edge as usize].edge.end(pass, endpoint, outcome, now_ns, took_ns);
         if outcome == Outcome::TimedOut {
             self.abandon(handle);

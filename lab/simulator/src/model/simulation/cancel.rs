@@ -41,6 +41,7 @@ impl<Q: EventQueue> Simulation<Q> {
         if let Some(pass) = record.pass.take() {
             let (edge, endpoint) = (record.edge, record.endpoint);
             self.system.connections[edge as usize].edge.give_up(pass, endpoint);
+            self.give_connection_back(handle);
         }
         self.abandon(handle);
     }
@@ -51,7 +52,11 @@ impl<Q: EventQueue> Simulation<Q> {
         let callee = record.callee;
         let policy = &self.system.connections[record.edge as usize].edge.policy;
         // It goes when its answer comes. Where none can come any more, it goes now.
-        if policy.cancel == Cancellation::Detach && record.endpoint.is_some() && !record.is_answered {
+        if policy.cancel == Cancellation::Detach
+            && record.endpoint.is_some()
+            && !record.is_answered
+            && !record.awaits_connection()
+        {
             return;
         }
         self.tries.remove(handle);
