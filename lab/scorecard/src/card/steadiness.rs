@@ -32,6 +32,11 @@ impl Trending {
         }
     }
 
+    /// Whether a change, as a logarithm, is no less than that.
+    fn matters(self, change: f64) -> bool {
+        change.abs() >= self.margin().ln()
+    }
+
     /// In a sentence.
     pub const fn words(self) -> &'static str {
         match self {
@@ -60,7 +65,9 @@ impl<'a> Steadiness<'a> {
         let Some(window) = draft.steady_in.clone() else { return false };
         Trending::ALL.into_iter().any(|figure| {
             [base, other].into_iter().any(|arm| self.drift(&window, arm, figure).is_some())
-                || self.drift_of_ratio(&window, [base, other], figure).is_some()
+                || self
+                    .drift_of_ratio(&window, [base, other], figure)
+                    .is_some_and(|change| figure.matters(change))
         })
     }
 
@@ -70,9 +77,9 @@ impl<'a> Steadiness<'a> {
         drift(&known(&self.series(window, arm, figure)), figure)
     }
 
-    /// The same of the ratio of two arms.
+    /// By what factor the ratio of two arms changes, however little that is; `None` where it does not drift.
     pub fn drift_of_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
-        drift(&self.log_ratio(window, arms, figure), figure)
+        trend(&self.log_ratio(window, arms, figure))
     }
 
     /// The logarithm of the ratio of two arms, second by second.
@@ -104,10 +111,14 @@ impl<'a> Steadiness<'a> {
     }
 }
 
-/// How much there is of a trend, where it is one and no less than matters.
+/// How much there is of a trend, where it is one.
+fn trend(rounds: &[Vec<f64>]) -> Option<f64> {
+    has_trend(rounds).then(|| change(rounds)).flatten()
+}
+
+/// The same, where it is no less than matters.
 fn drift(rounds: &[Vec<f64>], figure: Trending) -> Option<f64> {
-    let change = has_trend(rounds).then(|| change(rounds)).flatten()?;
-    (change.abs() >= figure.margin().ln()).then_some(change)
+    trend(rounds).filter(|change| figure.matters(*change))
 }
 
 fn known(rounds: &Rounds) -> Vec<Vec<f64>> {
