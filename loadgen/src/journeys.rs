@@ -47,8 +47,8 @@ impl JourneyRun<'_> {
         match (self.arrival.journey, self.arrival.target()) {
             (Journey::HomeFeed, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;
-                // A user who follows no one has an empty feed, counted as an empty page.
-                ensure(!first.items.is_empty() || users.follows_none(user))
+                // A user who follows no one with photos has an empty feed, counted as an empty page.
+                ensure(!first.items.is_empty() || users.has_empty_feed(user))
             }
             (Journey::NextPage, _) => {
                 let first = self.feed_page(&format!("/v1/feed?limit={page}")).await?;

@@ -163,10 +163,11 @@ impl UserPool {
         self.shared.trial.user(&self.shared.data, index)
     }
 
-    /// Whether a user follows no other when the run begins.
-    pub(crate) fn follows_none(&self, index: u32) -> bool {
+    /// Whether a user follows no one who has photos when the run begins.
+    pub(crate) fn has_empty_feed(&self, index: u32) -> bool {
         let data = &self.shared.data;
-        (index as usize) < data.users.len() && data.following.of(index).is_empty()
+        let has_photos = |followee: &u32| !data.photos_of(*followee).is_empty();
+        (index as usize) < data.users.len() && !data.following.of(index).iter().any(has_photos)
     }
 
     /// Ids of the photos that a user has when the run begins.
@@ -217,13 +218,17 @@ mod tests {
     use super::*;
 
     fn users(round: u32) -> UserPool {
+        users_of("tiny", round)
+    }
+
+    fn users_of(size: &str, round: u32) -> UserPool {
         UserPool::new(&LoadPlan {
             run_id: "r1".into(),
             seed: 42,
             round,
             phases: Vec::new(),
             further_from_us: Vec::new(),
-            load: toml::from_str("rate = \"1/s\"\nsize = \"tiny\"").expect("a load"),
+            load: toml::from_str(&format!("rate = \"1/s\"\nsize = \"{size}\"")).expect("a load"),
             arms: Vec::new(),
             secret: "secret".into(),
             log: "generator.log".into(),
@@ -246,6 +251,19 @@ mod tests {
         let writes = users.writes.lock().expect("no panic while held");
         assert_eq!((writes.len(), writes.capacity()), (WRITES_STEP + 1, 2 * WRITES_STEP));
         assert_eq!((handle(3, 7), bio(3)), ("new3x0007".into(), "edited in arrival 3".into()));
+    }
+
+    #[test]
+    fn who_follows_only_users_without_photos_has_an_empty_feed() {
+        let users = users_of("small", 1);
+        let data = users.dataset();
+        let all = || 0..data.users.len() as u32;
+        let photos = |user: u32| data.following.of(user).iter().map(|of| data.photos_of(*of).len()).sum::<usize>();
+        assert!(all().any(|user| !data.following.of(user).is_empty() && photos(user) == 0), "there are such");
+        for user in all() {
+            assert_eq!(users.has_empty_feed(user), photos(user) == 0, "{user}");
+        }
+        assert!(!users.has_empty_feed(all().end), "of one who joins later it is not known");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::Edge;
 
-use crate::history::{History, STALE_NS, between, inside, newest};
+use crate::history::{History, STALE_NS, between, newest, of_seconds_inside};
 use crate::run::Run;
 use crate::window::TimeRange;
 use crate::{SECOND, Window};
@@ -127,12 +127,12 @@ impl Run {
         crossing.map(|(_, edge)| edge.queue).max()
     }
 
-    /// Edge samples of an arm in a range.
+    /// Edge seconds of an arm in a range.
     pub fn edges<'a>(&'a self, arm: char, range: &TimeRange) -> impl Iterator<Item = &'a Edge> + 'a {
         let ranges = self.run_time(arm, range);
         let mut found = Vec::new();
         for samples in self.edge_histories(arm) {
-            found.extend(inside(samples, &ranges).map(|(_, edge)| edge));
+            found.extend(of_seconds_inside(samples, &ranges));
         }
         found.into_iter()
     }

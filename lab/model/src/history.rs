@@ -33,11 +33,23 @@ pub(crate) fn inside<'a, 'r, T>(
     samples: &'a [(u64, T)],
     ranges: &'r [Range<u64>],
 ) -> impl Iterator<Item = &'a (u64, T)> + use<'a, 'r, T> {
-    ranges.iter().flat_map(move |range| {
-        let first = samples.partition_point(|(at, _)| *at < range.start);
-        let end = samples.partition_point(|(at, _)| *at < range.end).max(first);
-        &samples[first..end]
-    })
+    ranges.iter().flat_map(move |range| within(samples, range))
+}
+
+/// The samples that describe the second before them, where that second lies, for its greater part, in one of the ranges.
+pub(crate) fn of_seconds_inside<'a, T>(
+    samples: &'a [(u64, T)],
+    ranges: &[Range<u64>],
+) -> impl Iterator<Item = &'a T> + use<'a, T> {
+    let half_a_second_later = |range: &Range<u64>| range.start + SECOND / 2..range.end + SECOND / 2;
+    let ranges: Vec<Range<u64>> = ranges.iter().map(half_a_second_later).collect();
+    ranges.into_iter().flat_map(move |range| within(samples, &range)).map(|(_, sample)| sample)
+}
+
+fn within<'a, T>(samples: &'a [(u64, T)], range: &Range<u64>) -> &'a [(u64, T)] {
+    let first = samples.partition_point(|(at, _)| *at < range.start);
+    let end = samples.partition_point(|(at, _)| *at < range.end).max(first);
+    &samples[first..end]
 }
 
 /// Joins entries of seconds before one: those of a step become one, at its first second.
@@ -50,5 +62,23 @@ pub(crate) fn join<T: Default>(
     let kept = seconds.split_off(&before);
     for (second, of) in std::mem::replace(seconds, kept) {
         add(seconds.entry(second / step * step).or_default(), of);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_belongs_to_the_range_in_which_most_of_it_lies() {
+        let sampled_at = |offset_ms: u64| -> History<u64> {
+            (1..=8).map(|second| (second * SECOND + offset_ms * 1_000_000, second)).collect()
+        };
+        let of = |samples: &History<u64>| -> Vec<u64> {
+            of_seconds_inside(samples, &[2 * SECOND..4 * SECOND, 6 * SECOND..7 * SECOND]).copied().collect()
+        };
+        assert_eq!(of(&sampled_at(3)), [3, 4, 7], "as each second ends");
+        assert_eq!(of(&sampled_at(400)), [3, 4, 7]);
+        assert_eq!(of(&sampled_at(600)), [2, 3, 6]);
     }
 }

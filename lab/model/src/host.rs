@@ -2,7 +2,7 @@
 
 use record::Host;
 
-use crate::history::{inside, newest};
+use crate::history::{newest, of_seconds_inside};
 use crate::processes::MIB;
 use crate::run::Run;
 use crate::window::TimeRange;
@@ -34,7 +34,7 @@ impl Run {
         ranges.sort_by_key(|range| (range.start, range.end));
         // Arms side by side share their seconds.
         ranges.dedup();
-        let found: Vec<&Host> = inside(&self.hosts, &ranges).map(|(_, host)| host).collect();
+        let found: Vec<&Host> = of_seconds_inside(&self.hosts, &ranges).collect();
         found.into_iter()
     }
 

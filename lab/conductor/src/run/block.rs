@@ -158,7 +158,7 @@ impl Block<'_> {
             }
         };
         let following = self.follow_generator(&mut generator, start, requested, done);
-        let (summary, (), ()) = tokio::join!(following, playing, self.sample(&auxiliary, over));
+        let (summary, (), ()) = tokio::join!(following, playing, self.sample(&auxiliary, start, over));
         let ended = generator.wait().await;
         let reported = generator_notes(summary.as_deref(), &ended, |letter| self.name_of(letter));
         session.note(|notes| notes.generator.extend(reported));
@@ -169,20 +169,24 @@ impl Block<'_> {
         })
     }
 
-    /// Samples once a second, and once more when the load is over.
-    async fn sample(&self, auxiliary: &[AuxiliaryProcess], mut over: watch::Receiver<bool>) {
+    /// Samples at once, as each second of the load ends, and once more when the load is over. What is read between two seconds
+    /// would be shared out between them by time: of the last second, what was spent in it among what came after the load.
+    async fn sample(&self, auxiliary: &[AuxiliaryProcess], start: Instant, mut over: watch::Receiver<bool>) {
         let session = self.session;
         let mut sampler = Sampler::new(&session.record);
-        let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
+        let mut interval = tokio::time::interval_at(next_second(start, clock::now()).into(), SAMPLE_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut is_over = false;
-        while !is_over {
+        loop {
+            let arms: Vec<_> = self.arms.iter().map(|arm| arm.sampled()).collect();
+            sampler.sample(&arms, auxiliary, &session.environment.control, &session.record).await;
+            if is_over {
+                break;
+            }
             tokio::select! {
                 _ = interval.tick() => {}
                 () = until(&mut over, |over| *over) => is_over = true,
             }
-            let arms: Vec<_> = self.arms.iter().map(|arm| arm.sampled()).collect();
-            sampler.sample(&arms, auxiliary, &session.environment.control, &session.record).await;
         }
     }
 
@@ -383,6 +387,14 @@ fn load_target(arm: &Arm) -> ArmEndpoint {
     }
 }
 
+/// The next moment that is whole seconds before or after a start.
+fn next_second(start: Instant, now: Instant) -> Instant {
+    match start.checked_duration_since(now) {
+        Some(lead) => start - Duration::from_secs(lead.as_secs()),
+        None => start + Duration::from_secs((now - start).as_secs() + 1),
+    }
+}
+
 /// What the verdict must know of the generator.
 fn generator_notes<'a>(
     summary: Option<&Summary>,
@@ -427,6 +439,21 @@ mod tests {
             generator_notes(Some(&summary(8)), "exit 0", |_| "mono"),
             ["mono: goose counted 8 answers, the recorder 9"]
         );
+    }
+
+    #[test]
+    fn seconds_are_counted_from_a_start_before_and_after_it() {
+        let start = clock::now() + Duration::from_secs(100);
+        let after = |now: i64, seconds: i64| {
+            let begin = start - Duration::from_secs(10);
+            let at = |ms: i64| begin + Duration::from_millis((10_000 + ms).unsigned_abs());
+            assert_eq!(next_second(start, at(now)), at(seconds * 1_000), "{now} ms");
+        };
+        after(-2_500, -2);
+        after(-250, 0);
+        after(0, 0);
+        after(1, 1);
+        after(5_999, 6);
     }
 
     #[tokio::test]
