@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use conductor::arm::server_product::ServerProduct;
-use conductor::arm::servers::availability;
+use conductor::arm::servers::{availability, disk};
 use conductor::observe::scrape_targets::{self, remove_stale};
 use conductor::process::guardian;
 use serde_json::json;
@@ -107,6 +107,7 @@ fn findings() -> Vec<Finding> {
     let files = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_or(0, |(soft, _)| soft);
     let [postgres, nats] = [ServerProduct::Postgres, ServerProduct::Nats].map(availability);
+    let own_disk = disk::availability();
     let builds = change::tools();
     // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
@@ -171,6 +172,12 @@ fn findings() -> Vec<Finding> {
             nats.is_err(),
             "topologies with `events = \"nats\"` are refused, and `run --all` skips scenarios that need them; install NATS \
              (Debian: `nats-server`) and build with `--features nats`",
+        ),
+        finding(
+            "broker's disk",
+            own_disk.as_ref().map_or_else(Clone::clone, |()| "in a mount namespace".into()),
+            own_disk.is_err(),
+            "`disk-full` on `server:events` is skipped, and runs that use it are inconclusive",
         ),
         finding(
             "builds",

@@ -374,6 +374,7 @@ fn privileges(scenario: &Scenario) -> String {
     let mut needed = Vec::new();
     needed.extend(quota.then_some("control groups for CPU quotas"));
     needed.extend(scenario.loses_packets().then_some("a network namespace and iptables for packet loss"));
+    needed.extend(scenario.fills_broker_disk().then_some("a mount namespace for the broker's disk"));
     if needed.is_empty() {
         return "none; everything listens on loopback".to_owned();
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use contract::{ComponentName, Placement};
+use fault::target::EVENTS;
 use fault::{Pattern, Target};
 use policy::units::{ByteSize, HumanDuration, Ratio};
 use policy::{NetworkOptions, Policy, ServiceOptions};
@@ -320,6 +321,14 @@ impl Scenario {
     /// Whether a step makes the kernel drop packets, which needs a network namespace.
     pub fn loses_packets(&self) -> bool {
         self.faults().any(|fault| matches!(fault.connection_fault(), Some(fault::ConnectionFault::Loss(_))))
+    }
+
+    /// Whether a step fills the broker's disk, which needs a mount namespace.
+    pub fn fills_broker_disk(&self) -> bool {
+        self.steps.iter().any(|step| {
+            step.target == Some(Target::Server(EVENTS))
+                && matches!(step.action.fault(), Some(fault::Fault::DiskFull(_)))
+        })
     }
 
     /// The scenario with the load that it has at its `[scale]`; the same where it has none.

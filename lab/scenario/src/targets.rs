@@ -115,6 +115,10 @@ pub(crate) fn accepts(action: &Action, target: Target) -> Result<(), String> {
         Action::Fault(fault) if fault.actuator() == Actuator::Session && target == Target::Server(EVENTS) => {
             Err("a broker keeps no database; name a component whose data is on a server, such as `server:feed`".into())
         }
+        Action::Fault(Fault::DiskFull(_)) if matches!(target, Target::Server(name) if name != EVENTS) => {
+            let name = target.component().map(|name| name.to_string()).unwrap_or_default();
+            Err(format!("the disk of `{target}` cannot be filled; name a database, `db:{name}`, or the broker, `server:events`"))
+        }
         Action::Fault(fault) if target.kind() == TargetKind::Connection => {
             let kinds: Vec<&str> = Fault::names_on(TargetKind::Connection).collect();
             let name = fault.name();

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use conductor::arm::server_product::ServerProduct;
-use conductor::arm::servers::availability;
+use conductor::arm::servers::{availability, disk};
 use nix::sys::signal::Signal;
 use record::{Entry, EventKind, Proc};
 use serde_json::Value;
 
-use crate::cleave::{Cleave, is_starved, lines_of, scenario, wait_for};
+use crate::cleave::{Cleave, is_starved, lines_of, lints, scenario, wait_for};
 
 /// Whether a broker can be had here; where not, the reason is printed.
 fn can_be_had() -> bool {
@@ -131,18 +131,48 @@ fn a_broker_is_killed_and_comes_back_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_killed_lab_leaves_no_broker_not_even_a_paused_one() {
-    if !can_be_had() {
+fn a_broker_whose_disk_was_full_serves_again_after_a_restart_and_nothing_is_lost() {
+    if !can_be_had() || disk::availability().inspect_err(|why| eprintln!("skipped: {why}")).is_err() {
         return;
     }
-    let cleave = Cleave::shared();
-    let file = with_step(&cleave, "do = \"pause\"\nfor = \"9s\"");
+    let cleave = Cleave::wide();
+    let restart = "[[step]]\nid = \"back\"\nin = \"steady\"\nat = \"+6s\"\non = \"server:events\"\ndo = \"restart\"";
+    let file = with_step(&cleave, &format!("do = \"disk-full\"\nfor = \"4s\"\n\n{restart}"));
+    let (document, lines) = cleave.document(&[file]);
+    // What is degraded is in the log, beside the reason for it.
+    let log: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| match &line.entry {
+            Entry::Event(event) if event.what == EventKind::Log => Some(event.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let found = lints(&document);
+    assert!(!found.iter().any(|name| name == "fault_without_hits"), "it was filled: {log:?}");
+    assert!(!log.iter().any(|text| text.contains("no disk of its own")), "{log:?}");
+    let sampled = |line: &record::Line| match &line.entry {
+        Entry::Proc(proc) if proc.is_server => Some((proc.db_bytes, proc.restarts)),
+        _ => None,
+    };
+    let sampled: Vec<(u64, u32)> = lines.iter().filter_map(sampled).collect();
+    let fullest = sampled.iter().map(|(bytes, _)| *bytes).max();
+    assert!(fullest > Some(24 << 20), "all of a disk of 32 MiB was taken: {sampled:?}");
+    let last = sampled.last().expect("it was sampled");
+    assert!(last.0 < 24 << 20 && last.1 == 1, "it has its space again, and was started again: {sampled:?}");
+    let audit = &document["audits"][0];
+    assert!(audit["acknowledged"].as_u64().is_some_and(|n| n > 0), "{audit:#}");
+    assert_eq!((audit["lost"].as_u64(), audit["duplicated"].as_u64()), (Some(0), Some(0)), "{audit:#}");
+}
+
+/// Kills the lab while a step on its broker is in force; `and_before` looks at it then.
+fn kill_in_mid_step(cleave: &Cleave, step: &str, and_before: impl FnOnce()) {
+    let file = with_step(cleave, step);
     let mut lab = cleave.start(&["run", file, "--no-tui"]);
-    wait_for("a pause in force", || {
+    wait_for("a step in force", || {
         let lines = lines_of(&cleave.record()?).ok()?;
-        let is_paused =
+        let has_begun =
             |line: &record::Line| matches!(&line.entry, Entry::Event(event) if event.active == Some(true));
-        lines.iter().any(is_paused).then_some(())
+        lines.iter().any(has_begun).then_some(())
     });
     let (_, header) = cleave.in_mid_run();
     let words = |pid: u32| {
@@ -153,7 +183,40 @@ fn a_killed_lab_leaves_no_broker_not_even_a_paused_one() {
     assert!(lines.iter().any(|words| words[0].ends_with("nats-server")), "it runs: {lines:?}");
     let is_secret = |word: &String| word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     assert!(!lines.iter().flatten().any(is_secret), "what opens it is on no command line: {lines:?}");
+    and_before();
     lab.signal(Signal::SIGKILL);
     lab.0.wait().expect("it is dead");
     cleave.nothing_is_left(&header);
+}
+
+#[test]
+fn a_killed_lab_leaves_no_broker_not_even_a_paused_one() {
+    if can_be_had() {
+        kill_in_mid_step(&Cleave::shared(), "do = \"pause\"\nfor = \"9s\"", || ());
+    }
+}
+
+/// Processes that see something mounted in the folder of a test.
+fn see_a_mount(cleave: &Cleave) -> usize {
+    let folder = cleave.folder().canonicalize().expect("it is there");
+    let folder = folder.to_str().expect("plain");
+    let entries = std::fs::read_dir("/proc").expect("Linux").flatten();
+    // Other users' are not readable, and none of ours.
+    let mounts = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("mountinfo")).ok());
+    mounts.filter(|mounts| mounts.contains(folder)).count()
+}
+
+#[test]
+fn a_killed_lab_leaves_no_disk_of_its_broker() {
+    if !can_be_had() || disk::availability().inspect_err(|why| eprintln!("skipped: {why}")).is_err() {
+        return;
+    }
+    let cleave = Cleave::shared();
+    let is_mounted = || {
+        assert!(see_a_mount(&cleave) >= 2, "the server and what holds the disk");
+        let own = std::fs::read_to_string("/proc/self/mountinfo").expect("Linux");
+        assert!(!own.contains("nats-0"), "the machine does not see it");
+    };
+    kill_in_mid_step(&cleave, "do = \"disk-full\"\nfor = \"9s\"", is_mounted);
+    wait_for("the end of the disk", || (see_a_mount(&cleave) == 0).then_some(()));
 }

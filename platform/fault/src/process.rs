@@ -16,6 +16,8 @@ pub enum ProcessFault {
     Crashloop(HumanDuration),
     /// SIGSTOP, then SIGCONT.
     Pause,
+    /// What keeps its files has no space left: of a broker that has a disk of its own.
+    DiskFull,
     /// RLIMIT_DATA.
     Memory(ByteSize),
     /// RLIMIT_NOFILE.
@@ -33,6 +35,7 @@ impl ProcessFault {
             Self::Restart => "restarted",
             Self::Crashloop(_) => "killed again and again",
             Self::Pause => "paused",
+            Self::DiskFull => "without space on its disk",
             Self::Memory(_) => "limited in memory",
             Self::OpenFiles(_) => "limited in open files",
             Self::CpuQuota(_) => "limited in CPU",

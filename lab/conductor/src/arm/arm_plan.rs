@@ -36,18 +36,20 @@ pub struct ArmPlan {
     pub resources: Resources,
     /// Its control group, where arms have groups of the same weight.
     pub group: Option<PathBuf>,
-    /// How its processes reach its servers.
+    /// How its processes reach its servers, and what steps do to these.
     pub access: ServerAccess,
     /// Whether a dead process is restarted with a growing delay until it dies too often in succession, as in a suite that
     /// is kept up. In a run a dead process is a result: it comes back as its topology says.
     pub is_kept_up: bool,
 }
 
-/// How the processes of an arm reach its servers.
+/// How the processes of an arm reach its servers, and what steps do that has to be prepared.
 #[derive(Clone, Debug, Default)]
 pub struct ServerAccess {
     /// Connections on which steps act.
     pub faulted: Vec<Target>,
+    /// Whether a step fills the broker's disk: then it has one of its own.
+    pub fills_disk: bool,
     /// Where processes find the broker that do not reach it directly, by their names.
     pub brokers: BTreeMap<String, BrokerAddress>,
 }

@@ -3,9 +3,11 @@
 //!
 //! - [`ArmServers`]: those of an arm. [`availability`]: whether there can be any.
 //! - `given`: what an arm keeps on servers that the lab has not started.
-//! - [`proxies`]: what stands between them and the processes, where a step or a network asks for it.
+//! - [`disk`]: one that a step can fill. [`proxies`]: what stands between them and the processes, where a step or a network
+//!   asks for it.
 //! - [`server`]: one of them, as a tree of processes. `postgres`, `nats`: what it is started from, with the features so called.
 
+pub mod disk;
 mod given;
 #[cfg(feature = "nats")]
 mod nats;

@@ -111,7 +111,11 @@ impl RunPlan<'_> {
             workers: arm.placement.workers.unwrap_or(workers),
             resources: resources::given(arm, &processes, workers, telemetry),
             group: None,
-            access: ServerAccess { faulted: faulted_connections(scenario), ..ServerAccess::default() },
+            access: ServerAccess {
+                faulted: faulted_connections(scenario),
+                fills_disk: scenario.fills_broker_disk(),
+                ..ServerAccess::default()
+            },
             is_kept_up: false,
         };
         let (topology, variant) = (arm.topology.clone(), arm.variant.clone());

@@ -60,6 +60,8 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
         ProcessFault::CpuQuota(cores) => faulted.quota(cores).await,
         ProcessFault::Memory(limit) => faulted.limit(ResourceLimit::Data, limit.get()).await,
         ProcessFault::OpenFiles(limit) => faulted.limit(ResourceLimit::Files, limit).await,
+        // Of servers alone.
+        ProcessFault::DiskFull => {}
     }
 }
 

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Fault, ProcessFault};
+use runtime::clock;
 
 use crate::arm::environment::RunEnvironment;
+use crate::arm::servers::disk::Disk;
 use crate::arm::servers::server::Server;
 use crate::steps::context::ActiveStep;
 
 /// Time to end in order before a restart.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often space is taken that a server without any has given back: it drops old messages and files of its own.
+const FILL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Applies a fault to the servers of these names, and undoes it when the step ends.
 pub(super) async fn apply(
@@ -52,11 +56,44 @@ pub(super) async fn apply(
                 server.resume(&environment.guardian);
             }
         }
+        ProcessFault::DiskFull => fill_disks(active, &servers).await,
         // Of kinds that do not act on servers.
         ProcessFault::Crashloop(_)
         | ProcessFault::CpuQuota(_)
         | ProcessFault::Memory(_)
         | ProcessFault::OpenFiles(_) => {}
+    }
+}
+
+/// Leaves servers no space on the disks of their own, until the step ends. A hit is a disk that was filled.
+async fn fill_disks(active: &ActiveStep<'_>, servers: &[Arc<Server>]) {
+    let own = servers.iter().filter_map(|server| server.disk());
+    let disks: Vec<FilledDisk<'_>> = own.map(FilledDisk).collect();
+    if disks.len() < servers.len() {
+        active.mark_degraded("the broker has no disk of its own that could be filled");
+    }
+    let mut is_first = true;
+    while !disks.is_empty() && clock::now() < active.end() && !active.has_ended_early() {
+        for FilledDisk(disk) in &disks {
+            match disk.fill().await {
+                Ok(had_space) => active.count_hits(u64::from(is_first && had_space)),
+                Err(why) => {
+                    return active.log(format!("{} the disk could not be filled: {why}", active.letter()));
+                }
+            }
+        }
+        is_first = false;
+        active.wait_until((clock::now() + FILL_INTERVAL).min(active.end())).await;
+    }
+}
+
+/// A disk that is being filled. It has its space again when this is dropped: also where the step is cut short.
+struct FilledDisk<'a>(&'a Disk);
+
+impl Drop for FilledDisk<'_> {
+    fn drop(&mut self) {
+        // One that has ended meanwhile has nothing to give back.
+        let _ = self.0.empty();
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use conductor::arm::given_servers::GivenServers;
 use conductor::arm::server_product::ServerProduct;
+use conductor::arm::servers::disk::{self, Disk};
 use conductor::arm::servers::{ArmServers, availability, check};
 use conductor::observe::sampling::{SampledInstance, ServerRole};
 use contract::ComponentName;
@@ -107,12 +108,13 @@ fn a_topology_with_files_and_pulls_needs_nothing_and_one_with_a_server_names_wha
     }
 }
 
-/// Whatever a server is: it is paused and killed as a whole, and comes back with what it kept. `put` gives it something
-/// to keep, and `is_kept` asks it for that.
+/// Whatever a server is: it is paused and killed as a whole, and comes back with what it kept, on a disk of its own or on that
+/// of the run. `put` gives it something to keep, and `is_kept` asks it for that.
 #[cfg(any(feature = "postgres", feature = "nats"))]
 async fn comes_back_with_what_it_kept<P>(
     product: ServerProduct,
     topology: &str,
+    fills_disk: bool,
     put: impl AsyncFnOnce(&ArmServers, Vec<Location>) -> P,
     is_kept: impl AsyncFn(&P) -> bool,
 ) {
@@ -126,10 +128,12 @@ async fn comes_back_with_what_it_kept<P>(
     let mut plan = nodes.plan(topology);
     plan.processes[0].on_postgres = vec![FEED];
     plan.config.broker_credentials = TOKEN.to_owned();
+    plan.access.fills_disk = fills_disk;
     let (servers, empty) = ArmServers::start(&environment, &plan).await.expect("it starts");
     let put = put(&servers, empty.into_iter().map(|(_, location)| location).collect()).await;
     assert!(servers.named(&["feed#0".to_owned()]).is_empty());
     let server = servers.named(&[format!("{}#0", product.feature())]).pop().expect("by its name");
+    assert_eq!(server.disk().is_some(), fills_disk);
 
     let first = servers.sampled().pop().expect("one");
     assert!(first.server.is_some() && first.is_up && is_running(first.pid), "{first:?}");
@@ -190,7 +194,7 @@ async fn a_database_server_comes_back_with_what_it_kept() {
         db.close().await;
         found == 1
     };
-    comes_back_with_what_it_kept(ServerProduct::Postgres, "store = \"postgres\"", put, is_kept).await;
+    comes_back_with_what_it_kept(ServerProduct::Postgres, "store = \"postgres\"", false, put, is_kept).await;
 }
 
 #[cfg(feature = "postgres")]
@@ -246,9 +250,62 @@ async fn databases_on_a_server_that_is_there_are_the_runs_own_and_go_with_their_
     server.shut_down(&environment).await;
 }
 
+/// Whether a disk can be mounted here; where not, the reason is printed.
+fn can_be_mounted() -> bool {
+    disk::availability().inspect_err(|why| eprintln!("skipped: {why}")).is_ok()
+}
+
+#[tokio::test]
+async fn a_disk_of_its_own_is_full_until_it_is_emptied_and_is_nobody_elses() {
+    if !can_be_mounted() {
+        return;
+    }
+    let nodes = FakeNodes::with_program("");
+    let environment = nodes.environment();
+    let folder = environment.folder.join("store");
+    let log = environment.folder.join("disk.log");
+    let disk = Disk::mount(&environment, "disk".into(), folder.clone(), log).await.expect("it is mounted");
+    let file = disk.path().join("kept");
+    std::fs::write(&file, "kept").expect("there is room");
+    assert!(disk.fill().await.expect("to the end"), "there was room");
+    assert!(!disk.fill().await.expect("to the end"), "there is none any more");
+    // More than fits in the last page of a file that is there.
+    let full = std::fs::write(disk.path().join("more"), [1_u8; 8192]).expect_err("it is full");
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(std::fs::read(&file).expect("reads go on"), b"kept");
+    std::fs::write(folder.join("beside"), [1_u8; 8192]).expect("the machine's disk is not full");
+
+    disk.empty().expect("it is given back");
+    disk.empty().expect("nothing is left to give back");
+    std::fs::write(disk.path().join("more"), [1_u8; 8192]).expect("there is room again");
+    assert_eq!(std::fs::read_dir(&folder).expect("ours").count(), 1, "others do not see it");
+    let words = disk.entered();
+    let [program, arguments @ ..] = &words[..] else { panic!("a command") };
+    let listed = std::process::Command::new(program).args(arguments).arg("ls").arg(&folder).output();
+    let listed = String::from_utf8(listed.expect("it starts").stdout).expect("names");
+    assert!(listed.contains("kept") && !listed.contains("beside"), "{listed}");
+
+    let path = disk.path();
+    disk.unmount(&environment).await;
+    assert!(!path.exists(), "it has ended with what was on it");
+}
+
 #[cfg(feature = "nats")]
 #[tokio::test]
 async fn a_broker_comes_back_with_what_it_kept() {
+    keeps_an_event_with(false).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn a_broker_with_a_disk_of_its_own_comes_back_with_what_it_kept() {
+    if can_be_mounted() {
+        keeps_an_event_with(true).await;
+    }
+}
+
+#[cfg(feature = "nats")]
+async fn keeps_an_event_with(disk: bool) {
     use crate::broker::{publish_one, read_one};
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -270,5 +327,5 @@ async fn a_broker_comes_back_with_what_it_kept() {
         let reader = ComponentName::intern(&format!("reader-{number}"));
         read_one(options, reader).await
     };
-    comes_back_with_what_it_kept(ServerProduct::Nats, "events = \"nats\"", put, is_kept).await;
+    comes_back_with_what_it_kept(ServerProduct::Nats, "events = \"nats\"", disk, put, is_kept).await;
 }

@@ -1,4 +1,4 @@
-//! `disk-full`: the disk of a database has no space left.
+//! `disk-full`: the disk of a database, or of the broker, has no space left.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Actuator, FaultKind};
-use crate::{TargetKind, ActiveFaults, Target};
+use crate::{ActiveFaults, ProcessFault, Target, TargetKind};
 
-/// Writes fail; reads go on.
+/// Writes fail; reads go on. A broker needs space and a restart to serve its streams again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskFull {}
@@ -18,7 +18,15 @@ impl FaultKind for DiskFull {
     const LASTS: bool = true;
     const COUNTS_HITS: bool = true;
     const FIELDS: &'static [&'static str] = &[];
-    const TARGETS: &'static [TargetKind] = &[TargetKind::Store];
+    const TARGETS: &'static [TargetKind] = &[TargetKind::Store, TargetKind::Server];
+
+    fn actuator_on(target: TargetKind) -> Actuator {
+        if target == TargetKind::Server { Actuator::Conductor } else { Self::ACTUATOR }
+    }
+
+    fn process_fault(&self) -> Option<ProcessFault> {
+        Some(ProcessFault::DiskFull)
+    }
 
     fn activate(&self, _: Target, _: f64, active: &mut ActiveFaults) {
         active.disk.full = true;

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use contract::broker::BrokerAddress;
 use fault::target::EVENTS;
+use record::EventKind;
 use storage::nats::{Broker, BrokerOptions};
 
 use super::ArmServers;
+use super::disk::Disk;
 use super::server::{Server, ServerProgram};
 use crate::arm::arm_plan::{ArmError, ArmPlan};
 use crate::arm::environment::RunEnvironment;
@@ -30,6 +32,8 @@ struct NatsServer {
     server: nats_server::Server,
     /// 0 before the first start: then it takes a free one, and keeps it.
     port: Arc<AtomicU16>,
+    /// Where its streams are, if a step fills it.
+    disk: Option<Disk>,
 }
 
 impl ServerProgram for NatsServer {
@@ -53,8 +57,32 @@ impl ServerProgram for NatsServer {
     }
 
     fn data(&self) -> PathBuf {
-        self.server.store()
+        self.disk.as_ref().map_or_else(|| self.server.store(), Disk::path)
     }
+
+    fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
+    }
+}
+
+/// The disk that a step will fill; `None` where there is no such step. Where there can be no such disk that is recorded, and
+/// the step shows it.
+async fn mount_disk(
+    environment: &RunEnvironment,
+    plan: &ArmPlan,
+    name: &str,
+    folder: PathBuf,
+) -> Option<Disk> {
+    if !plan.access.fills_disk {
+        return None;
+    }
+    let (child, log) = (format!("{}/{name}-disk", plan.name), plan.folder.join(format!("{name}-disk.log")));
+    let mounted = Disk::mount(environment, child, folder, log).await;
+    let failed = |why: &std::io::Error| {
+        let text = format!("{} {}: {name} has no disk of its own: {why}", plan.letter, plan.name);
+        environment.record.event(EventKind::Log, 0, text);
+    };
+    mounted.inspect_err(failed).ok()
 }
 
 /// Starts the broker of an arm, and asks it whether it has JetStream.
@@ -67,9 +95,10 @@ pub(super) async fn start(
     let credentials = plan.config.broker_credentials.clone();
     let server = nats_server::Server::new(plan.folder.join(product.folder_name(0)), &credentials)
         .map_err(|why| ServerError::Unavailable { arm: arm(), product, reason: why.to_string() })?;
-    let port = Arc::new(AtomicU16::new(0));
-    let program = Box::new(NatsServer { server, port: port.clone() });
-    let server = Arc::new(Server::new(plan, product.server_name(0), program, vec![EVENTS.to_string()]));
+    let (port, name) = (Arc::new(AtomicU16::new(0)), product.server_name(0));
+    let disk = mount_disk(environment, plan, &name, server.store()).await;
+    let program = Box::new(NatsServer { server, port: port.clone(), disk });
+    let server = Arc::new(Server::new(plan, name, program, vec![EVENTS.to_string()]));
     servers.servers.push(server.clone());
     server.start(environment).await?;
     let address = BrokerAddress::loopback(port.load(Ordering::Relaxed));

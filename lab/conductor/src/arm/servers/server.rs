@@ -20,6 +20,7 @@ use crate::arm::children::{ChildProcess, ChildSpec, describe_exit};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::server_error::ServerError;
 use crate::arm::server_product::ServerProduct;
+use crate::arm::servers::disk::Disk;
 #[cfg(feature = "postgres")]
 use crate::arm::servers::refusals::Refusals;
 use crate::observe::sampling::{SampledInstance, ServerRole};
@@ -54,6 +55,11 @@ pub trait ServerProgram: Send + Sync {
 
     /// The folder of what it keeps.
     fn data(&self) -> PathBuf;
+
+    /// The disk that this folder is on, where it has one of its own.
+    fn disk(&self) -> Option<&Disk> {
+        None
+    }
 
     /// The address of its first database.
     ///
@@ -120,6 +126,9 @@ impl Server {
             arguments.extend(["taskset".into(), "-c".into(), cores.join(",").into()]);
         }
         arguments.extend(["nice", "-n", NICENESS].map(Into::into));
+        if let Some(disk) = program.disk() {
+            arguments.extend(disk.entered());
+        }
         arguments.push(serve.get_program().to_owned());
         arguments.extend(serve.get_args().map(ToOwned::to_owned));
         let text = |of: &OsStr| of.to_string_lossy().into_owned();
@@ -172,7 +181,7 @@ impl Server {
         *self.current() = Current { process: Some(process.clone()), undo, ..Current::default() };
         self.starts.fetch_add(1, Ordering::Relaxed);
         let until = clock::now() + START_TIMEOUT;
-        // `env`, `nice` and `setpriv` each execute the next program: the process id is the server's.
+        // `env`, `nice`, `nsenter` and `setpriv` each execute the next program: the process id is the server's.
         while !self.program.is_ready(process.pid) {
             let ended = process.exit_status().map(describe_exit);
             if ended.is_some() || clock::now() > until {
@@ -290,6 +299,14 @@ impl Server {
         let mut has_ended = self.has_ended.lock().await;
         *has_ended = true;
         self.end_process(environment, STOP_TIMEOUT).await;
+        if let Some(disk) = self.program.disk() {
+            disk.unmount(environment).await;
+        }
+    }
+
+    /// The disk of its own that a step can fill, where it has one.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.program.disk()
     }
 
     async fn end_process(&self, environment: &RunEnvironment, within: Duration) {
