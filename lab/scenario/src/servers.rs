@@ -52,21 +52,24 @@ fn topologies_keeping(reader: &Reader<'_>, name: ComponentName) -> Vec<String> {
 }
 
 impl Reader<'_> {
-    /// Reports a table to lock that its component does not have.
-    pub(crate) fn check_locked_table(
+    /// Reports a table to lock or to change that its component does not have.
+    pub(crate) fn check_table(
         &mut self,
         action: &Action,
         target: Option<Target>,
         place: Range<usize>,
     ) {
-        let (Some(Fault::LockTable(lock)), Some(Target::Store(name))) = (action.fault(), target) else {
-            return;
+        let (Some(fault), Some(Target::Store(name))) = (action.fault(), target) else { return };
+        let table = match fault {
+            Fault::LockTable(lock) => lock.table.as_str(),
+            Fault::ChangeSchema(change) => change.table.as_str(),
+            _ => return,
         };
         let tables = self.application.tables;
         let of_component: Vec<&str> =
             tables.iter().filter(|(owner, _)| *owner == name).map(|(_, table)| *table).collect();
-        if !of_component.contains(&lock.table.as_str()) && self.components.contains(&name) {
-            self.report(place, unknown("table", &lock.table, of_component));
+        if !of_component.contains(&table) && self.components.contains(&name) {
+            self.report(place, unknown("table", table, of_component));
         }
     }
 }

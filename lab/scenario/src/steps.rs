@@ -168,7 +168,7 @@ impl Reader<'_> {
         let end_place = for_place.clone();
         let action = action?;
         optional.check(self, &action, &verb, target);
-        self.check_locked_table(&action, target, table_place);
+        self.check_table(&action, target, table_place);
         if let (Some(until), Some(length)) = (&until, length)
             && until.held_ns >= ns(length).max(1)
         {

@@ -301,10 +301,12 @@ kinds! {
     Registry in registry as "registry",
     Outage in outage as "outage",
     LockTable in lock_table as "lock-table",
+    ChangeSchema in change_schema as "change-schema",
     KillBackend in kill_backend as "kill-backend",
     ExhaustConnections in exhaust_connections as "exhaust-connections",
 }
 
+pub use change_schema::SchemaChange;
 pub use kill::Restore;
 pub use kill_backend::BackendSignal;
 
@@ -330,6 +332,14 @@ mod tests {
             ("do = \"reorder\"\nwindow = 8", "events reordered in windows of 8"),
             ("do = \"registry\"\nanswers = \"slow\"\nby = \"2s\"", "answers 2s late"),
             ("do = \"lock-table\"\ntable = \"feed_posts\"", "locks table feed_posts"),
+            (
+                "do = \"change-schema\"\ntable = \"feed_posts\"\nchange = \"add-column\"",
+                "adds a column to feed_posts",
+            ),
+            (
+                "do = \"change-schema\"\ntable = \"feed_posts\"\nchange = \"drop-column\"",
+                "drops the column of feed_posts",
+            ),
             ("do = \"kill-backend\"", "1 backend ended by SIGTERM"),
             ("do = \"kill-backend\"\nbackends = 3\nsignal = \"kill\"", "3 backends ended by SIGKILL"),
             ("do = \"exhaust-connections\"", "takes every connection"),
@@ -352,6 +362,7 @@ mod tests {
             ("do = \"registry\"\nanswers = \"slow\"", "by = \"2s\""),
             ("do = \"reorder\"\nwindow = 0", "nonzero"),
             ("do = \"lock-table\"", "missing field `table`"),
+            ("do = \"change-schema\"\ntable = \"feed_posts\"", "missing field `change`"),
             ("do = \"kill-backend\"\nsignal = \"hup\"", "`term` or `kill`"),
         ] {
             let why = read(text).expect_err(text);

@@ -104,8 +104,10 @@ impl GivenServers {
             let (Some(fault), Some(target)) = (step.action.fault(), step.target) else { continue };
             let product = match fault.acted_on(target) {
                 Target::Server(EVENTS) => ServerProduct::Nats,
-                // A session is enough for a lock.
-                Target::Server(_) if !matches!(fault, Fault::LockTable(_)) => ServerProduct::Postgres,
+                // A session is enough for a lock, and for a change of a table.
+                Target::Server(_) if !matches!(fault, Fault::LockTable(_) | Fault::ChangeSchema(_)) => {
+                    ServerProduct::Postgres
+                }
                 _ => continue,
             };
             if self.has(product) {

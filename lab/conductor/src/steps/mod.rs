@@ -5,7 +5,7 @@
 //! - `context`: what a step needs. [`log`]: what happened to steps, for the verdict. `held`: for how long conditions hold.
 //! - Faults: `lease` inside nodes, `process_faults` by signals and limits, `connection_faults` by a proxy on an edge,
 //!   `server_connections` by one before a server, `burner` on the machine, `server_faults` of servers as processes,
-//!   `server_sessions` within database servers.
+//!   `server_sessions` within database servers, `schema_changes` of tables there.
 //! - Changes: `copies` that come and go, `autoscale` when by themselves, `deploy` of `builds`, `served`: from when on a change
 //!   is served, `reconfigure` of policies.
 
@@ -22,10 +22,14 @@ pub(crate) mod lease;
 pub(crate) mod log;
 mod process_faults;
 mod reconfigure;
+#[cfg(feature = "postgres")]
+mod schema_changes;
 mod served;
 mod server_connections;
 mod server_faults;
 #[cfg(feature = "postgres")]
 mod server_sessions;
+#[cfg(all(test, feature = "postgres"))]
+mod server_stage;
 pub mod targets;
 pub(crate) mod timeline;

@@ -1,5 +1,5 @@
-//! Faults in sessions of a database server: a table is locked, backends end, connections run out. The sessions are the
-//! lab's, and end with it however it ends: the server undoes what a session held.
+//! Faults in sessions of a database server: a table is locked or changed, backends end, connections run out. The sessions are
+//! the lab's, and end with it however it ends: the server undoes what a session held.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::arm::servers::server::Server;
 use crate::process::guardian::ProcessIdentity;
 use crate::process::tree;
 use crate::steps::context::ActiveStep;
+use crate::steps::schema_changes;
 
 /// How often a server is asked what waits for a lock: statements wait until it is given back, so only those are missed that
 /// begin in its last moment.
@@ -49,6 +50,7 @@ pub(super) async fn apply(active: &ActiveStep<'_>, fault: &Fault, names: &[Strin
             let exhausted = servers.iter().map(|server| exhaust(active, server));
             futures_util::future::join_all(exhausted).await;
         }
+        Fault::ChangeSchema(change) => schema_changes::apply(active, change).await,
         // Of kinds that take no session.
         _ => {}
     }
@@ -207,12 +209,15 @@ fn no_session(active: &ActiveStep<'_>, server: &Arc<Server>, error: &StorageErro
 }
 
 /// What a server answers in time.
-async fn in_time<T>(answer: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
     let silent = || StorageError::Unreachable(format!("no answer within {ANSWER_TIMEOUT:?}").into());
     tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(silent()))
 }
 
-fn with_cause(error: &StorageError) -> String {
+/// An error and its cause, in one sentence.
+pub(super) fn with_cause(error: &StorageError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
@@ -220,98 +225,10 @@ fn with_cause(error: &StorageError) -> String {
 mod tests {
     use std::cell::Cell;
 
-    use record::Entry;
-    use scenario::Scenario;
-    use storage::{Database, Options, query};
-    use tempfile::TempDir;
+    use storage::{Database, query};
 
     use super::*;
-    use crate::arm::Arm;
-    use crate::arm::environment::RunEnvironment;
-    use crate::arm::server_product::ServerProduct;
-    use crate::arm::servers::{ArmServers, availability};
-    use crate::fixture;
-    use crate::observe::record_writer::RecordWriter;
-    use crate::steps::context::StepContext;
-    use crate::steps::log::StepLog;
-    use crate::steps::timeline::Timeline;
-
-    const FEED: ComponentName = ComponentName::of("feed");
-    const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-
-    /// An arm whose data are on a server that runs, without its processes, and a step to be played on it.
-    struct Stage {
-        scenario: Scenario,
-        arms: [Arc<Arm>; 1],
-        environment: RunEnvironment,
-        record: RecordWriter,
-        log: StepLog,
-        _folder: TempDir,
-    }
-
-    impl Stage {
-        /// `None`, with the reason printed, where no server can be had.
-        async fn of(step: &str) -> Option<Self> {
-            if let Err(why) = availability(ServerProduct::Postgres) {
-                eprintln!("skipped: {why}");
-                return None;
-            }
-            let served =
-                "[topology.served]\nprocesses = { app = [\"gateway\", \"*\"] }\nstore = \"postgres\"\n";
-            let text =
-                fixture::two_arms(&format!("{served}\n[[step]]\nin = \"steady\"\nat = \"+1s\"\n{step}\n"));
-            // A server's connections are hundreds of processes: on a busy machine they take seconds.
-            let text = text.replace("for = \"4s\"", "for = \"30s\"");
-            let (record, folder) = fixture::record();
-            record.append(Entry::Header(Box::default()));
-            let (arms, environment) = fixture::prepared_arms(&text, folder.path(), record.clone());
-            let plan = arms.last().expect("the served one").plan.clone();
-            let (servers, _) = ArmServers::start(&environment, &plan).await.expect("it starts");
-            let arm = Arm::prepared(&environment, plan).expect("a folder of ours").with_servers(servers);
-            let (scenario, log) = (fixture::scenario(&text), StepLog::default());
-            Some(Self { scenario, arms: [Arc::new(arm)], environment, record, log, _folder: folder })
-        }
-
-        /// Plays the step, which is due now, to its end.
-        async fn play(&self) {
-            // A second of warming, and one more into the phase.
-            let load_start = clock::now() - Duration::from_secs(2);
-            let context = StepContext { seed: 1, load_start, record: &self.record, log: &self.log };
-            Timeline::new(&self.scenario, &self.arms, context, &self.environment).run().await;
-        }
-
-        /// The hits of the step.
-        fn hits(&self) -> u64 {
-            self.log.take().hits.values().sum()
-        }
-
-        fn server(&self) -> Arc<Server> {
-            self.arms[0].servers().named(&["postgres#0".to_owned()]).pop().expect("its server")
-        }
-
-        fn address(&self) -> Address {
-            let arm = &self.arms[0];
-            arm.servers().addresses_of(&arm.plan.processes, FEED).pop().expect("its database")
-        }
-
-        async fn open(&self) -> Database {
-            Database::open(self.address(), Options::default()).await.expect("it is there")
-        }
-
-        /// The database, with a table of posts.
-        async fn open_with_posts(&self) -> Database {
-            let db = self.open().await;
-            let mut tx = db.write().await.expect("a turn");
-            let create = query("CREATE", "feed_posts", "CREATE TABLE feed_posts (photo BIGINT)");
-            create.execute(tx.conn()).await.expect("made");
-            tx.commit().await.expect("commits");
-            db
-        }
-
-        async fn end(self) {
-            assert!(self.server().stop(&self.environment, STOP_TIMEOUT).await, "it still ran");
-        }
-    }
+    use crate::steps::server_stage::Stage;
 
     async fn posts(db: &Database) -> i64 {
         let mut read = db.read().await.expect("a reader");

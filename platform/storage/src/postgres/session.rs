@@ -1,4 +1,4 @@
-//! An operator's session: it locks a table, looks at the sessions of others, or takes up room on a server.
+//! An operator's session: it locks or changes a table, looks at the sessions of others, or takes up room on a server.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use crate::{Options, StorageError, Value};
 
 /// What its sessions are called, so that they are not taken for an application's.
 const NAME: &str = "cleave-operator";
+
+/// The column that operators add, fill and drop: no statement of an application names it.
+const COLUMN: &str = "operator_column";
 
 /// Statements under way in another session that wait for this one, each by its process and when it began. It may wait for
 /// a lock that this one holds, or has asked for before.
@@ -102,6 +105,58 @@ impl Session {
     /// When the connection has ended, and the lock with it.
     pub async fn unlock(&mut self) -> Result<(), StorageError> {
         self.connection.batch("ROLLBACK").await
+    }
+
+    /// Adds a column to a table: rows that are there have no value in it, those that come have one. As long as it waits for
+    /// those that use the table all others wait behind it, so the server gives up after so long.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] when others used the table for that long; when there is no such table, or the column is there.
+    pub async fn add_column(&mut self, table: &str, wait: Duration) -> Result<(), StorageError> {
+        let change = format!("ADD COLUMN {COLUMN} BIGINT, ALTER COLUMN {COLUMN} SET DEFAULT 0");
+        self.alter_table(table, &change, wait).await
+    }
+
+    /// Drops that column, and waits for it no longer than so.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] when others used the table for that long; when there is no such column.
+    pub async fn drop_column(&mut self, table: &str, wait: Duration) -> Result<(), StorageError> {
+        self.alter_table(table, &format!("DROP COLUMN {COLUMN}"), wait).await
+    }
+
+    async fn alter_table(&mut self, table: &str, change: &str, wait: Duration) -> Result<(), StorageError> {
+        let (table, wait) = (super::admin::quoted(table), wait.as_millis().max(1));
+        let alter = format!("SET LOCAL lock_timeout = {wait}; ALTER TABLE {table} {change}");
+        let altered = self.connection.batch(&format!("BEGIN; {alter}; COMMIT")).await;
+        if altered.is_err() {
+            // The failed transaction; there is none where the connection has ended.
+            let _ = self.unlock().await;
+        }
+        altered
+    }
+
+    /// Gives at most `most` rows a value in that column, in one transaction. Rows that others have locked are left out. Returns
+    /// how many it were.
+    ///
+    /// # Errors
+    /// When there is no such column, or the connection has ended.
+    pub async fn fill_column(&mut self, table: &str, most: u64) -> Result<u64, StorageError> {
+        let table = super::admin::quoted(table);
+        let lot =
+            format!("SELECT ctid FROM {table} WHERE {COLUMN} IS NULL LIMIT {most} FOR UPDATE SKIP LOCKED");
+        let fill = format!("UPDATE {table} SET {COLUMN} = 0 WHERE ctid = ANY (ARRAY({lot}))");
+        self.connection.execute(&fill, &[]).await
+    }
+
+    /// How many rows have no value in that column.
+    ///
+    /// # Errors
+    /// When there is no such column, or the connection has ended.
+    pub async fn rows_to_fill(&mut self, table: &str) -> Result<u64, StorageError> {
+        let table = super::admin::quoted(table);
+        let count = self.one(&format!("SELECT COUNT(*) FROM {table} WHERE {COLUMN} IS NULL")).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// The statements of other sessions that wait for the session of a process.
