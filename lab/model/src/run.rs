@@ -122,7 +122,7 @@ impl Run {
                 // The first of its starts, as for arms that start before the header.
                 let unknown = |arm: &&mut Arm| arm.letter == start.arm && arm.ready_ms == 0;
                 if let Some(arm) = self.header.arms.iter_mut().find(unknown) {
-                    arm.ready_ms = start.ready_ms;
+                    (arm.ready_ms, arm.server_ready_ms) = (start.ready_ms, start.server_ready_ms);
                 }
             }
             Entry::Phase(phase) => self.begin_phase(phase, t),

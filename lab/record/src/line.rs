@@ -91,6 +91,16 @@ pub struct Arm {
     /// Servers of databases and of events it has; none where its databases are files and its events pulled.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub servers: u32,
+    /// Ports that these listen on: a broker has one, a server of databases that the lab starts a socket.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_ports: u32,
+    /// Copies that make a backup of all its data: one of each database in files, one of each server of databases. 0 where it has no
+    /// server.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub backups: u32,
+    /// How long its servers took until all accepted connections and had their databases, still empty, ms; 0 where the lab started none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_ready_ms: u64,
     /// Whether the components of one process keep their data in several databases.
     #[serde(default, skip_serializing_if = "is_false")]
     pub store_per_component: bool,

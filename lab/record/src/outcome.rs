@@ -98,6 +98,9 @@ pub struct Start {
     pub round: u32,
     /// Milliseconds from the start of its first process until it served.
     pub ready_ms: u64,
+    /// How long its servers took until all accepted connections and had their databases, still empty, ms; 0 where the lab started none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_ready_ms: u64,
 }
 
 /// Where an arm's CPU and time went, summed over its processes in one phase.

@@ -20,6 +20,7 @@ pub mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "postgres")]
 use contract::ComponentName;
@@ -31,6 +32,7 @@ use fault::target::EVENTS;
 use node::NodeConfig;
 use node::databases::ServerDatabase;
 use record::EventKind;
+use runtime::clock;
 use storage::Location;
 
 use self::proxies::ServerProxy;
@@ -61,6 +63,8 @@ pub struct ArmServers {
     made: Vec<String>,
     /// What the streams are called that were made on a server which stays.
     streams: Option<String>,
+    /// How long they took until all accepted connections and had their databases.
+    ready: Duration,
     proxies: Vec<Arc<ServerProxy>>,
 }
 
@@ -141,8 +145,10 @@ impl ArmServers {
         plan: &ArmPlan,
     ) -> Result<(Self, Vec<(StorePlan, Location)>), ArmError> {
         let mut servers = Self::default();
+        let began = clock::now();
         match servers.start_all(environment, plan).await {
             Ok(empty) => {
+                servers.ready = clock::now().saturating_duration_since(began);
                 note_unmeasured(environment, plan);
                 Ok((servers, empty))
             }
@@ -189,6 +195,14 @@ impl ArmServers {
     /// Where the broker is; `None` where events are pulled.
     pub const fn broker(&self) -> Option<&BrokerAddress> {
         self.broker.as_ref()
+    }
+
+    /// How long they took until all accepted connections and had their databases, ms; 0 where the lab started none.
+    pub fn ready_ms(&self) -> u64 {
+        if self.servers.is_empty() {
+            return 0;
+        }
+        u64::try_from(self.ready.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The servers as the sampler sees them.

@@ -108,6 +108,7 @@ pub(crate) fn describe(planned: &PlannedArm, arm: &Arm, ready_ms: u64) -> record
         }
     });
     let mut described = describe_with(planned, instances.collect(), ready_ms);
+    described.server_ready_ms = arm.servers().ready_ms();
     if let Some(resources) = &mut described.resources {
         resources.cpu_weight = arm.is_weighted().then_some(ARM_WEIGHT);
     }
@@ -146,6 +147,9 @@ fn describe_with(planned: &PlannedArm, instances: Vec<record::Instance>, ready_m
         remote_edges,
         databases: count(databases_of(planned)),
         servers: count(servers.len()),
+        server_ports: planned.plan.placement.has_broker().into(),
+        backups: if servers.is_empty() { 0 } else { count(backups_of(planned)) },
+        server_ready_ms: 0,
         store_per_component: planned.processes.iter().any(|process| process.stores().len() > 1),
         ready_ms,
         resources: Some(planned.plan.resources.clone()),
@@ -159,6 +163,13 @@ fn databases_of(planned: &PlannedArm) -> usize {
     let all = planned.processes.iter().flat_map(ProcessPlan::stores).count();
     let on_servers = servers.iter().flatten().count();
     if planned.plan.placement.shared_database { all - on_servers + servers.len() } else { all }
+}
+
+/// Copies that make a backup of an arm's data: a server's has all of its databases. What a broker carries is in outboxes.
+fn backups_of(planned: &PlannedArm) -> usize {
+    let servers = servers::stores_by_server(&planned.processes, &planned.plan.placement);
+    let all = planned.processes.iter().flat_map(ProcessPlan::stores).count();
+    all - servers.iter().flatten().count() + servers.len()
 }
 
 /// What is declared to lie between processes; nothing on loopback.

@@ -163,7 +163,8 @@ impl Stage {
                 self.data_is_laid(1);
                 let (running, ready_ms) = self.start_arm(arm, servers).await?;
                 if !is_first {
-                    let start = record::Start { arm: arm.letter, round, ready_ms };
+                    let server_ready_ms = running.servers().ready_ms();
+                    let start = record::Start { arm: arm.letter, round, ready_ms, server_ready_ms };
                     self.session.record.append(Entry::Start(start));
                 }
                 let described = std::mem::take(&mut is_first).then(|| {

@@ -95,6 +95,9 @@ fn header() -> Header {
             policies: map("gateway->feed", serde_json::json!({ "timeout": "1s" })),
             databases: 1,
             servers: 1,
+            server_ports: 1,
+            backups: 1,
+            server_ready_ms: 1,
             store_per_component: true,
             config_keys: 1,
             ready_ms: 1,
@@ -310,7 +313,7 @@ pub fn lines() -> Vec<Line> {
             context: Some("work 1 ms".into()),
             finding: "differs".into(),
         })),
-        Entry::Start(Start { arm: 'B', round: 2, ready_ms: 120 }),
+        Entry::Start(Start { arm: 'B', round: 2, ready_ms: 120, server_ready_ms: 40 }),
         Entry::Cost(Box::new(Cost { arm: 'A', cpu_parts_ns: map("business", 1), ..Cost::default() })),
         Entry::from(trace()),
         Entry::Split(Box::new(Split {

@@ -44,6 +44,7 @@ mod time_to_detect;
 mod time_to_finish;
 mod time_to_rollback;
 mod time_to_served;
+mod upkeep;
 mod waits;
 mod wasted;
 mod worker_threads;
@@ -113,6 +114,9 @@ pub const CATALOGUE: &[&Measure] = &[
     &servers::SERVERS,
     &servers::SERVER_MEMORY,
     &servers::SERVER_CPU,
+    &servers::SERVER_START_UP,
+    &upkeep::BACKUPS,
+    &upkeep::UPGRADES,
     &config_keys::CONFIG_KEYS,
     &start_up::START_UP,
     &idle_cpu::IDLE_CPU,

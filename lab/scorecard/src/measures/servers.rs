@@ -1,9 +1,11 @@
-//! Servers of databases and of events, in runs where an arm has any: `servers` there are, and `server_pss` and `server_cpu`, what
-//! they hold and spend of the arm's memory and CPU: nothing, in an arm that has none.
+//! Servers of databases and of events, in runs where an arm has any: `servers` there are, `server_pss` and `server_cpu`, what
+//! they hold and spend of the arm's memory and CPU (nothing, in an arm that has none), and `server_start_up`, when they serve.
 
 use super::memory::highest;
 use crate::inference::{Once, Statistic};
-use crate::measure::{Claim, Comparison, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit};
+use crate::measure::{
+    Claim, Comparison, LATENCY_MARGIN, Measure, Property, RESOURCE_MARGIN, Row, RowWindow, Unit,
+};
 use crate::selection::Selection;
 
 /// Servers of databases and of events.
@@ -60,7 +62,29 @@ pub const SERVER_CPU: Measure = Measure {
     ..Measure::DEFAULT
 };
 
-fn has_servers(of: &Selection<'_>) -> bool {
+/// Seconds until the servers accept connections.
+pub const SERVER_START_UP: Measure = Measure {
+    name: "server_start_up",
+    meaning: "how long the arm's servers of databases and of events take until all accept connections and have their databases, still empty; its processes start after that",
+    unit: Unit::Time,
+    properties: &[Property::OwnWindow, Property::NotSimulated],
+    statistic: |of| {
+        let ready = of.plan().filter(|arm| arm.server_ready_ms > 0);
+        Statistic::once(vec![ready.map(|arm| Once::of(arm.server_ready_ms as f64 / 1e3))])
+    },
+    rows: &[Row {
+        id: "server_start_up",
+        name: "server start-up",
+        claim: Claim::Technology,
+        text: "start-up time of the servers of databases and of events",
+        window: RowWindow::Whole,
+        comparison: Comparison::Ratio(LATENCY_MARGIN),
+    }],
+    ..Measure::DEFAULT
+};
+
+/// Whether any arm of the run has servers.
+pub(super) fn has_servers(of: &Selection<'_>) -> bool {
     of.run.header.arms.iter().any(|arm| arm.servers > 0)
 }
 

@@ -159,6 +159,26 @@ fn an_arm_without_database_servers_leaves_those_of_the_other_their_figures() {
 }
 
 #[test]
+fn servers_are_started_backed_up_and_upgraded_and_a_broker_has_a_port() {
+    let without = scorecard::scorecard(Run::new().quiet(|_, _| 5 * MS).tally());
+    for id in ["server_start_up", "backups", "upgrades"] {
+        assert!(without.iter().all(|row| row.id != id), "`{id}` is of arms with servers");
+    }
+    let ports = value(row(&without, "ports"), 'B');
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    let [mono, micro] = &mut run.header().arms[..] else { panic!("two arms") };
+    // A server of databases that keeps all of them, and a broker.
+    (micro.servers, micro.server_ports, micro.backups, micro.server_ready_ms) = (2, 1, 1, 340);
+    let (databases, programs) = (f64::from(mono.databases), micro.instances.len() as f64);
+    let rows = scorecard::scorecard(run.tally());
+    let of = |id: &str, arm: char| row(&rows, id).arms[&arm].value;
+    assert_eq!(of("ports", 'B'), Some(ports + 1.0));
+    assert_eq!((of("backups", 'A'), of("backups", 'B')), (Some(databases), Some(1.0)));
+    assert_eq!((of("upgrades", 'A'), of("upgrades", 'B')), (Some(1.0), Some(programs + 2.0)));
+    assert_eq!((of("server_start_up", 'A'), of("server_start_up", 'B')), (None, Some(0.34)));
+}
+
+#[test]
 fn a_margin_of_a_count_is_in_writes() {
     // Half a point of 100 acknowledged writes.
     assert_eq!(row(&scorecard(), "lost_writes").margin, Some(0.5));

@@ -365,9 +365,11 @@ fn an_arm_in_turns_is_ready_after_its_first_start() {
     let mut run = quiet();
     run.header().arms[1].ready_ms = 0;
     for (round, ready_ms) in [(1, 120), (2, 500)] {
-        run.add(0, Entry::Start(record::Start { arm: 'B', round, ready_ms }));
+        let start = record::Start { arm: 'B', round, ready_ms, server_ready_ms: ready_ms / 2 };
+        run.add(0, Entry::Start(start));
     }
     assert_eq!(run.checks("start_up for micro <= 1s")[0].value, Some(0.12));
+    assert_eq!(run.checks("server_start_up for micro <= 1s")[0].value, Some(0.06));
 }
 
 #[test]
