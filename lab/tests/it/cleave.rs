@@ -51,6 +51,27 @@ pub fn is_starved(document: &Value) -> bool {
     lints(document).iter().any(|name| STARVED.contains(&name.as_str()))
 }
 
+/// Asserts that these arms of a run without faults ended in the same state. Where the machine was too busy for every journey
+/// nothing is compared: one that failed in one arm has perhaps written in another.
+#[track_caller]
+pub fn all_reach_one_state(document: &Value, arms: &[&str]) {
+    let rows = document["scorecard"].as_array().expect("rows");
+    let goodput = rows.iter().find(|row| row["id"] == "goodput").expect("a row of goodput");
+    let values: Vec<Option<f64>> =
+        goodput["arms"].as_object().expect("arms").values().map(|arm| arm["value"].as_f64()).collect();
+    assert_eq!(values.len(), arms.len(), "{goodput:#}");
+    if values.iter().any(|value| *value != Some(1.0)) {
+        assert!(is_starved(document), "{goodput:#}");
+        println!("the states are not compared: the machine was too busy for all journeys");
+        return;
+    }
+    let audits = document["audits"].as_array().expect("audits");
+    let states: Vec<Option<&str>> = audits.iter().map(|audit| audit["state_digest"].as_str()).collect();
+    assert_eq!(states.len(), arms.len(), "{audits:#?}");
+    assert!(states[0].is_some(), "{audits:#?}");
+    assert!(states.iter().all(|state| *state == states[0]), "{arms:?} differ in state: {states:#?}");
+}
+
 /// Where runs keep their data sets, below their folder.
 const SNAPSHOTS: &str = ".snapshots";
 

@@ -26,6 +26,7 @@ mod runs;
 mod shutdown;
 mod simulated;
 mod stall;
+mod stores;
 mod structure;
 mod structure_elsewhere;
 mod torture;
