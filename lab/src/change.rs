@@ -42,6 +42,9 @@ pub struct PreparedChange {
     _scratch: Scratch,
 }
 
+/// The builds of the edit, by arm.
+type ArmBuilds = BTreeMap<String, Vec<Build>>;
+
 /// An arm's programs.
 struct ArmPrograms {
     arm: String,
@@ -133,12 +136,19 @@ pub fn build(
     let metadata = source_tree::metadata(Some(&scratch.tree), &mut Vec::new()).map_err(failed)?;
     let graph = DependencyGraph::of(&metadata);
     let rebuilt = rebuilt_crates(scenario, change, &graph, &scratch.tree).map_err(failed)?;
-    let builder =
-        Builder { scratch: &scratch, metadata: &metadata, graph: &graph, rebuilt, programs: &programs };
+    let builder = Builder {
+        scratch: &scratch,
+        metadata: &metadata,
+        graph: &graph,
+        rebuilt,
+        programs: &programs,
+        has_tests: options.tests,
+    };
     let mut notes = builder.build_first().map_err(failed)?;
     notes.extend(programs.iter().filter_map(|arm| builder.left_behind(arm)));
     let before = builder.keep("before", |arm| &arm.all).map_err(failed)?;
-    let builds = builder.build_edits(&edit, change.builds).map_err(failed)?;
+    let (builds, failures) = builder.build_edits(&edit, change.builds).map_err(failed)?;
+    notes.extend(failures);
     let after = builder.keep("after", |arm| &arm.changed).map_err(failed)?;
     let deployables = Deployables { before, after, changed: DeployedBuild::Changed.name() };
     Ok(Some(PreparedChange { built: BuiltChange { deployables, builds }, notes, _scratch: scratch }))
@@ -202,6 +212,8 @@ struct Builder<'a> {
     graph: &'a DependencyGraph,
     rebuilt: BTreeSet<CrateIndex>,
     programs: &'a [ArmPrograms],
+    /// Whether the tests that the edit selects are run after each build.
+    has_tests: bool,
 }
 
 impl Builder<'_> {
@@ -227,6 +239,15 @@ impl Builder<'_> {
             let note = format!("first build of `{}`: {crates} crates in {seconds:.1} s", arm.arm);
             output::progress(format_args!("{note}"));
             notes.push(note);
+            let tests = self.selected_tests(arm);
+            if self.has_tests && !tests.is_empty() {
+                output::progress(format_args!(
+                    "compiling the tests of {} of `{}`",
+                    tests.join(", "),
+                    arm.arm
+                ));
+                compile::compile_tests(&self.scratch.tree, &self.scratch.target(&arm.arm), &tests)?;
+            }
         }
         Ok(notes)
     }
@@ -246,9 +267,10 @@ impl Builder<'_> {
         })
     }
 
-    /// The edit and its reverse in turns; their number is odd, so that the edit is there in the end.
-    fn build_edits(&self, edit: &Edit<'_>, builds: u32) -> Result<BTreeMap<String, Vec<Build>>, String> {
-        let mut found: BTreeMap<String, Vec<Build>> = BTreeMap::new();
+    /// The edit and its reverse in turns; their number is odd, so that the edit is there in the end. Returns the builds of each
+    /// arm, and which tests failed.
+    fn build_edits(&self, edit: &Edit<'_>, builds: u32) -> Result<(ArmBuilds, Vec<String>), String> {
+        let (mut found, mut failures) = (ArmBuilds::new(), Vec::new());
         for number in 0..builds {
             if number % 2 == 0 {
                 edit.apply()?;
@@ -275,11 +297,32 @@ impl Builder<'_> {
                     compiled.crates.len(),
                     compiled.seconds
                 ));
-                let build = self.build(arm, compiled)?;
+                let mut build = self.build(arm, compiled)?;
+                if self.has_tests && !build.tests.is_empty() {
+                    let (seconds, have_passed) = self.test(arm, &build.tests)?;
+                    build.test_seconds = Some(seconds);
+                    let state = if have_passed { "passed" } else { "some fail" };
+                    let note = format!(
+                        "edit {} of {builds}, `{}`: tests of {} in {seconds:.1} s, {state}",
+                        number + 1,
+                        arm.arm,
+                        build.tests.join(", ")
+                    );
+                    output::progress(format_args!("{note}"));
+                    failures.extend((!have_passed).then_some(note));
+                }
                 found.entry(arm.arm.clone()).or_default().push(build);
             }
         }
-        Ok(found)
+        Ok((found, failures))
+    }
+
+    /// Compiles tests again and runs them; how many seconds that took, and whether all passed.
+    fn test(&self, arm: &ArmPrograms, crates: &[String]) -> Result<(f64, bool), String> {
+        let (tree, target) = (&self.scratch.tree, self.scratch.target(&arm.arm));
+        let compiled = compile::compile_tests(tree, &target, crates)?;
+        let (run, have_passed) = compile::run_tests(tree, &target, crates)?;
+        Ok((compiled + run, have_passed))
     }
 
     fn build(&self, arm: &ArmPrograms, compiled: Compiled) -> Result<Build, String> {
@@ -296,6 +339,7 @@ impl Builder<'_> {
             bytes: compiled.bytes,
             programs: arm.changed.iter().map(program).collect::<Result<_, String>>()?,
             tests: self.selected_tests(arm),
+            test_seconds: None,
         })
     }
 

@@ -16,6 +16,9 @@ pub struct Build {
     pub programs: Vec<BuiltProgram>,
     /// Crates among those of these programs whose tests the change selects.
     pub tests: Vec<String>,
+    /// From the edit to the end of these tests, compiled again and run, seconds, the build left out; absent where that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_seconds: Option<f64>,
 }
 
 /// A program that was made.

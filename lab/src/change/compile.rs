@@ -1,7 +1,8 @@
-//! One build by cargo: how long it took, and what it compiled.
+//! One build by cargo: how long it took, and what it compiled. The tests of crates: how long they took.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use delivery::Metadata;
 use delivery::graph::DependencyGraph;
@@ -66,15 +67,9 @@ pub(super) fn compile(
     command.arg("--target-dir").arg(target);
     command.args(packages.iter().flat_map(|package| ["--package", *package]));
     command.args(programs.iter().flat_map(|program| ["--bin", program.as_str()]));
-    let began = runtime::clock::now();
-    let output = command.output().map_err(|error| child::not_started(&error))?;
-    let seconds = runtime::clock::now().saturating_duration_since(began).as_secs_f64();
+    let (output, seconds) = timed(&mut command)?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> =
-            text.lines().filter(|line| !line.trim_start().starts_with("Compiling")).collect();
-        let last = &lines[lines.len().saturating_sub(MAX_ERROR_LINES)..];
-        return Err(format!("cargo ended with {}\n{}", output.status, last.join("\n")));
+        return Err(failure(&output));
     }
     let mut compiled = Compiled { seconds, crates: BTreeSet::new(), bytes: 0 };
     for message in messages(&output.stdout) {
@@ -84,6 +79,46 @@ pub(super) fn compile(
         compiled.bytes += sizes.map(|file| file.len()).sum::<u64>();
     }
     Ok(compiled)
+}
+
+/// Compiles the tests of some crates, as they are run in a source tree.
+///
+/// # Errors
+/// A message with what the compiler printed last.
+pub(super) fn compile_tests(tree: &Path, target: &Path, crates: &[String]) -> Result<f64, String> {
+    let (output, seconds) = timed(test_command(tree, target, crates).arg("--no-run"))?;
+    if output.status.success() { Ok(seconds) } else { Err(failure(&output)) }
+}
+
+/// Runs them; how many seconds that took, and whether all passed.
+///
+/// # Errors
+/// When cargo does not start.
+pub(super) fn run_tests(tree: &Path, target: &Path, crates: &[String]) -> Result<(f64, bool), String> {
+    let (output, seconds) = timed(test_command(tree, target, crates).arg("--no-fail-fast"))?;
+    Ok((seconds, output.status.success()))
+}
+
+fn test_command(tree: &Path, target: &Path, crates: &[String]) -> Command {
+    let mut command = child::command(cargo_program());
+    command.current_dir(tree).args(["test", "--locked", "--target-dir"]).arg(target);
+    command.args(crates.iter().flat_map(|name| ["--package", name.as_str()]));
+    command
+}
+
+/// What a command printed, and the seconds from its start to its end.
+fn timed(command: &mut Command) -> Result<(Output, f64), String> {
+    let began = runtime::clock::now();
+    let output = command.output().map_err(|error| child::not_started(&error))?;
+    Ok((output, runtime::clock::now().saturating_duration_since(began).as_secs_f64()))
+}
+
+/// The last lines of the compiler.
+fn failure(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("Compiling")).collect();
+    let last = &lines[lines.len().saturating_sub(MAX_ERROR_LINES)..];
+    format!("cargo ended with {}\n{}", output.status, last.join("\n"))
 }
 
 /// What was compiled, and was not there already.

@@ -23,6 +23,9 @@ pub struct ChangeOptions {
     /// cache].
     #[arg(long, value_name = "FOLDER", conflicts_with = "all")]
     pub scratch: Option<PathBuf>,
+    /// Run the tests that the change selects after each of its builds, and time them: minutes more.
+    #[arg(long, conflicts_with = "all")]
+    pub tests: bool,
 }
 
 fn probe(text: &str) -> Result<Probe, String> {

@@ -119,6 +119,7 @@ fn header() -> Header {
                 bytes: 1,
                 programs: vec![BuiltProgram { name: "feed".into(), bytes: 1 }],
                 tests: vec!["feed".into()],
+                test_seconds: Some(1.5),
             }],
         }],
         base: Some('A'),

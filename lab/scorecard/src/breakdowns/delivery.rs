@@ -30,7 +30,7 @@ struct BuildRow {
     is_exact: bool,
 }
 
-const ROWS: [BuildRow; 6] = [
+const ROWS: [BuildRow; 7] = [
     BuildRow {
         term: BUILD_TIME,
         unit: Unit::Time,
@@ -73,6 +73,13 @@ const ROWS: [BuildRow; 6] = [
         value: |_, _, build| Some(build.tests.len() as f64),
         is_exact: true,
     },
+    BuildRow {
+        term: TEST_TIME,
+        unit: Unit::Time,
+        comparison: Comparison::Ratio(LATENCY_MARGIN),
+        value: |_, _, build| build.test_seconds,
+        is_exact: false,
+    },
 ];
 
 const fn term(id: &'static str, name: &'static str, unit: &'static str, meaning: &'static str) -> Term {
@@ -108,6 +115,13 @@ const SELECTED_TESTS: Term = term(
     "",
     "crates of the new programs whose tests the edit selects, by the dependency graph",
 );
+const TEST_TIME: Term = term(
+    "test_time",
+    "tests",
+    "s",
+    "compiling again and running the tests that the edit selects, after the build, where that was asked for; tests of the edit and of \
+     its reverse, in turns",
+);
 
 const LEAD_TIME: Term = term(
     "lead_time",
@@ -126,6 +140,7 @@ pub(super) const DELIVERY: Breakdown = Breakdown {
         SHIPPED_BYTES,
         REPLACED_PROCESSES,
         SELECTED_TESTS,
+        TEST_TIME,
         LEAD_TIME,
     ],
     drafts: |card| {
@@ -138,6 +153,10 @@ pub(super) const DELIVERY: Breakdown = Breakdown {
 fn draft(card: &Card<'_>, row: &BuildRow) -> Option<Draft> {
     let header = &card.run.header;
     let builds = header.arms.iter().map(|arm| arm.builds.len()).max().filter(|builds| *builds > 0)?;
+    let is_known = |arm: &Arm| arm.builds.iter().any(|build| (row.value)(header, arm, build).is_some());
+    if !header.arms.iter().any(is_known) {
+        return None;
+    }
     let statistic = |arm: &Arm| {
         let mut values = arm.builds.iter().map(|build| (row.value)(header, arm, build));
         match row.is_exact {

@@ -15,6 +15,7 @@ fn build(seconds: f64, crates: &[&str], program: &str) -> Build {
         bytes: 3 << 20,
         programs: vec![BuiltProgram { name: program.into(), bytes: 1 << 20 }],
         tests: crates.iter().map(|&name| name.into()).collect(),
+        test_seconds: None,
     }
 }
 
@@ -76,6 +77,23 @@ fn what_builds_make_is_counted() {
     }
     let without = scorecard(Run::new().quiet(|_, _| 5_000).tally());
     assert!(without.iter().all(|score| !score.claim.contains("delivery")), "nothing was built");
+}
+
+#[test]
+fn tests_have_a_time_where_they_were_run() {
+    let mut run = built(1, 5);
+    assert!(scorecard(run.tally()).iter().all(|score| score.id != "test_time"), "they were not run");
+    for (arm, seconds) in run.header().arms.iter_mut().zip([9.0, 3.0]) {
+        for (number, build) in arm.builds.iter_mut().enumerate() {
+            build.test_seconds = Some(seconds + 0.1 * number as f64);
+        }
+    }
+    let scores = scorecard(run.tally());
+    let time = score(&scores, "test_time");
+    let of = values(time);
+    assert!((of[0] - 9.2).abs() < 1e-9 && (of[1] - 3.2).abs() < 1e-9, "{of:?}");
+    assert!(time.arms.values().all(|arm| arm.interval.is_some() && arm.n == 5), "{time:?}");
+    assert_eq!(time.finding, "differs");
 }
 
 #[test]
