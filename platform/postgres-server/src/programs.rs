@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Folders with one folder per version, and where the programs are in it: Debian's, Red Hat's from postgresql.org.
 const VERSIONED: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
@@ -31,6 +32,12 @@ impl Programs {
         Self::find_in(&std::env::var_os("PATH").unwrap_or_default(), Path::new("/"))
     }
 
+    /// The version of the server, such as `15.18 (Debian 15.18-0+deb12u1)`; `None` where it does not say.
+    pub fn version(&self) -> Option<String> {
+        let printed = Command::new(&self.postgres).arg("--version").stdin(Stdio::null()).output().ok()?;
+        version_in(&String::from_utf8_lossy(&printed.stdout)).map(str::to_owned)
+    }
+
     fn find_in(path: &OsStr, root: &Path) -> Result<Self, Missing> {
         let mut versioned: Vec<(u32, PathBuf)> = Vec::new();
         for (folder, prefix) in VERSIONED {
@@ -56,9 +63,25 @@ impl Programs {
     }
 }
 
+/// The version in what `postgres --version` prints.
+fn version_in(printed: &str) -> Option<&str> {
+    Some(printed.trim().split_once("(PostgreSQL) ")?.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_says_its_version() {
+        for (printed, version) in [
+            ("postgres (PostgreSQL) 15.18 (Debian 15.18-0)\n", Some("15.18 (Debian 15.18-0)")),
+            ("postgres (PostgreSQL) 17beta1\n", Some("17beta1")),
+            ("", None),
+        ] {
+            assert_eq!(version_in(printed), version, "{printed}");
+        }
+    }
 
     fn install(root: &Path, folder: &str, names: &[&str]) -> PathBuf {
         let folder = root.join(folder);

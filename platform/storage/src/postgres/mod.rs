@@ -29,5 +29,6 @@ pub use address::{Address, AddressError, ServerEndpoint, socket_in};
 pub use admin::{create_database, drop_database};
 pub(crate) use completion::Completion;
 pub(crate) use connection::Connection;
+pub use opener::check_version;
 pub(crate) use opener::{Access, Opener};
 pub use session::{LockWait, Session};

@@ -74,11 +74,7 @@ impl Opener {
     pub async fn open(&self) -> Result<Connection, StorageError> {
         let (client, connection) = self.config.connect(NoTls).await?;
         let version = connection.parameter("server_version").unwrap_or_default();
-        if major(version).is_none_or(|major| major < MIN_VERSION) {
-            let text =
-                format!("the server is PostgreSQL {version}; use PostgreSQL {MIN_VERSION} or later instead");
-            return Err(StorageError::Other(text.into()));
-        }
+        check_version(version).map_err(|text| StorageError::Other(text.into()))?;
         Ok(Connection::new(client, Driver::new(connection), self.turns))
     }
 }
@@ -86,6 +82,17 @@ impl Opener {
 /// Key of an advisory lock. Such locks are the database's: those of two schemas must not meet.
 fn lock_key(of: &str, schema: Option<&str>) -> i64 {
     fnv1a64(format!("cleave {of} {}", schema.unwrap_or_default()).as_bytes()).cast_signed()
+}
+
+/// Whether a server of this version will do; it is as the server writes it.
+///
+/// # Errors
+/// That it is too old, or no version, with what to use instead.
+pub fn check_version(version: &str) -> Result<(), String> {
+    if major(version).is_some_and(|major| major >= MIN_VERSION) {
+        return Ok(());
+    }
+    Err(format!("the server is PostgreSQL {version}; use PostgreSQL {MIN_VERSION} or later instead"))
 }
 
 /// 15 of `15.18 (Debian 15.18-0+deb12u1)`, 17 of `17beta1`.
@@ -107,6 +114,17 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(major(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_with_what_to_use() {
+        for version in ["13.0", "15.18 (Debian 15.18-0+deb12u1)", "17beta1"] {
+            assert_eq!(check_version(version), Ok(()), "{version}");
+        }
+        for version in ["12.22", "9.6.24", ""] {
+            let why = check_version(version).expect_err("too old, or none");
+            assert!(why.contains(version) && why.contains("use PostgreSQL 13 or later"), "{why}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use contract::placement::StorePlan;
 use node::databases::ServerDatabase;
 use postgres_server::{Account, Cluster, Programs};
-use storage::postgres::{Address, AddressError, create_database};
+use storage::postgres::{Address, AddressError, check_version, create_database};
 use storage::{Location, StorageError};
 
 use super::server::{Server, ServerProgram};
@@ -27,9 +27,13 @@ const SPARE_CONNECTIONS: u32 = 400;
 /// The program that serves databases, for an account that may run it.
 ///
 /// # Errors
-/// What is missing.
+/// What is missing, or too old.
 pub(super) fn availability() -> Result<String, String> {
     let programs = Programs::find().map_err(|why| why.to_string())?;
+    // One that does not say shows itself when it is asked.
+    if let Some(version) = programs.version() {
+        check_version(&version).map_err(|why| format!("{}: {why}", programs.postgres.display()))?;
+    }
     Account::find().map_err(|why| why.to_string())?;
     Ok(programs.postgres.display().to_string())
 }
