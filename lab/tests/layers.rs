@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab/record", &["record"]),
     ("lab/trace", &["trace"]),
     ("loadgen/traffic", &["traffic"]),
+    ("loadgen/load-protocol", &["load-protocol"]),
     ("lab/model", &["model"]),
     ("lab/scorecard", &["scorecard"]),
     ("lab/scenario", &["scenario"]),
@@ -57,6 +58,7 @@ const PURE: &[&str] = &[
     "policy",
     "contract",
     "traffic",
+    "load-protocol",
     "record",
     "model",
     "scorecard",
@@ -72,6 +74,7 @@ const IMPURE: &[&str] =
 /// Above the line the laboratory, below it the specimen, which knows nothing of it.
 const LABORATORY: &[&str] = &[
     "traffic",
+    "load-protocol",
     "pictures",
     "record",
     "trace",

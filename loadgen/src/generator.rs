@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
+use load_protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use record::Latencies;
 use traffic::Schedule;
 
@@ -17,7 +18,6 @@ use crate::attack;
 use crate::gate::Gate;
 use crate::lead::Lead;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
-use crate::protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE, Summary};
 use crate::recorder::Recorder;
 use crate::slot::{ArmContext, ClosedLoop};
 use crate::trial;

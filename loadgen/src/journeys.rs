@@ -1,6 +1,7 @@
 //! The requests of each journey, and checks of the responses.
 
 use bytes::Bytes;
+use load_protocol::{PASSWORD, PROBE_TIMEOUT_US};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use traffic::dataset::user_id;
@@ -9,7 +10,7 @@ use traffic::{Arrival, Journey};
 
 use crate::recorder::{Cause, Outcome};
 use crate::slot::ArmContext;
-use crate::users::{self, AcknowledgedWrite, PASSWORD};
+use crate::users::{self, AcknowledgedWrite};
 
 /// Performs a journey.
 pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
@@ -270,8 +271,6 @@ struct FeedPage {
     next: Option<String>,
 }
 
-/// Longest poll for a write, microseconds.
-pub const PROBE_TIMEOUT_US: u64 = 2_000_000;
 /// Interval of polls.
 const PROBE_INTERVAL: std::time::Duration = std::time::Duration::from_millis(2);
 

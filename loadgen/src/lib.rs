@@ -1,6 +1,5 @@
 //! Open-loop load on goose: pacer, slots, histograms, and the journeys with their checks.
 //!
-//! - [`protocol`]: the plan from the lab, and the generator's messages to it.
 //! - [`generator`]: the generator's process: warms up, offers the load, audits, reports.
 //! - [`pacer`]: the thread that dispatches arrivals. [`lead`]: how much earlier than they are due. [`gate`]: rates that are
 //!   offered on request only.
@@ -12,7 +11,8 @@
 //! - [`audit`]: verifies acknowledged writes after the load.
 //! - [`cross_check`]: compares our counts with goose's.
 //!
-//! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`].
+//! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`], the plan from the lab and the messages to it
+//! are [`load_protocol`].
 
 pub mod attack;
 pub mod audit;
@@ -22,11 +22,9 @@ pub mod generator;
 pub mod journeys;
 pub mod lead;
 pub mod pacer;
-pub mod protocol;
 pub mod recorder;
 pub mod slot;
 pub mod trial;
 pub mod users;
 
 pub use generator::main;
-pub use protocol::{ArmEndpoint, LoadPlan, Message, SECRET_VARIABLE, Summary, TracedJourney};

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use hdrhistogram::Histogram;
+use load_protocol::TracedJourney;
 use record::{Errors, Latencies, Window};
 use traffic::Journey;
-
-use crate::protocol::TracedJourney;
 
 /// Cause of a failed journey. A closed set: error texts would be unbounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

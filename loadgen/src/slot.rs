@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use load_protocol::TracedJourney;
 use traffic::{Arrival, Journey, Schedule};
 
 use crate::journeys;
 use crate::lead::Lead;
 use crate::pacer::Dispatched;
 use crate::pacer::OverloadPolicy;
-use crate::protocol::TracedJourney;
 use crate::recorder::{Cause, Instants, Recorder};
 use crate::users::UserPool;
 

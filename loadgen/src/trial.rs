@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use load_protocol::LoadPlan;
 use traffic::{Arrival, trial};
 
 use crate::journeys;
-use crate::protocol::LoadPlan;
 use crate::recorder::Cause;
 use crate::slot::ArmContext;
 

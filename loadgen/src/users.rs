@@ -6,14 +6,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use component::Identity;
 use contract::{Id, Principal, TraceContext};
+use load_protocol::LoadPlan;
 use traffic::dataset::User;
 use traffic::trial::{self, TrialData};
 use traffic::{Dataset, Seed};
 
-use crate::protocol::LoadPlan;
-
-/// Every seeded user's password.
-pub const PASSWORD: &str = "correct horse battery staple";
 /// Number of pictures for uploads; encoding one per upload would cost the generator CPU.
 const PICTURE_COUNT: u64 = 8;
 

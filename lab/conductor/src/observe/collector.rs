@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use contract::TraceContext;
-use loadgen::TracedJourney;
+use load_protocol::TracedJourney;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};

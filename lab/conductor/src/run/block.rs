@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use loadgen::{ArmEndpoint, Message, Summary};
+use load_protocol::{ArmEndpoint, Message, Summary};
 use model::delays::OF_NETWORK;
 use record::Entry;
 use runtime::clock;
@@ -424,7 +424,7 @@ async fn until<T>(watched: &mut watch::Receiver<T>, holds: impl FnMut(&T) -> boo
 
 #[cfg(test)]
 mod tests {
-    use loadgen::protocol::ArmTotals;
+    use load_protocol::ArmTotals;
 
     use super::*;
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::time::Duration;
 
-use loadgen::protocol::{END_COMMAND, FURTHER_COMMAND};
-use loadgen::{LoadPlan, Message, SECRET_VARIABLE};
+use load_protocol::{END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE};
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 

@@ -65,7 +65,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         planned_measured: start.schedules.planned_measured.clone(),
         good_within_us: good_within_us(scenario),
         timeout_us: timeout_us(scenario),
-        probe_us: loadgen::journeys::PROBE_TIMEOUT_US,
+        probe_us: load_protocol::PROBE_TIMEOUT_US,
         load_start_ns: start.load_start_ns,
         ready_ms: start.ready_ms,
         telemetry: telemetry_level(scenario.telemetry).to_string(),

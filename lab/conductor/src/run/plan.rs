@@ -5,7 +5,7 @@ use std::path::Path;
 
 use contract::ProcessPlan;
 use fault::{Target, TargetKind};
-use loadgen::{ArmEndpoint, LoadPlan};
+use load_protocol::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
 use policy::{EdgePattern, Policy};
 use scenario::Scenario;

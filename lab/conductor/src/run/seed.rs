@@ -225,7 +225,7 @@ fn history(data: &Dataset, load: &Load, pictures: &[(Bytes, Bytes)]) -> History 
     });
     History {
         profiles: profiles.collect(),
-        password: loadgen::users::PASSWORD.to_owned(),
+        password: load_protocol::PASSWORD.to_owned(),
         follows: follows.collect(),
         photos: photos.collect(),
         push_below: load.feed.push_below,

@@ -204,7 +204,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         instances: instances.collect(),
         handle: user.handle.clone(),
         user: principal.to_string(),
-        password: loadgen::users::PASSWORD.to_owned(),
+        password: load_protocol::PASSWORD.to_owned(),
         user_token: component::Identity::new(secrets.identity.as_bytes())
             .ok()
             .and_then(|identity| identity.token(principal).ok())

@@ -2,7 +2,7 @@
 
 use conductor::arm::children::Spawner;
 use conductor::run::generator::{Generator, GeneratorError};
-use loadgen::{LoadPlan, Message};
+use load_protocol::{LoadPlan, Message};
 
 use crate::node::FakeNodes;
 

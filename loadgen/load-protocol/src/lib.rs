@@ -1,4 +1,5 @@
-//! The lab's plan for the generator, and the generator's messages to the lab.
+//! The lab's plan for the load generator, the generator's messages to the lab, and what both must know of a load. A crate of its
+//! own: the conductor needs these types, and not goose, which takes long to compile.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +7,11 @@ use std::path::PathBuf;
 use record::{Audit, Errors, Latencies, PhasePlan, Window};
 use serde::{Deserialize, Serialize};
 use traffic::load::Load;
+
+/// Every seeded user's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// Longest poll for a write, microseconds.
+pub const PROBE_TIMEOUT_US: u64 = 2_000_000;
 
 /// The environment variable that holds the secret of users' tokens.
 pub const SECRET_VARIABLE: &str = "CLEAVE_SECRET";
