@@ -209,8 +209,10 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let cancelled = context.cancel.load(Ordering::Relaxed);
     report_windows(&context, u32::MAX, u32::MAX);
     if context.plan.audit && !cancelled {
-        for arm in &arms {
-            context.channel.send(&Message::Audit(crate::audit::audit(arm, context.plan.round).await));
+        // No arm waits for the events of another.
+        let audits = arms.iter().map(|arm| crate::audit::audit(arm, context.plan.round));
+        for audit in futures_util::future::join_all(audits).await {
+            context.channel.send(&Message::Audit(audit));
         }
     }
     let goose = metrics.map_err(|error| problems.push(error.to_string())).ok();

@@ -235,22 +235,24 @@ impl Stage {
         Ok((Arc::new(arm), u64::try_from(ready.as_millis()).unwrap_or(0)))
     }
 
-    /// Ends arms, and with them a round: their last spans have come by then.
+    /// Ends arms, and with them a round: their last spans have come by then. All at once: what an arm takes for it is mostly
+    /// the time in which its clients leave.
     async fn end_arms(&self, arms: Vec<Arc<Arm>>, round: u32) {
         let letters: Vec<char> = arms.iter().map(|arm| arm.plan.letter).collect();
-        for arm in arms {
-            match Arc::try_unwrap(arm) {
-                Ok(arm) => {
-                    let left =
-                        arm.shut_down().await.into_iter().map(|name| format!("{name} is still running"));
-                    self.session.note(|notes| notes.left_behind.extend(left));
-                }
-                // A defect of the conductor; the lifeline ends the arm's processes.
-                Err(arm) => self.session.log(format!("arm {} was still in use", arm.plan.name)),
-            }
-        }
+        futures_util::future::join_all(arms.into_iter().map(|arm| self.end_arm(arm))).await;
         if let Some(collector) = &self.session.collector {
             collector.conclude(round, &letters);
+        }
+    }
+
+    async fn end_arm(&self, arm: Arc<Arm>) {
+        match Arc::try_unwrap(arm) {
+            Ok(arm) => {
+                let left = arm.shut_down().await.into_iter().map(|name| format!("{name} is still running"));
+                self.session.note(|notes| notes.left_behind.extend(left));
+            }
+            // A defect of the conductor; the lifeline ends the arm's processes.
+            Err(arm) => self.session.log(format!("arm {} was still in use", arm.plan.name)),
         }
     }
 
