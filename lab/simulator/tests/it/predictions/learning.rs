@@ -1,6 +1,7 @@
 //! What is simulated is learnt back: a record of a known machine, with the traces that a live run would have.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use contract::hash::mix;
 use contract::placement::Carrier;
@@ -116,9 +117,10 @@ fn spans_with(journey: &str, list_us: u64, one_us: u64) -> Vec<Span> {
     making.spans
 }
 
-/// The record of a prediction as a live run would have written it, with traces of the services.
+/// The record of a prediction as a live run would have written it, with traces of the services. Made once.
 fn lived() -> Vec<Line> {
-    lived_on(&calibration(), &scenario(""), spans)
+    static LIVED: OnceLock<Vec<Line>> = OnceLock::new();
+    LIVED.get_or_init(|| lived_on(&calibration(), &scenario(""), spans)).clone()
 }
 
 /// The same of a machine, for a scenario, with the traces of its journeys.
@@ -173,8 +175,10 @@ fn lived_on(known: &Calibration, plan: &Scenario, spans: fn(&str) -> Vec<Span>) 
     lines
 }
 
-fn learnt() -> Calibration {
-    learnt_from(&lived(), &scenario(""))
+/// Learnt once: two tests look at it.
+fn learnt() -> &'static Calibration {
+    static LEARNT: OnceLock<Calibration> = OnceLock::new();
+    LEARNT.get_or_init(|| learnt_from(&lived(), &scenario("")))
 }
 
 fn learnt_from(lines: &[Line], plan: &Scenario) -> Calibration {

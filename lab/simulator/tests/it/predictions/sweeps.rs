@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use model::Run;
 use model::sweep::FrontPlace;
 use policy::units::{HumanDuration, Ratio};
-use record::Verdict;
+use record::{Line, Verdict};
 use scenario::{Application, Scenario};
 use simulator::calibrate::{Calibration, MemoryUse};
 use simulator::predict::{Predictor, Utilisation};
@@ -49,6 +50,12 @@ fn made(calibration: &Calibration, change: impl FnOnce(&mut Predictor<'_>)) -> M
     })
 }
 
+/// All groupings as they are, simulated once for the tests that look at them or compare others with them.
+fn plain() -> &'static Made {
+    static PLAIN: OnceLock<Made> = OnceLock::new();
+    PLAIN.get_or_init(|| made(&calibration(), |_| {}))
+}
+
 /// The places on the front, by the arms' names.
 fn front(run: &Run) -> BTreeMap<String, FrontPlace> {
     run.front_places().into_iter().map(|(arm, place)| (run.arm_name(arm), place)).collect()
@@ -63,12 +70,12 @@ fn context(run: &Run) -> String {
 
 #[test]
 fn every_grouping_has_a_place_on_the_front_and_one_line_has_why_they_are_extrapolated() {
-    let Made { predicted, run, .. } = made(&calibration(), |_| {});
+    let Made { predicted, run, .. } = plain();
     let (mono, micro) = ("profile-follower-feed-search-photo", "profile.follower.feed.search.photo");
-    let places = front(&run);
+    let places = front(run);
     assert_eq!((places.len(), places[mono]), (52, FrontPlace::On), "{places:?}");
     assert!(places.values().any(|place| *place == FrontPlace::Off), "{places:?}");
-    assert!(context(&run).starts_with("procs.pss is not simulated and no axis"), "{}", context(&run));
+    assert!(context(run).starts_with("procs.pss is not simulated and no axis"), "{}", context(run));
     let because = &predicted.prediction.because;
     assert_eq!(
         because,
@@ -83,18 +90,19 @@ fn every_grouping_has_a_place_on_the_front_and_one_line_has_why_they_are_extrapo
 
 #[test]
 fn a_sweep_is_the_same_to_the_byte_on_one_thread_and_on_two() {
-    let text = |threads: usize| {
-        let Made { lines, .. } = made(&calibration(), |predictor| predictor.threads = threads);
+    let text = |lines: &[Line]| {
         lines.iter().map(|line| serde_json::to_string(line).expect("plain data")).collect::<Vec<_>>()
     };
-    assert!(text(1) == text(2));
+    // The others are made on two.
+    let alone = made(&calibration(), |predictor| predictor.threads = 1);
+    assert!(text(&alone.lines) == text(&plain().lines));
 }
 
 #[test]
 fn two_seeds_put_groupings_in_one_order_and_another_machine_does_not() {
-    let base = made(&calibration(), |_| {}).run;
+    let base = &plain().run;
     let other = made(&calibration(), |predictor| predictor.seed = 7).run;
-    let agreement = Agreement::of(&other, &base).expect("all are in common");
+    let agreement = Agreement::of(&other, base).expect("all are in common");
     assert_eq!(agreement.common, 52);
     for correlation in [agreement.p50, agreement.cpu] {
         assert!(correlation.is_some_and(|of| of > 0.9), "{agreement:?}");
@@ -109,7 +117,7 @@ fn two_seeds_put_groupings_in_one_order_and_another_machine_does_not() {
     free.parameters.span_ns.value = 0.0;
     free.parameters.wake_cpu_ns.value = 0.0;
     free.parameters.wake_ns.value = 0.0;
-    let agreement = Agreement::of(&made(&free, |_| {}).run, &base).expect("all are in common");
+    let agreement = Agreement::of(&made(&free, |_| {}).run, base).expect("all are in common");
     assert!(agreement.cpu.is_none_or(|of| of < 0.5), "{agreement:?}");
 }
 
