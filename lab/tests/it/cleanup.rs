@@ -5,14 +5,15 @@ use nix::sys::signal::Signal;
 use crate::cleave::{Cleave, Started, lines_of, wait_for};
 use crate::places::side_by_side;
 
-/// A run with one fault that lasts, from its second on.
+/// A run with one fault that lasts, from its second on. It is too short for a look at its processes while they are at rest, and
+/// longer than a test lets it live.
 fn scenario(step: &str) -> String {
     format!(
         r#"schema = 1
 name   = "left"
 title  = "A fault in force"
 why    = "Nothing may outlive the lab"
-phases = [{{ name = "steady", for = "30s" }}]
+phases = [{{ name = "steady", for = "14s" }}]
 
 [load]
 rate = "30/s"
@@ -26,7 +27,7 @@ zones     = {{ a = ["people"], b = ["rest"] }}
 id  = "fault"
 in  = "steady"
 at  = "+1s"
-for = "25s"
+for = "12s"
 {step}
 "#
     )

@@ -1,11 +1,26 @@
 //! How many runs go on at the same time. A run of a tiny suite mostly waits for its own clock, so that several fit on a
 //! machine; one of which a figure is asserted has the machine to itself.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Places that are taken.
-static TAKEN: Mutex<usize> = Mutex::new(0);
-static FREED: Condvar = Condvar::new();
+struct Occupancy {
+    /// Places that are taken.
+    taken: usize,
+    /// Tests that wait for all of them.
+    waiting_for_all: usize,
+}
+
+static OCCUPANCY: Mutex<Occupancy> = Mutex::new(Occupancy { taken: 0, waiting_for_all: 0 });
+static CHANGED: Condvar = Condvar::new();
+
+fn occupancy() -> MutexGuard<'static, Occupancy> {
+    OCCUPANCY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The occupancy, once there is room.
+fn until(has_room: impl Fn(&Occupancy) -> bool) -> MutexGuard<'static, Occupancy> {
+    CHANGED.wait_while(occupancy(), |now| !has_room(now)).unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Places of this machine: three for two cores, with which all of these tests pass.
 fn all() -> usize {
@@ -17,9 +32,14 @@ fn all() -> usize {
 pub struct Place(usize);
 
 impl Place {
-    /// All of them.
+    /// All of them. While a test waits for that, none begins: its thread could run others, and would stand still until all that
+    /// take one or two have had their turn.
     pub fn alone() -> Self {
-        Self::take(all())
+        occupancy().waiting_for_all += 1;
+        let mut now = until(|now| now.taken == 0);
+        now.waiting_for_all -= 1;
+        now.taken = all();
+        Self(all())
     }
 
     /// Two, for a run that takes more of the machine.
@@ -33,18 +53,16 @@ impl Place {
     }
 
     fn take(places: usize) -> Self {
-        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken =
-            FREED.wait_while(taken, |taken| *taken + places > all()).unwrap_or_else(PoisonError::into_inner);
-        *taken += places;
+        let mut now = until(|now| now.waiting_for_all == 0 && now.taken + places <= all());
+        now.taken += places;
         Self(places)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
-        FREED.notify_all();
+        occupancy().taken -= self.0;
+        CHANGED.notify_all();
     }
 }
 

@@ -10,8 +10,8 @@ use crate::cleave::{Cleave, wait_for};
 const SCENARIO: &str = r#"schema = 1
 name   = "brief"
 title  = "A few seconds of one program"
-why    = "Long enough for a share"
-phases = [{ name = "steady", for = "8s" }]
+why    = "Long enough for a record"
+phases = [{ name = "steady", for = "2s" }]
 
 [load]
 rate    = "40/s"
@@ -70,7 +70,11 @@ fn is_listed(cleave: &Cleave, first: &Value) {
 }
 
 fn is_live_and_left_alone(cleave: &Cleave) {
-    let live = cleave.start(&["run", "brief.toml", "--no-tui"]);
+    let longer = cleave.folder().join("longer");
+    std::fs::create_dir(&longer).expect("a folder of ours");
+    let text = SCENARIO.replace("for = \"2s\"", "for = \"14s\"");
+    std::fs::write(longer.join("brief.toml"), text).expect("a folder of ours");
+    let live = cleave.start(&["run", "longer/brief.toml", "--no-tui"]);
     wait_for("a run with a load", || {
         let newest = listed(cleave).swap_remove(0);
         (newest["verdict"] == "running" && newest["scenario"] == "brief").then_some(())

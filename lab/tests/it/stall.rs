@@ -13,7 +13,7 @@ use crate::cleave::{Cleave, is_starved, scenario};
 /// 600 is less than 1 %.
 #[test]
 fn a_stall_shows_from_the_intended_start_and_hides_in_service_times() {
-    let cleave = Cleave::new();
+    let cleave = Cleave::wide();
     let (document, lines) = cleave.document(&[&scenario("stall")]);
     let windows = || {
         lines.iter().filter_map(|line| match &line.entry {
