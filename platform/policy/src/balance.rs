@@ -23,6 +23,9 @@ pub const FORGIVEN_AFTER_NS: u64 = 10_000_000_000;
 /// Below this share of healthy endpoints, health is ignored: better some than none.
 pub const PANIC_BELOW: f64 = 0.5;
 
+/// Weight of an ordinary copy: a canary's share of requests is a part of a thousand at the finest.
+pub const COPY_WEIGHT: u32 = 1_000;
+
 /// How an endpoint is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -174,6 +177,27 @@ pub fn median_ns<'a>(endpoints: impl IntoIterator<Item = &'a EndpointLoad>, now_
     averages.get(averages.len() / 2).copied().unwrap_or(0.0)
 }
 
+/// The weight with which a canary beside so many copies gets a share of all requests: of all weights together it is
+/// that share.
+pub fn canary_weight(share: f64, copies: usize) -> u32 {
+    let share = share.clamp(0.001, 0.999);
+    (share / (1.0 - share) * copies as f64 * f64::from(COPY_WEIGHT)).round().max(1.0) as u32
+}
+
+/// The weight of which the endpoints are asked, drawn by the weights of all of them: a canary gets its share of requests however
+/// fast it is. `bits` are random; `None` of none.
+pub fn drawn_weight(mut weights: impl Iterator<Item = u32> + Clone, bits: u64) -> Option<u32> {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    let mut at = ((u128::from(bits) * u128::from(total)) >> 64) as u64;
+    let drawn = weights.clone().find(|weight| {
+        let weight = u64::from(*weight);
+        let is_here = at < weight;
+        at = at.saturating_sub(weight);
+        is_here
+    });
+    drawn.or_else(|| weights.next())
+}
+
 /// Chooses among the endpoints of a cluster.
 #[derive(Debug, Default)]
 pub struct Picker {
@@ -306,6 +330,29 @@ mod tests {
         let alone = endpoints(1);
         assert_eq!(Picker::default().pick(&alone, |load| load, 0, 0, Some(0)), Some(0));
         assert_eq!(Picker::default().pick(&endpoints(0), |load| load, 0, 0, None), None);
+    }
+
+    #[test]
+    fn a_canary_gets_its_share_of_all_weights() {
+        for (share, copies) in [(0.1, 1), (0.25, 3), (0.5, 4)] {
+            let weight = f64::from(canary_weight(share, copies));
+            let got = weight / (weight + copies as f64 * f64::from(COPY_WEIGHT));
+            assert!((got - share).abs() < 0.001, "{share} beside {copies}: {got}");
+        }
+        assert!(canary_weight(0.0, 1) >= 1, "a weight of 0 would get no request at all");
+        assert!(canary_weight(1.0, 1) < u32::MAX);
+    }
+
+    #[test]
+    fn a_weight_is_drawn_as_often_as_its_share_of_all_of_them() {
+        // Three of 1 and one of 7: seven tenths.
+        let weights = [1, 1, 7, 1];
+        let mut state = 7;
+        let heavy = (0..10_000).filter(|_| drawn_weight(weights.into_iter(), bits(&mut state)) == Some(7));
+        let heavy = heavy.count();
+        assert!((6_800..7_200).contains(&heavy), "{heavy}");
+        assert_eq!(drawn_weight([0, 0].into_iter(), u64::MAX), Some(0), "all are without weight: the first");
+        assert_eq!(drawn_weight(std::iter::empty(), 0), None);
     }
 
     #[test]

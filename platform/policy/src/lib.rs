@@ -4,7 +4,7 @@
 //! - [`retry`], [`budget`]: whether a failed try is made again, and what pays for it.
 //! - [`breaker`], [`bulkhead`]: when an edge is left alone, how many calls it may have.
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
-//! - [`deadline`]: arithmetic of remaining time.
+//! - [`deadline`]: arithmetic of remaining time. [`drain`]: how long a process takes to leave.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in. [`client`]: how many of one client. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
@@ -26,6 +26,7 @@ pub mod bulkhead;
 pub mod client;
 pub mod connections;
 pub mod deadline;
+pub mod drain;
 pub mod edge;
 pub mod gcra;
 pub mod hedge;

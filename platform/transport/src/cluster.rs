@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use contract::ComponentName;
 use http::HeaderValue;
 use http::uri::Authority;
-use policy::balance::median_ns;
+use policy::balance::{drawn_weight, median_ns};
 use policy::{EndpointLoad, Picker, outlier};
 use runtime::{clock, random};
 use telemetry::PoolMetrics;
@@ -278,15 +278,7 @@ impl Cluster {
             .iter()
             .filter(|endpoint| avoid.is_none_or(|avoid| !Arc::ptr_eq(endpoint, avoid)))
             .collect();
-        let total: u64 = others.iter().map(|endpoint| u64::from(endpoint.instance.weight)).sum();
-        let mut at = ((u128::from(random::bits()) * u128::from(total)) >> 64) as u64;
-        let drawn = others.iter().find(|endpoint| {
-            let weight = u64::from(endpoint.instance.weight);
-            let here = at < weight;
-            at = at.saturating_sub(weight);
-            here
-        });
-        let weight = drawn.or(others.first()).map(|endpoint| endpoint.instance.weight);
+        let weight = drawn_weight(others.iter().map(|endpoint| endpoint.instance.weight), random::bits());
         others.into_iter().filter(|endpoint| Some(endpoint.instance.weight) == weight).cloned().collect()
     }
 

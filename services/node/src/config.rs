@@ -9,6 +9,7 @@ use contract::broker::BrokerAddress;
 use contract::placement::{Limits, StorePlan};
 use contract::{Carrier, ComponentName, ProcessPlan, resources};
 use discovery::Location;
+use policy::balance::COPY_WEIGHT;
 use policy::{BodyOptions, NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
 use telemetry::Level;
@@ -146,7 +147,7 @@ impl Default for NodeConfig {
             build: "good".into(),
             defects: Vec::new(),
             schema: 1,
-            weight: 1_000,
+            weight: COPY_WEIGHT,
             shared: false,
             settings: Settings::default(),
             telemetry: Level::default(),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -10,16 +9,11 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use component::web::RefusalResponse;
 use contract::{Carrier, Refusal, RefusalKind};
+use policy::drain::{DRAIN_DEADLINE, DRAIN_GRACE};
 use policy::{BodyLimits, ClientOptions, MinimumRate};
 use transport::serve;
 
 use crate::config::NodeConfig;
-
-/// How long a server of the lab announces its end before it closes: its clients'
-/// pools are ours and close at once.
-const DRAIN_GRACE: Duration = Duration::from_millis(100);
-/// How long requests under way may take after that.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Bytes of a long reply that wait at the internal port for its reader: a piece from the disk, so that a stream holds one. As
 /// many streams as a pool of the gateway passes on, 1,024, hold 32 MiB.

@@ -28,8 +28,6 @@ use crate::process::guardian::UndoAction;
 
 /// A process that has not announced its addresses by then does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time a process has to drain before it is killed, where no step says another.
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for the request to drain.
 const DRAIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Niceness of every process of an arm: cores are shared 3 to 1 with a process of niceness 0 (sched(7)).

@@ -35,12 +35,13 @@ use contract::ProcessPlan;
 use contract::placement::StorePlan;
 use contract::store::StoreProduct;
 use node::NodeConfig;
+use policy::drain::DRAIN_TIMEOUT;
 use tokio::sync::broadcast;
 
 use self::arm_plan::{ArmError, ArmPlan, SuiteLoss};
 use self::environment::RunEnvironment;
 use self::instance::{Instance, Recovery};
-use self::launch::{DRAIN_TIMEOUT, change_config, launch, prepare, stop};
+use self::launch::{change_config, launch, prepare, stop};
 use self::layout::ArmLayout;
 use self::servers::ArmServers;
 use self::supervise::{Supervision, SupervisionReport};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use contract::ProcessPlan;
 use fault::Target;
 use node::NodeConfig;
+use policy::balance::canary_weight;
 use record::{EventKind, Verdict};
 use runtime::clock;
 use scenario::action::{Build, Deploy, RolloutKind};
@@ -21,8 +22,6 @@ use crate::steps::copies::{Change, has_one_port, processes, replace_copy};
 
 /// How often the condition of a promotion is judged.
 const PROMOTION_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// Weight of an ordinary copy: a canary's share of requests is a part of a thousand at the finest.
-const COPY_WEIGHT: f64 = 1_000.0;
 
 /// `deploy`: another build takes over.
 pub(super) async fn deploy(active: &ActiveStep<'_>, deploy: &Deploy, build: Build, names: &[String]) {
@@ -227,27 +226,9 @@ fn watch_result(judged: Option<(Verdict, bool)>, is_over: bool) -> Option<bool> 
     }
 }
 
-/// The weight with which a canary beside so many copies gets a share of all requests: of all weights together it is
-/// that share.
-fn canary_weight(share: f64, copies: usize) -> u32 {
-    let share = share.clamp(0.001, 0.999);
-    (share / (1.0 - share) * copies as f64 * COPY_WEIGHT).round().max(1.0) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_canary_gets_its_share_of_all_weights() {
-        for (share, copies) in [(0.1, 1), (0.25, 3), (0.5, 4)] {
-            let weight = f64::from(canary_weight(share, copies));
-            let got = weight / (weight + copies as f64 * COPY_WEIGHT);
-            assert!((got - share).abs() < 0.001, "{share} beside {copies}: {got}");
-        }
-        assert!(canary_weight(0.0, 1) >= 1, "a weight of 0 would get no request at all");
-        assert!(canary_weight(1.0, 1) < u32::MAX);
-    }
 
     #[test]
     fn a_watch_ends_early_only_where_the_condition_is_broken() {
