@@ -5,9 +5,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use contract::placement::MAX_REPLICAS;
-use fault::Actuator;
+use fault::kinds::{Abort, Delay};
+use fault::{Actuator, Match, ShareOf};
 use policy::autoscale::Target;
 use policy::units::{Factor, HumanDuration, Ratio};
 use policy::{AutoscaleOptions, Policy};
@@ -286,6 +288,26 @@ impl Build {
             Self::BadLeak => "bad-leak",
             Self::IncompatibleSchema => "incompatible-schema",
             Self::Changed => "changed",
+        }
+    }
+
+    /// What its program does wrong by itself, and to which of a component's calls. Messages that others do not understand are
+    /// not among it, and what is new in the changed one is its program.
+    pub fn defect(self) -> Option<(fault::Fault, Match)> {
+        match self {
+            Self::Good | Self::Changed | Self::IncompatibleSchema => None,
+            Self::BadErrors => {
+                let abort = Abort::with(500).expect("a failure");
+                Some((fault::Fault::Abort(abort), Match::share(Ratio::new(0.4), ShareOf::Calls)))
+            }
+            Self::BadSlow => {
+                let delay = Delay::by(Duration::from_millis(500));
+                Some((fault::Fault::Delay(delay), Match::default()))
+            }
+            Self::BadLeak => {
+                let leak = serde_json::json!({ "do": "leak", "size": "1MiB" });
+                Some((serde_json::from_value(leak).expect("a leak"), Match::default()))
+            }
         }
     }
 }

@@ -75,6 +75,15 @@ impl Target {
     }
 }
 
+/// Why the number of copies changes, as a record has it: what they do together, and what each should.
+pub fn reason(target: Option<Target>, total: Option<f64>) -> String {
+    match (target, total) {
+        (Some(Target::Requests(per_copy)), Some(total)) => format!(", {total:.1}/s at {per_copy}/s each"),
+        (Some(Target::Cpu(per_copy)), Some(total)) => format!(", {total:.2} cores at {per_copy} each"),
+        _ => String::new(),
+    }
+}
+
 impl AutoscaleOptions {
     /// What a copy should do; `None` where neither or both are written, which [`Self::diagnostics`] reports.
     pub fn target(&self) -> Option<Target> {
@@ -205,6 +214,13 @@ mod tests {
             up_after: HumanDuration::default(),
             down_after: down_after(),
         }
+    }
+
+    #[test]
+    fn the_reason_has_the_unit_of_the_target() {
+        assert_eq!(reason(Some(Target::Requests(20.0)), Some(55.94)), ", 55.9/s at 20/s each");
+        assert_eq!(reason(Some(Target::Cpu(0.6)), Some(1.5)), ", 1.50 cores at 0.6 each");
+        assert_eq!(reason(Some(Target::Cpu(0.6)), None), "");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use contract::ProcessPlan;
-use policy::autoscale::Target;
+use policy::autoscale::{Target, reason};
 use policy::{AutoscaleOptions, Autoscaler};
 use record::{EventKind, Proc};
 use runtime::clock;
@@ -87,25 +87,4 @@ fn figure(
             spent.map(|ns| ns / 1e9)
         }
     })?
-}
-
-/// Why the number changes, as the record has it.
-fn reason(target: Option<Target>, total: Option<f64>) -> String {
-    match (target, total) {
-        (Some(Target::Requests(per_copy)), Some(total)) => format!(", {total:.1}/s at {per_copy}/s each"),
-        (Some(Target::Cpu(per_copy)), Some(total)) => format!(", {total:.2} cores at {per_copy} each"),
-        _ => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_has_the_unit_of_the_target() {
-        assert_eq!(reason(Some(Target::Requests(20.0)), Some(55.94)), ", 55.9/s at 20/s each");
-        assert_eq!(reason(Some(Target::Cpu(0.6)), Some(1.5)), ", 1.50 cores at 0.6 each");
-        assert_eq!(reason(Some(Target::Cpu(0.6)), None), "");
-    }
 }

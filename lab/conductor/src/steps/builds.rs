@@ -1,12 +1,8 @@
 //! Registered builds: what deploying one changes in a node's configuration.
 
-use std::time::Duration;
-
 use contract::ComponentName;
-use fault::kinds::{Abort, Delay};
-use fault::{Fault, Lease, Match, Pattern, ShareOf, Target};
+use fault::{Fault, Lease, Match, Pattern, Target};
 use node::NodeConfig;
-use policy::units::Ratio;
 use scenario::action::Build;
 
 /// The prefix of the leases that a build has from its start.
@@ -26,20 +22,8 @@ fn build_leases(build: Build, component: Option<ComponentName>, seed: u64) -> (V
         ramp_ms: 0,
         seed,
     };
-    let abort = || Fault::Abort(Abort::with(500).expect("a failure"));
-    match build {
-        // What is new in the changed one is its program.
-        Build::Good | Build::Changed => (Vec::new(), 1),
-        Build::BadErrors => (vec![lease(abort(), Match::share(Ratio::new(0.4), ShareOf::Calls))], 1),
-        Build::BadSlow => {
-            (vec![lease(Fault::Delay(Delay::by(Duration::from_millis(500))), Match::default())], 1)
-        }
-        Build::BadLeak => {
-            let leak = serde_json::json!({ "do": "leak", "size": "1MiB" });
-            (vec![lease(serde_json::from_value(leak).expect("a leak"), Match::default())], 1)
-        }
-        Build::IncompatibleSchema => (Vec::new(), 2),
-    }
+    let leases = build.defect().map(|(fault, matching)| lease(fault, matching));
+    (leases.into_iter().collect(), if build == Build::IncompatibleSchema { 2 } else { 1 })
 }
 
 /// The change of a configuration that makes a node run a build.

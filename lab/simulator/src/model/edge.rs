@@ -6,7 +6,7 @@
 use std::cell::LazyCell;
 use std::sync::Arc;
 
-use policy::balance::{EndpointLoad, Picker, median_ns};
+use policy::balance::{COPY_WEIGHT, EndpointLoad, Picker, drawn_weight, median_ns};
 use policy::breaker::{Breaker, BreakerState, Generation, Permission};
 use policy::budget::RetryBudget;
 use policy::bulkhead::{Bulkhead, BulkheadPermit};
@@ -87,13 +87,18 @@ pub struct Endpoint {
     pub load: EndpointLoad,
     /// Which of its lives that is.
     life: u32,
+    /// Whether it is among the copies of the callee: steps add and remove some.
+    is_member: bool,
+    /// Its share of requests, by that of the others.
+    weight: u32,
     /// Connections to it.
     pub(super) connections: Connections,
 }
 
 impl Endpoint {
     fn new(instance: u32, load: EndpointLoad, life: u32) -> Self {
-        Self { instance, load, life, connections: Connections::default() }
+        let (is_member, weight) = (true, COPY_WEIGHT);
+        Self { instance, load, life, is_member, weight, connections: Connections::default() }
     }
 }
 
@@ -108,11 +113,22 @@ pub struct Listing {
     pub known_life: u32,
     /// Since when it is listed, ns.
     pub since_ns: u64,
+    /// Whether it is among the copies of its process: one that steps add is not before, and one that they remove not after.
+    pub is_member: bool,
+    /// Its share of requests, by that of the others.
+    pub weight: u32,
 }
 
 impl Listing {
     /// Listed from the start.
-    pub const FIRST: Self = Self { is_listed: true, life: 0, known_life: 0, since_ns: 0 };
+    pub const FIRST: Self = Self {
+        is_listed: true,
+        life: 0,
+        known_life: 0,
+        since_ns: 0,
+        is_member: true,
+        weight: COPY_WEIGHT,
+    };
 }
 
 /// What an edge has done.
@@ -174,6 +190,8 @@ pub struct Edge {
     changes: u32,
     /// Copies that are listed, where that is not all of them.
     listed: Option<Box<[u16]>>,
+    /// Whether listed copies have different weights: one of them is a canary.
+    is_weighted: bool,
 }
 
 impl Edge {
@@ -195,6 +213,7 @@ impl Edge {
             rng,
             changes: 0,
             listed: None,
+            is_weighted: false,
         }
     }
 
@@ -207,8 +226,10 @@ impl Edge {
     /// that joins, as in a live cluster.
     pub fn update(&mut self, changes: u32, now_ns: u64, listing: impl Fn(u32) -> Listing) {
         self.changes = changes;
-        let median =
-            LazyCell::new(|| median_ns(self.endpoints.iter().map(|endpoint| &endpoint.load), now_ns));
+        let median = LazyCell::new(|| {
+            let members = self.endpoints.iter().filter(|endpoint| endpoint.is_member);
+            median_ns(members.map(|endpoint| &endpoint.load), now_ns)
+        });
         let joined: Vec<(usize, Endpoint)> = self
             .endpoints
             .iter()
@@ -229,9 +250,16 @@ impl Edge {
             endpoint.connections = std::mem::take(&mut self.endpoints[at].connections);
             self.endpoints[at] = endpoint;
         }
+        for endpoint in &mut self.endpoints {
+            let Listing { is_member, weight, .. } = listing(endpoint.instance);
+            (endpoint.is_member, endpoint.weight) = (is_member, weight);
+        }
         let listed = self.endpoints.iter().zip(0_u16..);
         let listed: Box<[u16]> =
             listed.filter(|(endpoint, _)| listing(endpoint.instance).is_listed).map(|(_, at)| at).collect();
+        let mut weights = listed.iter().map(|at| self.endpoints[usize::from(*at)].weight);
+        let first = weights.next();
+        self.is_weighted = weights.any(|weight| Some(weight) != first);
         self.listed = (listed.len() < self.endpoints.len()).then_some(listed);
     }
 
@@ -300,7 +328,8 @@ impl Edge {
     /// The copy to ask; `avoid` was asked already. `None` where there is none.
     pub fn pick(&mut self, now_ns: u64, avoid: Option<u16>) -> Option<u16> {
         let bits = if self.endpoints.len() > 1 { self.rng.bits() } else { 0 };
-        let picked = match &self.listed {
+        let class = self.is_weighted.then(|| self.weight_class(avoid));
+        let picked = match class.as_deref().or(self.listed.as_deref()) {
             None => {
                 let avoid = avoid.map(usize::from);
                 self.picker.pick(&self.endpoints, |endpoint| &endpoint.load, now_ns, bits, avoid)?
@@ -314,6 +343,20 @@ impl Edge {
         self.endpoints[picked].load.begin();
         self.counts.tries += 1;
         Some(picked as u16)
+    }
+
+    /// The listed copies of one weight, drawn by the weights of all of them but that to avoid, as a live caller draws them.
+    fn weight_class(&mut self, avoid: Option<u16>) -> Vec<u16> {
+        let bits = self.rng.bits();
+        let mut others: Vec<u16> = match &self.listed {
+            Some(listed) => listed.to_vec(),
+            None => (0..self.endpoints.len() as u16).collect(),
+        };
+        others.retain(|at| Some(*at) != avoid);
+        let weight = |at: &u16| self.endpoints[usize::from(*at)].weight;
+        let drawn = drawn_weight(others.iter().map(weight), bits);
+        others.retain(|at| Some(weight(at)) == drawn);
+        others
     }
 
     /// A try has ended, after `took_ns`.
@@ -353,9 +396,10 @@ impl Edge {
             Outcome::HeldBack | Outcome::NoConnection => {}
             Outcome::Failed(_) | Outcome::Refused | Outcome::Reset | Outcome::TimedOut => {
                 load.failed(now_ns, took_ns, None);
-                let out = self.endpoints.iter().filter(|peer| peer.load.is_ejected(now_ns)).count();
+                let members = self.endpoints.iter().filter(|peer| peer.is_member);
+                let out = members.clone().filter(|peer| peer.load.is_ejected(now_ns)).count();
                 let refused = outcome == Outcome::Refused;
-                let until_ns = outlier::ejected_until_ns(load, refused, out, self.endpoints.len(), now_ns);
+                let until_ns = outlier::ejected_until_ns(load, refused, out, members.count(), now_ns);
                 if let Some(until_ns) = until_ns {
                     load.eject(now_ns, until_ns);
                 }

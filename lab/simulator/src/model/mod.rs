@@ -1,13 +1,14 @@
 //! A system under load: hosts, processes, components, databases, a network, policies, faults.
 //!
 //! - [`plan`]: what is simulated, by name. Start here. [`work`]: what an operation does, and its steps.
-//! - [`simulation`]: a plan in motion. [`report`]: what came of it.
+//! - [`change`]: steps that add, remove and replace copies. [`simulation`]: a plan in motion. [`report`]: what came of it.
 //! - Stations: [`cpu`]: cores shared by threads. [`process`]: workers. [`pool`]: slots and a bounded queue before them.
 //!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
 //! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`connections`]: those to a copy.
 //!   [`frame`]: calls under way.
 //! - `system`: a plan with names resolved. `source`: arrivals.
 
+pub mod change;
 pub mod connections;
 pub mod cpu;
 pub mod database;
@@ -24,6 +25,9 @@ mod source;
 mod system;
 pub mod work;
 
+pub use change::{
+    BuildPlan, ChangeAction, ChangePlan, CopiesPlan, CopyWork, Moment, Note, Rollout, RolloutOrder,
+};
 pub use connections::ConnectionLimits;
 pub use plan::{
     Arrivals, ComponentPlan, CpuSharing, DatabasePlan, Effect, FaultPlan, HopCosts, HostPlan, Location,
@@ -31,5 +35,5 @@ pub use plan::{
 };
 pub use report::Report;
 pub use simulation::Simulation;
-pub use system::PlanError;
+pub use system::{PlanError, SUBSET};
 pub use work::Work;

@@ -7,6 +7,7 @@ use policy::service::ServiceOptions;
 use policy::units::Ratio;
 use policy::{EdgePattern, Policy};
 
+use super::change::{ChangePlan, CopiesPlan};
 use super::connections::ConnectionLimits;
 use super::network::Link;
 use super::work::Work;
@@ -40,6 +41,10 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// What is injected.
     pub faults: Vec<FaultPlan>,
+    /// Processes whose copies steps change.
+    pub copies: Vec<CopiesPlan>,
+    /// What these steps do.
+    pub changes: Vec<ChangePlan>,
     /// Who is where. What none of them lists is asked whether it is there or not.
     pub registries: Vec<RegistryPlan>,
     /// Connections of a component to a copy that it calls, where there is a limit. Sources have as many as they need.

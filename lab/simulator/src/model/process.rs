@@ -64,6 +64,10 @@ pub struct Process {
     pub is_up: bool,
     /// Whether it is stopped for now.
     pub is_paused: bool,
+    /// Whether steps have yet to add it, or have removed it.
+    pub is_gone: bool,
+    /// Whether it takes nothing new: it ends what is under way, and leaves.
+    pub is_closed: bool,
     /// What ran when it was paused.
     pub frozen: Vec<Burst>,
     /// CPU of bursts that have ended, ns.
@@ -220,6 +224,8 @@ mod tests {
             waking_until_ns: 0,
             is_up: true,
             is_paused: false,
+            is_gone: false,
+            is_closed: false,
             frozen: Vec::new(),
             used_ns: 0,
             cooled: Cooled::default(),

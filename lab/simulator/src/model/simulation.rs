@@ -3,14 +3,18 @@
 //! - Here: the loop, and what each kind of event is handed to.
 //! - `requests`: clients come and go. `steps`: programs are carried out. `cores`: CPU. `calls`: tries, timeouts, retries,
 //!   hedging. `cancel`: what is called off. `queries`: databases. `faults`: what is injected. `registry`: who is listed.
+//! - `changes`: steps that change copies; `script`: what they do, line by line; `copies`: what a copy goes through.
 
 mod calls;
 mod cancel;
+mod changes;
+mod copies;
 mod cores;
 mod faults;
 mod queries;
 mod registry;
 mod requests;
+mod script;
 mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use policy::breaker::BreakerState;
 
 use self::cancel::is_waiting;
+use self::changes::Changes;
 use self::faults::{ActiveFault, ScheduledFault};
 use self::registry::Registries;
 use self::requests::Clients;
@@ -66,6 +71,12 @@ mod kind {
     pub const LISTED: u8 = 14;
     /// A try that was held up asks for a connection.
     pub const CONNECT: u8 = 15;
+    /// A change of copies begins, or goes on.
+    pub const CHANGE: u8 = 16;
+    /// A process that was started serves.
+    pub const STARTED: u8 = 17;
+    /// A process that drains looks whether it is done.
+    pub const DRAIN: u8 = 18;
 }
 
 /// Frames at once, at most: a system in which more is under way has diverged, and memory has an end.
@@ -84,6 +95,7 @@ pub struct Simulation<Q = AdaptiveQueue> {
     scheduled: Vec<ScheduledFault>,
     active: Vec<ActiveFault>,
     registries: Registries,
+    changes: Changes,
     /// By distance, the least first.
     links: [(Link, Draws); 4],
     served: Vec<Recorder>,
@@ -111,6 +123,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
             scheduled: Vec::new(),
             active: Vec::new(),
             registries: Registries::default(),
+            changes: Changes::default(),
             links: [
                 (plan.loopback.clone(), Draws::new(seed, "network/loopback")),
                 (plan.network.clone(), Draws::new(seed, "network/hosts")),
@@ -126,6 +139,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
         let mut errors = simulation.add_sources(plan, seed);
         errors.extend(simulation.add_faults(plan, seed));
         errors.extend(simulation.add_registries(plan, seed));
+        errors.extend(simulation.add_changes(plan, seed));
         if errors.is_empty() { Ok(simulation) } else { Err(errors) }
     }
 }
@@ -175,6 +189,9 @@ impl<Q: EventQueue> Simulation<Q> {
             kind::PATIENCE => self.on_patience(event),
             kind::LAPSE => self.on_lapse(event),
             kind::LISTED => self.on_listed(event),
+            kind::CHANGE => self.run_task(event.index),
+            kind::STARTED => self.on_started(event),
+            kind::DRAIN => self.on_drain(event.index),
             other => unreachable!("no event is of kind {other}"),
         }
     }

@@ -450,6 +450,8 @@ fn new_process(plan: &ProcessPlan, host: u32) -> Process {
         waking_until_ns: 0,
         is_up: true,
         is_paused: false,
+        is_gone: false,
+        is_closed: false,
         frozen: Vec::new(),
         used_ns: 0,
         cooled: Cooled::default(),

@@ -1,6 +1,6 @@
 //! One pass of the load, simulated: what every request came to, and how processes and edges stood second by second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use model::latency::ArrivalQuantile;
@@ -18,7 +18,7 @@ use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
 use crate::model::process::Cooled;
 use crate::model::report::Requests;
-use crate::model::{PlanError, Report, Simulation};
+use crate::model::{CopyWork, Note, PlanError, Report, Simulation};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -37,6 +37,10 @@ pub struct Snapshot {
     pub edges: BTreeMap<String, (EdgeCounts, u8)>,
     /// Time so far in which threads waited for a core, ns, where all arms are on one host.
     pub stalled_ns: Option<u64>,
+    /// Copies that steps have yet to add, or have removed.
+    pub absent: BTreeSet<String>,
+    /// What each copy did so far of the processes whose copies steps change.
+    pub copies: BTreeMap<String, CopyWork>,
 }
 
 /// One pass of the load.
@@ -48,6 +52,8 @@ pub struct Block {
     pub snapshots: Vec<Snapshot>,
     /// What came of it.
     pub report: Report,
+    /// Where steps that change copies stood, as it happened.
+    pub notes: Vec<Note>,
     /// What of the scenario is not in it.
     pub not_simulated: Vec<String>,
 }
@@ -143,11 +149,14 @@ pub(super) fn simulate_noting(
             wasted,
             edges: edges.collect(),
             stalled_ns: simulation.stalled_ns(second * SECOND_NS),
+            absent: simulation.absent().map(str::to_owned).collect(),
+            copies: simulation.copies_work(),
         });
     }
     Ok(Block {
         letters: layouts.iter().map(|layout| layout.letter).collect(),
         report: simulation.report(),
+        notes: simulation.notes().to_vec(),
         snapshots,
         not_simulated: built.not_simulated.into_iter().collect(),
     })

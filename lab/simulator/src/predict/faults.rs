@@ -1,11 +1,12 @@
 //! Steps of a scenario as faults of a plan; what has no counterpart is named.
 
 use contract::hash::{fnv1a64, fnv1a64_with, mix};
-use fault::{Actuator, CallFault, End, Fault, Pattern, ProcessFault, Target};
+use fault::{Actuator, CallFault, End, Fault, Match, Pattern, ProcessFault, Target};
 use policy::units::{HumanDuration, Ratio};
 use scenario::{Action, Step};
 use serde_json::Value;
 
+use super::changes::{self, Changes};
 use super::layout::{Instance, Layout};
 use super::setting::{Built, Setting, edges};
 use crate::calibrate::Calibration;
@@ -17,17 +18,23 @@ pub(super) fn add(
     setting: &Setting<'_>,
     layout: &Layout,
     copies: &[Instance],
+    changes: &Changes,
     built: &mut Built,
 ) {
+    changes.add_copies(calibration, layout, built);
     for step in &setting.scenario.steps {
-        let arm = Arm { calibration, layout, copies, seed: setting.seed };
-        match arm.faults(step) {
-            Ok(faults) => built.plan.faults.extend(faults),
-            Err(what) => {
-                built.not_simulated.insert(format!("step {} (`{}`): {what}", step.number, step.id));
-                continue;
-            }
+        let arm = Arm { calibration, layout, copies, changes, seed: setting.seed };
+        let planned = if changes::is_change(step) {
+            let change = changes.plan(setting.scenario, layout, setting.seed, step);
+            change.map(|change| built.plan.changes.extend(change))
+        } else {
+            arm.faults(step).map(|faults| built.plan.faults.extend(faults))
+        };
+        if let Err(what) = planned {
+            built.not_simulated.insert(format!("step {} (`{}`): {what}", step.number, step.id));
+            continue;
         }
+        built.not_simulated.extend(changes.left_out(layout, step));
         let named = format!("step {} (`{}`)", step.number, step.id);
         let partly = [
             (step.ramp_ns > 0, format!("the ramp of {named}: it acts at full strength from the start")),
@@ -43,6 +50,7 @@ struct Arm<'a> {
     calibration: &'a Calibration,
     layout: &'a Layout,
     copies: &'a [Instance],
+    changes: &'a Changes,
     seed: u64,
 }
 
@@ -66,7 +74,7 @@ impl Arm<'_> {
         let plan = |name: String, effect| FaultPlan { name, start_ns: step.start_ns, end_ns, effect };
         match (fault.actuator_on(target.kind()), fault.process_fault()) {
             (Actuator::CallPath, _) => {
-                let (call, share) = (fault.effect_on_call(0), share_of(step)?);
+                let (call, share) = (fault.effect_on_call(0), share_of(&step.matching)?);
                 is_simulated(&call).then_some(()).ok_or_else(|| fault.to_string())?;
                 let effects = self.call_effects(target, share, call)?;
                 let named = effects.into_iter().enumerate();
@@ -82,10 +90,10 @@ impl Arm<'_> {
                 let back = after.map(|ns| {
                     HumanDuration::from(std::time::Duration::from_nanos(ns + self.calibration.start_ns))
                 });
-                Ok(self.process_faults(step, target, ProcessFault::Kill(back), plan))
+                self.process_faults(step, target, ProcessFault::Kill(back), plan)
             }
             (Actuator::Conductor, Some(ProcessFault::Pause)) => {
-                Ok(self.process_faults(step, target, ProcessFault::Pause, plan))
+                self.process_faults(step, target, ProcessFault::Pause, plan)
             }
             _ => Err(fault.to_string()),
         }
@@ -130,72 +138,78 @@ impl Arm<'_> {
         target: Target,
         fault: ProcessFault,
         plan: impl Fn(String, Effect) -> FaultPlan,
-    ) -> Vec<FaultPlan> {
-        let mut names = self.instances(target);
-        if let Some(pick) = step.pick {
-            // As the conductor picks: the same copies in every arm that has them.
-            let id = fnv1a64(step.id.as_bytes());
-            let order = |name: &String| mix(fnv1a64_with(name.as_bytes(), mix(self.seed ^ id)));
-            let wanted = pick.of(names.len());
-            names.sort_by_key(order);
-            names.truncate(wanted);
-        }
+    ) -> Result<Vec<FaultPlan>, String> {
+        let names = picked(step, instances(self.layout, self.copies, target), self.seed);
+        self.changes.check_unchanged(step, &names)?;
         if names.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let effect = Effect::Processes(names.iter().map(|name| self.layout.own(name)).collect(), fault);
-        vec![plan(self.layout.own(&step.id), effect)]
+        Ok(vec![plan(self.layout.own(&step.id), effect)])
     }
+}
 
-    /// Copies that a target names.
-    fn instances(&self, target: Target) -> Vec<String> {
-        let Target::Node(pattern) = target else { return Vec::new() };
-        let of = |name: &str| -> Vec<String> {
-            let holds = |copy: &&Instance| {
-                copy.components.iter().any(|component| component == name)
-                    || copy.name.split('#').next() == Some(name)
-                    || copy.is_registry && name == "registry"
-            };
-            self.copies.iter().filter(holds).map(|copy| copy.name.clone()).collect()
+/// Those of some copies that a step picks.
+pub(super) fn picked(step: &Step, mut names: Vec<String>, seed: u64) -> Vec<String> {
+    if let Some(pick) = step.pick {
+        // As the conductor picks: the same copies in every arm that has them.
+        let id = fnv1a64(step.id.as_bytes());
+        let order = |name: &String| mix(fnv1a64_with(name.as_bytes(), mix(seed ^ id)));
+        let wanted = pick.of(names.len());
+        names.sort_by_key(order);
+        names.truncate(wanted);
+    }
+    names
+}
+
+/// Copies of an arm that a target names.
+pub(super) fn instances(layout: &Layout, copies: &[Instance], target: Target) -> Vec<String> {
+    let Target::Node(pattern) = target else { return Vec::new() };
+    let of = |name: &str| -> Vec<String> {
+        let holds = |copy: &&Instance| {
+            copy.components.iter().any(|component| component == name)
+                || copy.name.split('#').next() == Some(name)
+                || copy.is_registry && name == "registry"
         };
-        match pattern {
-            Pattern::Any => self.copies.iter().map(|copy| copy.name.clone()).collect(),
-            Pattern::Component(name) => of(name.as_str()),
-            Pattern::Instance(name, index) => {
-                let by_process = format!("{name}#{index}");
-                if self.copies.iter().any(|copy| copy.name == by_process) {
-                    return vec![by_process];
-                }
-                of(name.as_str()).into_iter().skip(index as usize).take(1).collect()
+        copies.iter().filter(holds).map(|copy| copy.name.clone()).collect()
+    };
+    match pattern {
+        Pattern::Any => copies.iter().map(|copy| copy.name.clone()).collect(),
+        Pattern::Component(name) => of(name.as_str()),
+        Pattern::Instance(name, index) => {
+            let by_process = format!("{name}#{index}");
+            if copies.iter().any(|copy| copy.name == by_process) {
+                return vec![by_process];
             }
-            Pattern::Zone(zone) if self.layout.scale.is_some() => {
-                let stands = |copy: &&Instance| copy.zone == zone.as_str();
-                self.copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
-            }
-            Pattern::Zone(zone) => {
-                let placement = &self.layout.arm.placement;
-                let stands = |copy: &&Instance| {
-                    let (process, number) = copy.name.split_once('#').unwrap_or((&copy.name, "0"));
-                    placement.zone_of(process, number.parse().unwrap_or(0)) == zone.as_str()
-                };
-                self.copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
-            }
+            of(name.as_str()).into_iter().skip(index as usize).take(1).collect()
+        }
+        Pattern::Zone(zone) if layout.scale.is_some() => {
+            let stands = |copy: &&Instance| copy.zone == zone.as_str();
+            copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
+        }
+        Pattern::Zone(zone) => {
+            let placement = &layout.arm.placement;
+            let stands = |copy: &&Instance| {
+                let (process, number) = copy.name.split_once('#').unwrap_or((&copy.name, "0"));
+                placement.zone_of(process, number.parse().unwrap_or(0)) == zone.as_str()
+            };
+            copies.iter().filter(stands).map(|copy| copy.name.clone()).collect()
         }
     }
 }
 
 /// Whether what happens to a call has a counterpart in the model.
-fn is_simulated(call: &CallFault) -> bool {
+pub(super) fn is_simulated(call: &CallFault) -> bool {
     let is_panic = matches!(call.end, Some(End::Panic(_)));
     !call.is_clear() && !is_panic && !call.duplicated && call.corruption.is_none() && call.leaked_bytes == 0
 }
 
-/// The share of calls that a step hits.
+/// The share of calls that a choice of them hits.
 ///
 /// # Errors
 /// Where it chooses them otherwise.
-fn share_of(step: &Step) -> Result<Ratio, String> {
-    let chosen = serde_json::to_value(&step.matching).unwrap_or_default();
+pub(super) fn share_of(matching: &Match) -> Result<Ratio, String> {
+    let chosen = serde_json::to_value(matching).unwrap_or_default();
     let has = |key: &str| chosen.get(key).is_some_and(|value| !value.is_null());
     if let Some(key) = ["every", "first", "route"].into_iter().find(|key| has(key)) {
         return Err(format!("the choice of calls by `{key}`"));

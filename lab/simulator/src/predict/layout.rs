@@ -1,5 +1,6 @@
 //! Which processes an arm has, and on which hosts they stand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -97,6 +98,13 @@ pub struct Group {
     pub is_registry: bool,
 }
 
+impl Group {
+    /// A copy alone.
+    pub(crate) fn of(copy: Instance) -> Self {
+        Self { name: copy.name, components: copy.components, copies: 1, is_registry: copy.is_registry }
+    }
+}
+
 impl Layout {
     /// An arm as its scenario declares it, with the letter and the threads that a run gives it, and its processes.
     pub fn of(declared: &scenario::Arm, given: &record::Arm, processes: Vec<ProcessPlan>) -> Self {
@@ -122,19 +130,11 @@ impl Layout {
         self.processes.iter().map(|process| process.replicas).sum()
     }
 
-    /// Every copy of every process.
+    /// Every copy of every process that is there at first.
     pub(crate) fn copies(&self) -> Vec<Instance> {
         let copies =
             self.processes.iter().flat_map(|process| (0..process.replicas).map(move |n| (process, n)));
-        let copy = |(process, n): (&ProcessPlan, u32)| Instance {
-            name: format!("{}#{n}", process.name),
-            components: components_of(process),
-            workers: resources::workers(&self.processes, process, n, self.workers),
-            is_registry: process.registry,
-            host: None,
-            zone: String::new(),
-        };
-        let mut copies: Vec<Instance> = copies.map(copy).collect();
+        let mut copies: Vec<Instance> = copies.map(|(process, n)| self.copy(process, n)).collect();
         if let Some(scale) = &self.scale {
             let all = u32::try_from(copies.len()).unwrap_or(u32::MAX);
             for (copy, number) in copies.iter_mut().zip(0..) {
@@ -145,6 +145,28 @@ impl Layout {
             }
         }
         copies
+    }
+
+    /// Copies beyond those, so many of each process by its name: steps add them.
+    pub(crate) fn further_copies(&self, standby: &BTreeMap<String, u32>) -> Vec<Instance> {
+        let mut copies = Vec::new();
+        for process in &self.processes {
+            let more = standby.get(&process.name).copied().unwrap_or(0);
+            let numbers = process.replicas..process.replicas + more;
+            copies.extend(numbers.map(|n| self.copy(process, n)));
+        }
+        copies
+    }
+
+    fn copy(&self, process: &ProcessPlan, n: u32) -> Instance {
+        Instance {
+            name: format!("{}#{n}", process.name),
+            components: components_of(process),
+            workers: resources::workers(&self.processes, process, n, self.workers),
+            is_registry: process.registry,
+            host: None,
+            zone: String::new(),
+        }
     }
 
     /// The group in a record that a copy belongs to.
@@ -159,13 +181,7 @@ impl Layout {
     /// The groups of its copies, in the order of these.
     pub fn groups(&self) -> Vec<Group> {
         let Some(scale) = &self.scale else {
-            let alone = |copy: Instance| Group {
-                name: copy.name,
-                components: copy.components,
-                copies: 1,
-                is_registry: copy.is_registry,
-            };
-            return self.copies().into_iter().map(alone).collect();
+            return self.copies().into_iter().map(Group::of).collect();
         };
         let group = |group: CopyGroup<'_>| Group {
             name: group.name,

@@ -13,6 +13,7 @@ use scenario::Scenario;
 
 use self::processes::Processes;
 use super::block::{Block, finished, load_seconds};
+use super::changes;
 use super::layout::Layout;
 use super::setting::edges;
 use crate::calibrate::Calibration;
@@ -82,6 +83,7 @@ impl Turn<'_> {
     fn add(&self, lines: &mut Vec<Line>) {
         self.phases(lines);
         self.steps(lines);
+        self.notes(lines);
         for arm in self.arms() {
             self.windows(arm, lines);
             self.edges(arm, lines);
@@ -134,9 +136,11 @@ impl Turn<'_> {
             let is_simulated =
                 !self.recorded.prediction.not_simulated.iter().any(|what| what.starts_with(&missing));
             let lasts = step.length_ns > 0;
+            let planned = self.recorded.scenario.steps.iter().find(|planned| planned.number == step.number);
+            let kind = planned.map_or(EventKind::Fault, |planned| changes::kind_of(&planned.action));
             let event = |active: Option<bool>, text: String| Event {
                 number: step.number,
-                what: if is_simulated { EventKind::Fault } else { EventKind::Log },
+                what: if is_simulated { kind } else { EventKind::Log },
                 active: active.filter(|_| is_simulated),
                 mark: None,
                 targets: targets.clone(),
@@ -150,6 +154,15 @@ impl Turn<'_> {
                 let ends = Entry::Event(event(Some(false), format!("{} ends", step.text)));
                 lines.push(Line { t: self.start_ns + step.start_ns + step.length_ns, entry: ends });
             }
+        }
+    }
+
+    /// Where steps that change copies stood, as these note it.
+    fn notes(&self, lines: &mut Vec<Line>) {
+        for note in &self.block.notes {
+            let event = changes::event_of(note, self.recorded.scenario, self.recorded.layouts);
+            let event = event.map(Entry::Event);
+            lines.extend(event.map(|entry| Line { t: self.start_ns + note.at_ns, entry }));
         }
     }
 

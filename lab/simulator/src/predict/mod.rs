@@ -1,14 +1,15 @@
 //! What a scenario would show, from a calibration: a record like that of a live run, marked as simulated.
 //!
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
-//! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`:
-//!   steps in it; `registry`: who is listed; `missing`: what it leaves out.
+//! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`,
+//!   `changes`: steps in it; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`utilisation`]: how busy arms keep the cores, by the law of it.
 //! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
 
 mod band;
 pub mod block;
+mod changes;
 mod faults;
 pub mod judgement;
 pub mod layout;

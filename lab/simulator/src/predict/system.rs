@@ -10,6 +10,7 @@ use scenario::TelemetryLevel;
 use traffic::load::Model;
 use traffic::{Journey, Schedule};
 
+use super::changes::Changes;
 use super::faults;
 use super::layout::{Hosts, Instance, Layout};
 use super::missing;
@@ -105,7 +106,10 @@ struct Arm<'a> {
 impl Arm<'_> {
     fn add(mut self, schedule: &Schedule) {
         missing::add(self.setting.scenario, self.layout, &mut self.built.not_simulated);
-        let copies = self.layout.copies();
+        let changes = Changes::of(self.setting.scenario, self.layout);
+        let first = self.layout.copies();
+        let further = self.layout.further_copies(&changes.standby);
+        let copies: Vec<Instance> = first.iter().cloned().chain(further).collect();
         self.built.own_processes.clear();
         self.add_processes(&copies);
         self.add_components(&copies);
@@ -114,7 +118,7 @@ impl Arm<'_> {
         self.add_policies();
         self.add_client(schedule);
         registry::add(self.layout, &copies, &mut self.built.plan);
-        faults::add(self.calibration, self.setting, self.layout, &copies, self.built);
+        faults::add(self.calibration, self.setting, self.layout, &first, &changes, self.built);
     }
 
     fn add_host(&mut self, name: &str, cores: u32) {

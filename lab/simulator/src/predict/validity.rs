@@ -7,6 +7,7 @@ use policy::units::HumanDuration;
 use record::{Machine, Validity};
 use scenario::{Action, Scenario, TelemetryLevel};
 
+use super::changes;
 use super::layout::{Hosts, Layout};
 use crate::calibrate::{Calibration, DataShape, SourceRun, shares};
 
@@ -85,6 +86,7 @@ pub(super) fn validity(
                 .push(format!("{}: a part of the data with each copy, calibrated with all", layout.arm.name));
         }
     }
+    assumed.extend(changes::assumed_start(calibration, scenario));
     extrapolated.extend(of_groupings(calibration, layouts));
     if not_simulated.iter().any(|what| what.starts_with("journey") || what.starts_with("the carrier")) {
         let name = &scenario.name;

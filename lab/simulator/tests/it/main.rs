@@ -2,6 +2,7 @@
 
 mod arms;
 mod behaviour;
+mod changes;
 mod engine;
 mod faults;
 mod fixture;

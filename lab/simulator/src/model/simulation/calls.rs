@@ -249,7 +249,8 @@ impl<Q: EventQueue> Simulation<Q> {
         let Some(record) = self.tries.get(handle) else { return };
         let Some(instance) = record.instance else { return };
         let process = self.process_of(instance);
-        if !self.system.processes[process as usize].is_up {
+        let callee = &self.system.processes[process as usize];
+        if !callee.is_up || callee.is_closed {
             return self.answer(handle, Outcome::Refused);
         }
         let since_ns = self.system.instances[instance as usize].called(event.time_ns);

@@ -39,6 +39,26 @@ enum Target {
     /// Whether each pair of caller and callee is meant, row by row.
     Edges(Vec<bool>),
     Component(u32),
+    /// A component of one copy, or all that it holds.
+    Copy(u32, Option<u32>),
+}
+
+impl ActiveFault {
+    /// What the build of a process does to a share of the calls of a component of it, or of all, as long as it runs.
+    pub fn of_copy(
+        (process, component): (u32, Option<u32>),
+        draws: Draws,
+        share: Ratio,
+        fault: CallFault,
+    ) -> Self {
+        // No step ends it.
+        Self { number: u32::MAX, draws, share, fault, target: Target::Copy(process, component) }
+    }
+
+    /// Whether it comes with the build of a process.
+    pub fn is_of_copy(&self, process: u32) -> bool {
+        matches!(self.target, Target::Copy(of, _) if of == process)
+    }
 }
 
 /// What happens to a try on the caller's side.
@@ -166,10 +186,16 @@ impl<Q: EventQueue> Simulation<Q> {
     /// The faults that a call meets at its component, while it has its slot. `false` where it waits, or has ended.
     pub(super) fn meet_component_faults(&mut self, handle: Handle) -> bool {
         let Some(frame) = self.frames.get_mut(handle) else { return false };
-        let component = self.system.instances[frame.instance as usize].component;
+        let instance = &self.system.instances[frame.instance as usize];
+        let (process, component) = (instance.process, instance.component);
+        let is_meant = |target: &Target| match target {
+            Target::Edges(_) => false,
+            Target::Component(of) => *of == component,
+            Target::Copy(copy, of) => *copy == process && of.is_none_or(|of| of == component),
+        };
         let (mut delay_ns, mut end) = (0, None);
         for ActiveFault { draws, share, fault, target, .. } in &self.active {
-            if *target == Target::Component(component) && random::unit(draws.bits(frame.key)) < share.get() {
+            if is_meant(target) && random::unit(draws.bits(frame.key)) < share.get() {
                 delay_ns += fault.delay.as_nanos() as u64;
                 frame.slow *= fault.slow as f32;
                 end = end.or(fault.end);
@@ -203,7 +229,7 @@ impl<Q: EventQueue> Simulation<Q> {
         self.falls_silent(process);
     }
 
-    fn resume_process(&mut self, process: u32) {
+    pub(super) fn resume_process(&mut self, process: u32) {
         let now_ns = self.events.now_ns();
         let (frames, queries) = (&self.frames, &self.queries);
         let running = self.system.processes[process as usize].resume(now_ns, is_wanted(frames, queries));
@@ -216,7 +242,7 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     /// Processes die, all at once: connections to them break, what they did is gone, what they asked for is called off.
-    fn kill(&mut self, processes: &[u32]) {
+    pub(super) fn kill(&mut self, processes: &[u32]) {
         let now_ns = self.events.now_ns();
         let mut dies = vec![false; self.system.processes.len()];
         for process in processes {
@@ -297,7 +323,9 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     pub(super) fn on_restart(&mut self, number: u32) {
-        if let Act::Processes(processes, _) = self.scheduled[number as usize].act.clone() {
+        if let Act::Processes(mut processes, _) = self.scheduled[number as usize].act.clone() {
+            // What a step has removed in the meantime stays away.
+            processes.retain(|process| !self.system.processes[*process as usize].is_gone);
             for process in &processes {
                 self.system.processes[*process as usize].is_up = true;
             }

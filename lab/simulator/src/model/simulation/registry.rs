@@ -39,6 +39,8 @@ struct Member {
     draws: Draws,
     /// The change that is expected of it.
     armed: u32,
+    /// Whether it has taken itself off the list, and leaves.
+    is_leaving: bool,
 }
 
 impl Registries {
@@ -67,6 +69,7 @@ impl<Q: EventQueue> Simulation<Q> {
             listing: Listing::FIRST,
             draws: Draws::new(seed, &format!("registry/{}", random::stream(&process.name))),
             armed: 0,
+            is_leaving: false,
         };
         self.registries.members = self.system.processes.iter().map(member).collect();
         for registry in &plan.registries {
@@ -98,6 +101,9 @@ impl<Q: EventQueue> Simulation<Q> {
         let Some(registry) = self.registry_of(process) else { return };
         let now_ns = self.events.now_ns();
         let member = &mut self.registries.members[process as usize];
+        if member.is_leaving {
+            return;
+        }
         // What it was about to announce is never heard.
         member.armed = 0;
         if member.listing.is_listed {
@@ -112,6 +118,7 @@ impl<Q: EventQueue> Simulation<Q> {
         self.registry_returns(process);
         let Some(registry) = self.registry_of(process) else { return };
         let member = &mut self.registries.members[process as usize];
+        member.is_leaving = false;
         if is_new {
             member.listing.life += 1;
         } else if member.listing.is_listed {
@@ -152,7 +159,40 @@ impl<Q: EventQueue> Simulation<Q> {
             (listing.is_listed, listing.since_ns) = (true, now_ns);
             listing.known_life = listing.life;
             self.registries.changes += 1;
+            self.copy_serves(event.index);
         }
+    }
+
+    /// Whether a registry lists a process.
+    pub(super) fn has_registry(&self, process: u32) -> bool {
+        self.registries.members[process as usize].registry.is_some()
+    }
+
+    /// A copy that steps may add is on no list, and none of the callers' copies.
+    pub(super) fn stands_by(&mut self, process: u32) {
+        let listing = &mut self.registries.members[process as usize].listing;
+        (listing.is_listed, listing.is_member) = (false, false);
+        self.registries.changes += 1;
+    }
+
+    /// A copy is about to be listed, with a weight.
+    pub(super) fn joins(&mut self, process: u32, weight: u32) {
+        let listing = &mut self.registries.members[process as usize].listing;
+        (listing.is_member, listing.weight) = (true, weight);
+    }
+
+    /// A process takes itself off the list before it leaves.
+    pub(super) fn withdraws(&mut self, process: u32) {
+        self.registries.members[process as usize].is_leaving = true;
+        if let Some(registry) = self.registry_of(process) {
+            self.expect(process, registry.watch_ns, kind::LAPSE);
+        }
+    }
+
+    /// A copy is gone for good.
+    pub(super) fn has_left(&mut self, process: u32) {
+        self.registries.members[process as usize].listing.is_member = false;
+        self.registries.changes += 1;
     }
 
     fn is_up(&self, process: u32) -> bool {
@@ -174,7 +214,11 @@ impl<Q: EventQueue> Simulation<Q> {
                 continue;
             }
             let Listing { is_listed, life, known_life, .. } = member.listing;
-            if !self.is_up(other) {
+            if member.is_leaving {
+                if is_listed {
+                    self.expect(other, watch_ns, kind::LAPSE);
+                }
+            } else if !self.is_up(other) {
                 if is_listed {
                     self.expect(other, LEASE_NS + watch_ns, kind::LAPSE);
                 }

@@ -142,6 +142,11 @@ impl<Q: EventQueue> Simulation<Q> {
         let clients = &mut self.clients[number as usize];
         let instance = clients.instances[clients.turn % clients.instances.len()];
         clients.turn += 1;
+        // What a process does by itself, one that is not there does not.
+        let process = self.system.instances[instance as usize].process;
+        if self.system.processes[process as usize].is_gone {
+            return;
+        }
         let program = clients.programs[request.operation];
         clients.recorders[request.operation].due(request.due_ns);
         let patience_ns = clients.patience.sample(Draws::derive(request.key, PATIENCE_DRAW));

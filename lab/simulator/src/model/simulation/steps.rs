@@ -267,6 +267,9 @@ impl<Q: EventQueue> Simulation<Q> {
             if let Parent::Try(attempt) = frame.parent {
                 let is_awaited = self.tries.get(attempt).is_some_and(|record| record.pass.is_some());
                 self.wasted[frame.program as usize] += u64::from(!is_awaited);
+                self.changes.count(frame.instance, frame.program, !is_awaited);
+            } else {
+                self.changes.count(frame.instance, frame.program, false);
             }
         }
         match frame.parent {

@@ -8,6 +8,7 @@ use super::{REST_SECONDS, SECOND_NS, Turn};
 use crate::calibrate::calls_of;
 use crate::model::process::Cooled;
 use crate::predict::block::Snapshot;
+use crate::predict::changes::Changes;
 use crate::predict::layout::{Group, Layout};
 use crate::predict::setting::edges;
 
@@ -37,7 +38,11 @@ impl<'a> Processes<'a> {
         let layouts = turn.recorded.layouts.iter();
         let arms: Vec<(&Layout, Vec<Group>)> = layouts
             .filter(|layout| turn.block.letters.contains(&layout.letter))
-            .map(|layout| (layout, layout.groups()))
+            .map(|layout| {
+                let changes = Changes::of(turn.recorded.scenario, layout);
+                let further = layout.further_copies(&changes.standby).into_iter().map(Group::of);
+                (layout, layout.groups().into_iter().chain(further).collect())
+            })
             .collect();
         let called = arms.iter().flat_map(|(layout, _)| {
             let remote = edges(turn.recorded.calibration).into_iter();
@@ -52,13 +57,17 @@ impl<'a> Processes<'a> {
     pub fn add(&self, lines: &mut Vec<Line>) {
         let groups = self.arms.iter().flat_map(|arm| arm.1.iter().map(move |group| (arm, group)));
         for (pid, (arm, group)) in (1..).zip(groups) {
-            for second in 0..REST_SECONDS {
+            let name = arm.0.own(&group.name);
+            let is_there = |snapshot: &Snapshot| !snapshot.absent.contains(&name);
+            let is_there_at_first = self.turn.block.snapshots.first().is_none_or(is_there);
+            for second in (0..REST_SECONDS).filter(|_| is_there_at_first) {
                 let at = self.turn.start_ns + second * SECOND_NS - REST_SECONDS * SECOND_NS;
                 let cpu_ns = self.idle_ns(group, second);
                 let proc = Proc { cpu_ns, cpu_workers_ns: cpu_ns, ..self.proc(arm.0, group, pid) };
                 lines.push(Line { t: at, entry: Entry::from(proc) });
             }
-            for (second, snapshot) in (0..).zip(&self.turn.block.snapshots) {
+            let snapshots = (0..).zip(&self.turn.block.snapshots);
+            for (second, snapshot) in snapshots.filter(|of| is_there(of.1)) {
                 let proc = self.sampled(arm, group, pid, second, snapshot);
                 lines.push(Line { t: self.turn.start_ns + second * SECOND_NS, entry: Entry::from(proc) });
             }
@@ -132,6 +141,8 @@ impl<'a> Processes<'a> {
         let calibration = self.turn.recorded.calibration;
         let mut sum = Accounted::default();
         let own = f64::from(group.copies);
+        // Of copies that come and go it is known what each did.
+        let alone = snapshot.copies.get(&layout.own(&group.name));
         // What came to a process that had cooled took more.
         let factor = snapshot.cooled.get(&layout.own(&group.name)).map_or(1.0, Cooled::factor);
         for component in &group.components {
@@ -140,14 +151,19 @@ impl<'a> Processes<'a> {
             let is_called = self.called.contains(&(layout.letter, component.clone()));
             let prefix = layout.own(&format!("{component}/"));
             let (mut all, mut wasted) = (0, 0);
+            let part = |count: f64| if alone.is_some() { count } else { count * own / holders };
             for (name, count) in &snapshot.served {
                 let Some(operation) = name.strip_prefix(&prefix) else { continue };
                 let Some(known) = calibration.operations.get(&format!("{component}/{operation}")) else {
                     continue;
                 };
+                let [count, unwanted] = match alone {
+                    Some(work) => work.operations.get(name).copied().unwrap_or_default(),
+                    None => [*count, snapshot.wasted.get(name).copied().unwrap_or(0)],
+                };
                 all += count;
-                wasted += snapshot.wasted.get(name).copied().unwrap_or(0);
-                let count = *count as f64 * own / holders;
+                wasted += unwanted;
+                let count = part(count as f64);
                 let span_ns = calibration.parameters.span_ns.value;
                 let (own, blocking) = (factor * count * known.own.mean_ns, count * known.blocking.mean_ns);
                 let database = factor * count * known.statements_ns();
@@ -164,14 +180,15 @@ impl<'a> Processes<'a> {
                 let calls: f64 = calls_of(known).map(|(_, share)| share).sum();
                 sum.telemetry += count * span_ns * (calls + if is_called { 1.0 } else { 0.0 });
             }
-            let part = |count: u64| (count as f64 * own / holders) as u64;
-            sum.served.insert(component.clone(), [part(all), part(wasted)]);
+            sum.served.insert(component.clone(), [all, wasted].map(|count| part(count as f64) as u64));
             let door = if component == "gateway" { all as f64 } else { 0.0 };
             let caller = format!("{}->", layout.own(component));
             let edges = snapshot.edges.iter().filter(|(name, _)| name.starts_with(&caller));
             let sent: u64 = edges.map(|(_, (counts, _))| counts.tries).sum();
-            sum.requests += (door + sent as f64) * own / holders;
+            let sent = if alone.is_some() { 0 } else { sent };
+            sum.requests += part(door + sent as f64);
         }
+        sum.requests += alone.map_or(0.0, |work| work.tries as f64);
         sum
     }
 

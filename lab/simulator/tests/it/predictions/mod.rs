@@ -1,5 +1,6 @@
 //! Predictions of a small application, from a calibration that is known.
 
+mod changes;
 mod learning;
 mod records;
 mod scaled;
