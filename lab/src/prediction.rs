@@ -125,7 +125,7 @@ impl Question<'_> {
     }
 
     /// What simulates a run that is planned.
-    pub fn predictor(&self, planned: &PlannedRun) -> Predictor<'_> {
+    pub fn predictor<'p>(&'p self, planned: &'p PlannedRun) -> Predictor<'p> {
         let (options, header) = (self.options, &planned.header);
         let arms = header.arms.iter().zip(&planned.processes);
         let layout = |(arm, processes): (&record::Arm, &Vec<contract::ProcessPlan>)| {
@@ -161,6 +161,7 @@ impl Question<'_> {
                 wall_us: header.wall_us,
             },
             progress: self.progress.clone(),
+            header,
         }
     }
 }

@@ -42,6 +42,8 @@ pub fn of(scenario: &Scenario, arms: &[PlannedArm<'_>], file: &Path) -> Result<O
         workers: planned.resources.workers,
         scale: scenario.scale.clone(),
     };
+    // Nothing is judged: what is asked for is CPU.
+    let header = record::Header::default();
     let predictor = Predictor {
         calibration: &calibration,
         scenario,
@@ -56,6 +58,7 @@ pub fn of(scenario: &Scenario, arms: &[PlannedArm<'_>], file: &Path) -> Result<O
         threads: available_parallelism().map_or(1, usize::from),
         here: Circumstances::default(),
         progress: Arc::default(),
+        header: &header,
     };
     let arms = predictor.utilisation().map_err(|error| error.to_string())?;
     Ok(Some(Figures { arms, is_side_by_side: scenario.way == RunMode::SideBySide, calibration }))

@@ -73,6 +73,25 @@ fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis, engine: 
     }
 }
 
+/// How a condition stands in one arm, and whether its value alone meets it; `None` where it does not bind to the arm.
+pub fn condition_in(run: &Run, arm: char, that: &Expectation) -> Option<(Verdict, bool)> {
+    let mut checks = conditions(run, that).into_iter();
+    let check = checks.find(|check| check.arm == arm || check.arm == NO_ARM)?;
+    let met = check.value.zip(check.limit).is_some_and(|(value, limit)| that.op.holds(value, limit));
+    Some((check.verdict, met))
+}
+
+/// Whether a watched build passes: no as soon as the condition is broken, yes where its value meets it once the watch is over;
+/// `None` while it goes on.
+pub const fn watch_result(judged: Option<(Verdict, bool)>, is_over: bool) -> Option<bool> {
+    match judged {
+        Some((Verdict::Fail, _)) => Some(false),
+        Some((_, met)) if is_over => Some(met),
+        None if is_over => Some(false),
+        _ => None,
+    }
+}
+
 /// What limits the checks of a claim: they are inconclusive, whichever way they went, where the run cannot support the claim
 /// (`doubts`); and where services beat a monolith of one copy, that is added.
 pub fn limit_checks(run: &Run, claim: &Expectation, doubts: &[Doubt], checks: &mut [Check]) {

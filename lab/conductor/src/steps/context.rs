@@ -116,10 +116,7 @@ impl ActiveStep<'_> {
         let now = clock::now().saturating_duration_since(self.context.load_start).as_secs();
         let to = u32::try_from(now).unwrap_or(u32::MAX).max(from + 1);
         let that = that.over_seconds(from, to);
-        let checks = self.context.record.query(|run| judge::conditions(run, &that)).unwrap_or_default();
-        let check = checks.into_iter().find(|check| check.arm == self.letter() || check.arm == '-')?;
-        let met = check.value.zip(check.limit).is_some_and(|(value, limit)| that.op.holds(value, limit));
-        Some((check.verdict, met))
+        self.context.record.query(|run| judge::condition_in(run, self.letter(), &that))?
     }
 
     /// Sleeps until `end`, or until the step's condition holds.

@@ -9,10 +9,11 @@ use contract::ProcessPlan;
 use fault::Target;
 use node::NodeConfig;
 use policy::balance::canary_weight;
-use record::{EventKind, Verdict};
+use record::EventKind;
 use runtime::clock;
 use scenario::action::{Build, Deploy, RolloutKind};
 use scenario::{Action, Step};
+use scorecard::judge::watch_result;
 
 use crate::arm::arm_plan::ArmError;
 use crate::arm::instance::Instance;
@@ -212,31 +213,5 @@ impl Deployment<'_> {
         let text = format!("{} `{}` does not hold", self.active.letter(), condition.0.text);
         self.active.mark("detected", text);
         false
-    }
-}
-
-/// Whether a watched build passes: no as soon as the condition is broken, yes where its value meets it once the hold is
-/// over; `None` while the watch goes on.
-fn watch_result(judged: Option<(Verdict, bool)>, is_over: bool) -> Option<bool> {
-    match judged {
-        Some((Verdict::Fail, _)) => Some(false),
-        Some((_, met)) if is_over => Some(met),
-        None if is_over => Some(false),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_watch_ends_early_only_where_the_condition_is_broken() {
-        assert_eq!(watch_result(Some((Verdict::Fail, false)), false), Some(false));
-        assert_eq!(watch_result(Some((Verdict::Pass, true)), false), None, "the hold is not over");
-        assert_eq!(watch_result(Some((Verdict::Pass, true)), true), Some(true));
-        assert_eq!(watch_result(Some((Verdict::Inconclusive, true)), true), Some(true), "its value meets it");
-        assert_eq!(watch_result(Some((Verdict::Inconclusive, false)), true), Some(false));
-        assert_eq!(watch_result(None, true), Some(false), "nothing was measured");
     }
 }

@@ -412,3 +412,14 @@ fn a_margin_is_negative_beyond_the_limit() {
         assert_eq!(check.margin, Some(sign * apart), "{text}");
     }
 }
+
+#[test]
+fn a_watch_ends_early_only_where_the_condition_is_broken() {
+    use scorecard::judge::watch_result;
+    assert_eq!(watch_result(Some((Verdict::Fail, false)), false), Some(false));
+    assert_eq!(watch_result(Some((Verdict::Pass, true)), false), None, "the hold is not over");
+    assert_eq!(watch_result(Some((Verdict::Pass, true)), true), Some(true));
+    assert_eq!(watch_result(Some((Verdict::Inconclusive, true)), true), Some(true), "its value meets it");
+    assert_eq!(watch_result(Some((Verdict::Inconclusive, false)), true), Some(false));
+    assert_eq!(watch_result(None, true), Some(false), "nothing was measured");
+}

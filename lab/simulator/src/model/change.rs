@@ -73,8 +73,11 @@ pub struct Rollout {
     pub order: RolloutOrder,
     /// How long what is new is watched, ns.
     pub watched_ns: u64,
-    /// Whether a condition decides over it: then it is watched also where it is everywhere at once. It is taken to hold.
+    /// Whether a condition decides over it: then it is watched also where it is everywhere at once, and goes on once it is told
+    /// whether the condition holds.
     pub is_judged: bool,
+    /// Whether what it deploys is taken back where the condition does not hold.
+    pub rolls_back: bool,
 }
 
 /// In which order copies are replaced.
@@ -88,6 +91,17 @@ pub enum RolloutOrder {
     InPlace,
     /// One new copy gets this share of requests (0 to 1) while it is watched, then all are replaced copy by copy.
     Canary(f64),
+}
+
+/// A change that waits to be told whether what it deployed passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The change.
+    pub change: String,
+    /// Since when it is watched, ns.
+    pub since_ns: u64,
+    /// When the watch is over, ns.
+    pub until_ns: u64,
 }
 
 /// What a copy did so far.
@@ -142,6 +156,8 @@ pub enum Moment {
     Canary(String),
     /// The canary's build takes over.
     Promoted,
+    /// The condition of its build does not hold.
+    Detected,
     /// What it deployed is replaced again.
     RolledBack,
     /// A copy drains.

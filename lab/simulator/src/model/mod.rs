@@ -26,7 +26,7 @@ mod system;
 pub mod work;
 
 pub use change::{
-    BuildPlan, ChangeAction, ChangePlan, CopiesPlan, CopyWork, Moment, Note, Rollout, RolloutOrder,
+    BuildPlan, ChangeAction, ChangePlan, CopiesPlan, CopyWork, Moment, Note, Rollout, RolloutOrder, Watched,
 };
 pub use connections::ConnectionLimits;
 pub use plan::{

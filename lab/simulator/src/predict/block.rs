@@ -18,7 +18,7 @@ use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
 use crate::model::process::Cooled;
 use crate::model::report::Requests;
-use crate::model::{CopyWork, Note, PlanError, Report, Simulation};
+use crate::model::{CopyWork, Note, PlanError, Report, Simulation, Watched};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -95,7 +95,8 @@ pub fn simulate(
     schedule: &Schedule,
     seed: u64,
 ) -> Result<Block, Vec<PlanError>> {
-    simulate_noting(calibration, setting, layouts, schedule, seed, || {})
+    let passes = |_: &Watched, _: &Block, _: u64| Some(true);
+    simulate_noting(calibration, setting, layouts, schedule, seed, (|| {}, passes))
 }
 
 /// Seconds that are simulated of a scenario: those of its load, and those in which clients may still wait.
@@ -103,20 +104,22 @@ pub(super) fn simulated_seconds(scenario: &Scenario) -> u64 {
     load_seconds(scenario) + scenario.load.timeout.nanos().div_ceil(SECOND_NS)
 }
 
-/// The same, and notes that a second of [`simulated_seconds`] is over.
+/// The same, and notes that a second of [`simulated_seconds`] is over, and asks whether what a step deployed passes, by what
+/// has happened until then: seconds that are over. `None` while its watch goes on.
 pub(super) fn simulate_noting(
     calibration: &Calibration,
     setting: &Setting<'_>,
     layouts: &[&Layout],
     schedule: &Schedule,
     seed: u64,
-    second_over: impl Fn(),
+    (second_over, passes): (impl Fn(), impl Fn(&Watched, &Block, u64) -> Option<bool>),
 ) -> Result<Block, Vec<PlanError>> {
     let built = build(calibration, setting, layouts, schedule);
     let mut simulation: Simulation = Simulation::new(&built.plan, seed)?;
     let seconds = simulated_seconds(setting.scenario);
     let mut snapshots = Vec::new();
     let groups = groups(layouts);
+    let letters: Vec<char> = layouts.iter().map(|layout| layout.letter).collect();
     for second in 0..=seconds {
         simulation.run_until(second * SECOND_NS);
         if second > 0 {
@@ -152,9 +155,25 @@ pub(super) fn simulate_noting(
             absent: simulation.absent().map(str::to_owned).collect(),
             copies: simulation.copies_work(),
         });
+        let watched = simulation.watched();
+        if watched.is_empty() {
+            continue;
+        }
+        let so_far = Block {
+            letters: letters.clone(),
+            snapshots: snapshots.clone(),
+            report: Report { requests: simulation.requests_so_far(), ..Report::default() },
+            notes: simulation.notes().to_vec(),
+            not_simulated: Vec::new(),
+        };
+        for of in &watched {
+            if let Some(passes) = passes(of, &so_far, second) {
+                simulation.judge(&of.change, passes);
+            }
+        }
     }
     Ok(Block {
-        letters: layouts.iter().map(|layout| layout.letter).collect(),
+        letters,
         report: simulation.report(),
         notes: simulation.notes().to_vec(),
         snapshots,

@@ -125,8 +125,11 @@ impl Changes {
             Action::Fault(_) | Action::Drain(_) => self.check_named(layout, step)?,
             _ => {}
         }
-        if let Some((_, deploy)) = deploy {
-            check_deploy(deploy, build_of(layout, deploy))?;
+        if let Some((_, deploy)) = deploy
+            && build_of(layout, deploy) == Build::IncompatibleSchema
+        {
+            let deploy = Deploy { build: Build::IncompatibleSchema, ..deploy.clone() };
+            return Err(Action::Deploy(Box::new(deploy)).to_string());
         }
         let has_registry = layout.processes.iter().any(|process| process.registry);
         let mut all = Vec::new();
@@ -260,10 +263,6 @@ impl Changes {
         let is_meant = |wanted: bool, text: String| wanted.then_some(text);
         [
             is_meant(
-                deploy.strategy.promote_if.is_some(),
-                format!("the condition of {named}: what it deploys is taken to meet it"),
-            ),
-            is_meant(
                 build == Build::Changed,
                 format!("what the edit that {named} deploys does, and when users see it"),
             ),
@@ -290,9 +289,12 @@ impl Bounds {
             Action::Drain(_) => Self { least: 0, ..self },
             Action::Deploy(_) | Action::Rollback(_) => {
                 let kind = deploy.map(|deploy| deploy.strategy.kind);
+                let is_judged = deploy.is_some_and(|deploy| deploy.strategy.promote_if.is_some());
                 let replaced = match (action, kind) {
                     (Action::Deploy(_), Some(RolloutKind::Recreate)) => 0,
                     (Action::Deploy(_), Some(RolloutKind::Canary)) => most + 1,
+                    // And back, where the condition does not hold.
+                    (Action::Deploy(_), _) if is_judged => 2 * most,
                     _ => most,
                 };
                 Self { more: more + replaced, ..self }
@@ -314,18 +316,6 @@ fn deploy_of<'a>(scenario: &'a Scenario, step: &'a Step) -> Option<(&'a Step, &'
 /// The build that is deployed in an arm: its variant's, or the step's.
 fn build_of(layout: &Layout, deploy: &Deploy) -> Build {
     layout.arm.build.unwrap_or(deploy.build)
-}
-
-/// Whether a deploy is simulated: what a condition would stop is judged by a record, which is not there yet.
-fn check_deploy(deploy: &Deploy, build: Build) -> Result<(), String> {
-    let what = Action::Deploy(Box::new(Deploy { build, ..deploy.clone() }));
-    match build {
-        Build::IncompatibleSchema => Err(what.to_string()),
-        Build::BadErrors | Build::BadSlow | Build::BadLeak if deploy.strategy.promote_if.is_some() => {
-            Err(format!("{what}, whose condition is judged by what is measured"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Processes that a step is about, in the order of their first copies.
@@ -381,7 +371,12 @@ fn rollout_of(deploy: &Deploy) -> Rollout {
         RolloutKind::Recreate => RolloutOrder::InPlace,
         RolloutKind::Canary => RolloutOrder::Canary(strategy.canary_share()),
     };
-    Rollout { order, watched_ns: strategy.hold_ns(), is_judged: strategy.promote_if.is_some() }
+    Rollout {
+        order,
+        watched_ns: strategy.hold_ns(),
+        is_judged: strategy.promote_if.is_some(),
+        rolls_back: strategy.rolls_back_automatically(),
+    }
 }
 
 /// What kind of event a step is, as a live run has it.
@@ -393,11 +388,16 @@ pub(super) const fn kind_of(action: &Action) -> EventKind {
     }
 }
 
+/// The arm and the step that a change is of.
+pub(super) fn step_of<'s>(change: &str, scenario: &'s Scenario) -> Option<(char, &'s Step)> {
+    let step = scenario.steps.iter().find(|step| step.id == stream(change))?;
+    Some((change.chars().next()?, step))
+}
+
 /// The event of a record that a note is; `None` of one that no step of the scenario made.
 pub(super) fn event_of(note: &Note, scenario: &Scenario, layouts: &[Layout]) -> Option<Event> {
-    let letter = note.change.chars().next()?;
+    let (letter, step) = step_of(&note.change, scenario)?;
     let layout = layouts.iter().find(|layout| layout.letter == letter)?;
-    let step = scenario.steps.iter().find(|step| step.id == stream(&note.change))?;
     let on = &step.on;
     let build = || step.action.deploy().map_or("", |deploy| build_of(layout, deploy).name());
     let (mark, text) = match &note.moment {
@@ -420,6 +420,10 @@ pub(super) fn event_of(note: &Note, scenario: &Scenario, layouts: &[Layout]) -> 
             (Some("canary"), format!("{} is the canary, with {:.0} %", stream(copy), share * 100.0))
         }
         Moment::Promoted => (Some("promoted"), format!("{} takes over", build())),
+        Moment::Detected => {
+            let condition = step.action.deploy().and_then(|deploy| deploy.strategy.promote_if.as_ref());
+            (Some("detected"), format!("`{}` does not hold", condition.map_or("", |of| of.0.text.as_str())))
+        }
         Moment::RolledBack => (Some("rolled-back"), format!("{} is taken back", build())),
         Moment::Draining(copy) => (Some("began"), format!("{} drains", stream(copy))),
         Moment::Left(copy) => (Some("done"), format!("{} has left", stream(copy))),

@@ -5,7 +5,7 @@
 //!   `changes`: steps in it; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`utilisation`]: how busy arms keep the cores, by the law of it.
-//! - [`lines`]: the record. [`judgement`]: its checks, its rows and its verdict.
+//! - [`lines`]: the record. `watch`: conditions that are judged before it is complete. [`judgement`]: its checks, its rows and its verdict.
 
 mod band;
 pub mod block;
@@ -22,6 +22,7 @@ pub mod setting;
 mod system;
 pub mod utilisation;
 mod validity;
+mod watch;
 
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use record::{Prediction, Sensitivity};
+use record::{Header, Prediction, Sensitivity};
 use scenario::Scenario;
 use traffic::load::Rates;
 use traffic::{Dataset, Schedule};
@@ -15,9 +15,10 @@ use super::progress::Progress;
 use super::setting::Setting;
 pub use super::validity::Circumstances;
 use super::validity::validity;
+use super::watch::Watch;
 use crate::calibrate::{Calibration, Parameters, calls_of};
 use crate::engine::Draws;
-use crate::model::PlanError;
+use crate::model::{PlanError, Watched};
 use crate::run::in_order;
 
 /// Rounds that replications and changed parameters are simulated for: their figures need no more.
@@ -75,6 +76,8 @@ pub struct Predictor<'a> {
     pub here: Circumstances,
     /// How far it has come.
     pub progress: Arc<Progress>,
+    /// The header of the run: conditions of its deploys are judged on what is recorded under it.
+    pub header: &'a Header,
 }
 
 /// What is predicted.
@@ -266,19 +269,24 @@ impl Predictor<'_> {
         let (phases, load) = (scenario.offered_phases(), scenario.offered_load());
         let schedule = Schedule::new(variation.seed, *round, &phases, &load, &self.data);
         let setting = Setting { scenario, hosts: self.hosts, cores: self.cores, seed: self.seed };
-        let layouts: Vec<&Layout> = arms.iter().map(|arm| &layouts[*arm]).collect();
+        let all = layouts;
+        let layouts: Vec<&Layout> = arms.iter().map(|arm| &all[*arm]).collect();
         let mut calibration = self.calibration.clone();
         if let Some((name, factor)) = variation.parameter {
             calibration.parameters.of(name).value *= factor;
         }
         let seed = Draws::new(variation.seed, "round").bits(u64::from(*round));
+        let round = *round;
+        let watch = Watch { header: self.header, scenario, layouts: all, calibration: &calibration, round };
         let failed = |errors: Vec<PlanError>| {
             let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
             PredictError::Plan(text.join("; "))
         };
         let copies: u64 = layouts.iter().map(|layout| u64::from(layout.count())).sum();
         let second_over = || self.progress.advance(copies);
-        simulate_noting(&calibration, &setting, &layouts, &schedule, seed, second_over).map_err(failed)
+        let passes = |of: &Watched, so_far: &Block, second| watch.passes(of, so_far, second);
+        simulate_noting(&calibration, &setting, &layouts, &schedule, seed, (second_over, passes))
+            .map_err(failed)
     }
 
     /// Passes of the load are about to be simulated.

@@ -38,13 +38,7 @@ fn leaves(first: u32, work: Work) -> Plan {
         members: copies.clone(),
         watch_ns: WATCH,
     });
-    plan.copies.push(CopiesPlan {
-        name: "leaf".into(),
-        copies,
-        first,
-        start_ns: START,
-        has_one_port: false,
-    });
+    plan.copies.push(CopiesPlan { name: "leaf".into(), copies, first, start_ns: START, has_one_port: false });
     plan
 }
 
@@ -60,7 +54,8 @@ fn deploy(order: RolloutOrder, defect: Option<CallFault>) -> ChangeAction {
     let share = Ratio::new(1.0);
     let defect = defect.map(|fault| (Some("leaf".to_owned()), share, fault));
     let build = BuildPlan { name: "new".into(), defect, is_deployed_once: false };
-    ChangeAction::Deploy(build, Rollout { order, watched_ns: 5 * SECOND, is_judged: false })
+    let watched_ns = 5 * SECOND;
+    ChangeAction::Deploy(build, Rollout { order, watched_ns, is_judged: false, rolls_back: false })
 }
 
 /// What came of a plan: its report, the notes of its changes, and the copies that are not there at the end.

@@ -8,7 +8,7 @@ use policy::Autoscaler;
 use policy::autoscale::Target;
 use policy::balance::COPY_WEIGHT;
 
-use super::super::change::{ChangeAction, ChangePlan, Moment, Note};
+use super::super::change::{ChangeAction, ChangePlan, Moment, Note, Watched};
 use super::super::plan::Plan;
 use super::super::system::PlanError;
 use super::copies::{Build, Draining};
@@ -76,6 +76,9 @@ struct Task {
     /// Processes that it waits for.
     awaits: usize,
     canary: Option<u32>,
+    /// Since when, and until when, what it deployed is watched, ns; and whether it has passed.
+    watch: Option<(u64, u64)>,
+    passes: bool,
     autoscaler: Option<Autoscaler>,
     /// What the copies had done at moments of late, the newest last.
     samples: VecDeque<(u64, f64)>,
@@ -197,6 +200,8 @@ impl<Q: EventQueue> Simulation<Q> {
                 lines: lines.into(),
                 awaits: 0,
                 canary: None,
+                watch: None,
+                passes: false,
                 autoscaler,
                 samples: VecDeque::new(),
             });
@@ -236,6 +241,28 @@ impl<Q: EventQueue> Simulation<Q> {
             of.awaits = of.awaits.saturating_sub(1);
             if of.awaits == 0 {
                 self.run_task(task);
+            }
+        }
+    }
+
+    /// Changes that wait to be told whether what they deployed passes.
+    pub fn watched(&self) -> Vec<Watched> {
+        let watched = |task: &Task| {
+            let (since_ns, until_ns) = task.watch?;
+            let change = self.changes.plans[task.change as usize].name.clone();
+            Some(Watched { change, since_ns, until_ns })
+        };
+        self.changes.tasks.iter().filter_map(watched).collect()
+    }
+
+    /// Tells a change that is watched whether what it deployed passes. It goes on.
+    pub fn judge(&mut self, change: &str, passes: bool) {
+        for number in 0..self.changes.tasks.len() as u32 {
+            let task = &mut self.changes.tasks[number as usize];
+            let is_meant = self.changes.plans[task.change as usize].name == change;
+            if task.watch.take_if(|_| is_meant).is_some() {
+                task.passes = passes;
+                self.run_task(number);
             }
         }
     }
@@ -292,6 +319,15 @@ impl<Q: EventQueue> Simulation<Q> {
                 let time_ns = (self.events.now_ns() + length_ns).min(end_ns);
                 self.events.at(time_ns, kind::CHANGE, task);
                 return true;
+            }
+            Line::Watch(length_ns) => {
+                let now_ns = self.events.now_ns();
+                self.changes.tasks[task as usize].watch = Some((now_ns, now_ns + length_ns));
+                return true;
+            }
+            Line::Judged { passes, fails } => {
+                let has_passed = self.changes.tasks[task as usize].passes;
+                self.prepend(task, if has_passed { passes } else { fails });
             }
             Line::Sample(set) => self.sample(task, set),
             Line::Decide(set) => self.decide(task, set),

@@ -6,6 +6,8 @@ use policy::drain::{DRAIN_DEADLINE, DRAIN_GRACE};
 
 use super::super::change::{CopyWork, Note};
 use super::super::frame::Parent;
+use super::super::report::Requests;
+use super::requests::Clients;
 use super::{Simulation, kind};
 use crate::engine::{Event, EventQueue};
 
@@ -29,6 +31,11 @@ impl<Q: EventQueue> Simulation<Q> {
     /// Where changes of copies stood, as it happened.
     pub fn notes(&self) -> &[Note] {
         self.changes.notes()
+    }
+
+    /// What came of the requests that have ended so far, by source and operation.
+    pub fn requests_so_far(&self) -> BTreeMap<String, Requests> {
+        self.clients.iter().flat_map(Clients::so_far).collect()
     }
 
     /// Processes that steps have yet to add, or have removed.

@@ -39,6 +39,11 @@ impl Clients {
         self.names.iter().cloned().zip(requests).collect()
     }
 
+    /// What became of those that have ended so far.
+    pub fn so_far(&self) -> impl Iterator<Item = (String, Requests)> {
+        self.names.iter().cloned().zip(self.recorders.iter().map(RequestRecorder::so_far))
+    }
+
     fn recorder(&mut self, program: u32) -> &mut RequestRecorder {
         let at = self.programs.iter().position(|of| *of == program);
         &mut self.recorders[at.expect("a client's program is one of the source's")]

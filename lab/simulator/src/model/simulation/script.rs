@@ -48,6 +48,12 @@ pub(super) enum Line {
     NoteOf(u32, Moment),
     /// Which copy is the canary.
     NoteCanary,
+    /// Nothing happens until it is told whether what was deployed passes; the watch lasts so long, ns.
+    Watch(u64),
+    /// Lines where it passes, and where it does not.
+    Judged { passes: Vec<Line>, fails: Vec<Line> },
+    /// What a deploy replaced in a set takes over again.
+    TakeBack(u32),
 }
 
 /// The lines that take the place of one that depends on the copies there are.
@@ -65,6 +71,16 @@ pub(super) fn next_lines(
             let running = changes.sets[set as usize].running();
             let old: Vec<u32> = running.into_iter().filter(|process| Some(*process) != canary).collect();
             replaced_in_turn(set, &old, Some(change))
+        }
+        Line::TakeBack(set) => {
+            let copies = &changes.sets[set as usize];
+            let before = changes.replaced.get(&(change, set)).copied().flatten();
+            match &changes.plans[change as usize].action {
+                ChangeAction::Deploy(_, rollout) => {
+                    taken_over(rollout.order, set, &copies.running(), copies.has_one_port, before)
+                }
+                _ => Vec::new(),
+            }
         }
         _ => Vec::new(),
     }
@@ -159,30 +175,48 @@ fn rolled_out(
     (change, set): (u32, u32),
     running: &[u32],
     has_one_port: bool,
-    Rollout { order, watched_ns, is_judged }: Rollout,
+    Rollout { order, watched_ns, is_judged, rolls_back }: Rollout,
 ) -> Vec<Line> {
     let build = Some(change);
-    let mut lines: Vec<Line> = match order {
-        RolloutOrder::Canary(share) if !has_one_port => {
-            let weight = canary_weight(share, running.len());
-            return vec![
-                Line::Add { set, build, weight, is_canary: true },
-                Line::NoteCanary,
-                Line::Wait(watched_ns),
-                Line::TakeOver(set),
-                Line::RemoveCanary,
-                Line::Note(Moment::Promoted),
-            ];
+    let fails = |back: Line| -> Vec<Line> {
+        let back = [back, Line::Note(Moment::RolledBack)].into_iter().filter(|_| rolls_back);
+        [Line::Note(Moment::Detected)].into_iter().chain(back).collect()
+    };
+    if let RolloutOrder::Canary(share) = order
+        && !has_one_port
+    {
+        let weight = canary_weight(share, running.len());
+        let passes = vec![Line::TakeOver(set), Line::RemoveCanary, Line::Note(Moment::Promoted)];
+        let mut lines = vec![Line::Add { set, build, weight, is_canary: true }, Line::NoteCanary];
+        if is_judged {
+            lines.push(Line::Watch(watched_ns));
+            lines.push(Line::Judged { passes, fails: fails(Line::RemoveCanary) });
+        } else {
+            lines.push(Line::Wait(watched_ns));
+            lines.extend(passes);
         }
-        RolloutOrder::Rolling if !has_one_port => replaced_in_turn(set, running, build),
+        return lines;
+    }
+    let mut lines = taken_over(order, set, running, has_one_port, build);
+    if is_judged {
+        lines.push(Line::Watch(watched_ns));
+        lines.push(Line::Judged { passes: Vec::new(), fails: fails(Line::TakeBack(set)) });
+    }
+    lines
+}
+
+/// A build takes over in all copies of a set, a canary's copy by copy.
+fn taken_over(order: RolloutOrder, set: u32, running: &[u32], has_one_port: bool, build: Build) -> Vec<Line> {
+    match order {
+        RolloutOrder::Rolling | RolloutOrder::Canary(_) if !has_one_port => {
+            replaced_in_turn(set, running, build)
+        }
         RolloutOrder::BlueGreen if !has_one_port => {
             let new = running.iter().map(|_| added(set, build));
             new.chain([Line::Remove(running.to_vec())]).collect()
         }
         _ => running.iter().flat_map(|process| in_place(*process, build)).collect(),
-    };
-    lines.extend(is_judged.then_some(Line::Wait(watched_ns)));
-    lines
+    }
 }
 
 /// A new copy serves before an old one drains, one after another.

@@ -88,7 +88,7 @@ fn a_deploy_replaces_copies_as_a_live_one_does_and_is_measured_alike() {
     assert!(last.is_some_and(|(_, proc)| proc.work["photo"][0] > 0 && proc.cpu_ns > 0), "{last:?}");
     // 0.2 s to start, and 0.1 s of draining.
     let took = values(&made, &plan, "time_to_finish(step new) <= 2s");
-    assert!(took.len() == 2 && took.iter().all(|took| (0.3..0.34).contains(took)), "{took:?}");
+    assert!(took.len() == 2 && took.iter().all(|took| (0.29..0.34).contains(took)), "{took:?}");
 }
 
 #[test]
@@ -133,8 +133,32 @@ fn what_a_bad_build_does_it_does_until_it_is_taken_back() {
 }
 
 #[test]
+fn a_build_is_taken_back_whose_condition_does_not_hold_and_stays_where_it_does() {
+    let condition = "promote_if = \"p50(all) < 300ms\", hold = \"2s\"";
+    let plan = scenario(&deploy("bad-slow", condition));
+    let made = Made::of(&plan, |_| {});
+    assert_eq!(made.predicted.prediction.not_simulated, Vec::<String>::new());
+    for arm in ['A', 'B'] {
+        let round = ["began", "detected", "rolled-back", "done"].map(|mark| (1_u32, mark));
+        assert_eq!(marks(&made.run, arm), [round, round].concat());
+    }
+    let texts: Vec<&str> = made.run.events().iter().map(|(_, event)| event.text.as_str()).collect();
+    assert!(texts.contains(&"A `p50(all) < 300ms` does not hold"), "{texts:?}");
+    assert!(is_sampled(&made.run, "photo#2", 6..7) && !is_sampled(&made.run, "photo#1", 6..7));
+    // It is watched for two seconds at most, of which the record has whole ones.
+    let took = values(&made, &plan, "time_to_rollback(step new) <= 9s");
+    assert!(took.len() == 2 && took.iter().all(|took| (1.0..4.5).contains(took)), "{took:?}");
+
+    let good = Made::of(&scenario(&deploy("good", condition)), |_| {});
+    assert_eq!(marks(&good.run, 'A')[..2], [(1, "began"), (1, "done")]);
+    let canary = format!("kind = \"canary\", {condition}");
+    let promoted = Made::of(&scenario(&deploy("good", &canary)), |_| {});
+    let round = [(1, "began"), (1, "canary"), (1, "promoted"), (1, "done")];
+    assert_eq!(marks(&promoted.run, 'A')[..4], round);
+}
+
+#[test]
 fn what_of_a_change_is_not_simulated_is_named() {
-    let judged = "promote_if = \"errors(all) < 5%\", hold = \"1s\"";
     let policy = "policy = { \"feed->photo\" = { timeout = \"250ms\" } }";
     for (more, expected) in [
         (
@@ -142,11 +166,6 @@ fn what_of_a_change_is_not_simulated_is_named() {
             "step 1 (`new`): reconfigure feed->photo",
         ),
         (deploy("incompatible-schema", ""), "step 1 (`new`): deploy incompatible-schema, rolling"),
-        (
-            deploy("bad-slow", judged),
-            "step 1 (`new`): deploy bad-slow, rolling, whose condition is judged by what is measured",
-        ),
-        (deploy("good", judged), "the condition of step 1 (`new`): what it deploys is taken to meet it"),
         (deploy("bad-leak", ""), "the memory that what step 1 (`new`) deploys leaks"),
     ] {
         assert_eq!(made(&more).predicted.prediction.not_simulated, [expected]);

@@ -177,10 +177,13 @@ impl Made {
         };
         let load = &scenario.load;
         let data = Dataset::generate(Seed(scenario.seed), load.size, &load.graph);
+        let letters = ('A'..='Z').chain('a'..='z');
+        let layouts: Vec<Layout> = letters.zip(scenario.default_arms()).map(layout).collect();
+        let planned = header(scenario, &layouts);
         let mut predictor = Predictor {
             calibration,
             scenario,
-            layouts: ('A'..='Z').chain('a'..='z').zip(scenario.default_arms()).map(layout).collect(),
+            layouts,
             data: Arc::new(data),
             interleaved: true,
             rounds: 2,
@@ -191,6 +194,7 @@ impl Made {
             threads: 2,
             here: Circumstances { machine: machine(), version: "1".into(), wall_us: 0 },
             progress: Arc::default(),
+            header: &planned,
         };
         change(&mut predictor);
         let predicted = predictor.predict().unwrap_or_else(|error| panic!("{error}"));

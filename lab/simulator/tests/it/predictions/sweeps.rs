@@ -229,5 +229,6 @@ fn copy<'a>(of: &Predictor<'a>) -> Predictor<'a> {
         threads: of.threads,
         here: of.here.clone(),
         progress: of.progress.clone(),
+        header: of.header,
     }
 }
