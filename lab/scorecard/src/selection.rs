@@ -299,13 +299,14 @@ impl<'a> Selection<'a> {
 
     /// Whether a fault acts in its window: what happens then is one event, and its seconds are no sample of others.
     pub fn has_fault(&self) -> bool {
+        self.run.header.steps.iter().any(|step| step.is_fault && self.has_step(step))
+    }
+
+    /// Whether a step acts in its window.
+    pub fn has_step(&self, step: &StepPlan) -> bool {
         let second = |ns: u64| u32::try_from(ns / SECOND).unwrap_or(u32::MAX);
-        let mut faults = self.run.header.steps.iter().filter(|step| step.is_fault);
-        faults.any(|step| {
-            let (from, to) =
-                (second(step.start_ns), second((step.start_ns + step.length_ns).saturating_sub(1)));
-            from < self.range.seconds.end && to.max(from) >= self.range.seconds.start
-        })
+        let (from, to) = (second(step.start_ns), second((step.start_ns + step.length_ns).saturating_sub(1)));
+        from < self.range.seconds.end && to.max(from) >= self.range.seconds.start
     }
 
     /// The arm as planned.

@@ -5,12 +5,13 @@ use model::delays::OF_NETWORK;
 use model::format::value;
 use record::{Arm, StepPlan};
 
-use super::Doubt;
+use super::{Doubt, Found};
 use crate::argument::Argument;
-use crate::expect::{Expectation, Query, Side, Window};
+use crate::expect::{Expectation, Query, Side};
 use crate::measure::Unit;
-use crate::selection::phase_of;
 
+/// Name of the lint.
+const OFF_TARGET: &str = "delay_off_target";
 /// A delay may be so much too long at the median, seconds: what it takes to wake a task.
 const MAX_LATE_S: f64 = 50e-6;
 /// Or this share of what was asked for.
@@ -18,23 +19,53 @@ const MAX_LATE_SHARE: f64 = 0.1;
 /// Fewer delays have no median to speak of.
 const MIN_DELAYS: u64 = 20;
 
-/// Delays of steps that a claim uses, or looks at the phase of, and those of the network, which every claim is about.
+/// Delays, in the arms that a claim is about, of steps that it names or that act in its window, and of the network.
 pub(super) fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
+    let sides = [&claim.left, &claim.right].into_iter().filter_map(|side| match side {
+        Side::Measure { query, .. } => Some(query),
+        Side::Quantity { .. } => None,
+    });
+    let queries: Vec<&Query> = sides.collect();
     let mut doubts = Vec::new();
     for arm in &run.header.arms {
-        for step in run.header.steps.iter().filter(|step| uses(run, claim, step)) {
-            doubts.extend(off_target(run, arm, step.number, &step.id));
+        let of_arm: Vec<&Query> =
+            queries.iter().copied().filter(|query| query.arms(run).contains(&arm.letter)).collect();
+        if of_arm.is_empty() {
+            continue;
         }
-        doubts.extend(off_target(run, arm, OF_NETWORK, "one way of the network"));
+        for step in &run.header.steps {
+            if of_arm.iter().any(|query| uses(run, query, arm.letter, step)) {
+                doubts.extend(of_step(run, arm, step));
+            }
+        }
+        doubts.extend(of_network(run, arm));
     }
     doubts
+}
+
+/// Delays that were not as asked where no claim is about them.
+pub(super) fn notes(run: &Run, found: &mut Found) {
+    for arm in &run.header.arms {
+        let of_steps = run.header.steps.iter().filter_map(|step| of_step(run, arm, step));
+        if let Some(doubt) = of_steps.chain(of_network(run, arm)).next() {
+            found.add_note(OFF_TARGET, doubt.reason);
+        }
+    }
+}
+
+fn of_step(run: &Run, arm: &Arm, step: &StepPlan) -> Option<Doubt> {
+    off_target(run, arm, step.number, &step.id)
+}
+
+fn of_network(run: &Run, arm: &Arm) -> Option<Doubt> {
+    off_target(run, arm, OF_NETWORK, "one way of the network")
 }
 
 fn off_target(run: &Run, arm: &Arm, step: u32, what: &str) -> Option<Doubt> {
     let delay = run.delivered_delay(arm.letter, step).filter(|delay| delay.n >= MIN_DELAYS)?;
     let time = |seconds: f64| value(Some(seconds), Unit::Time.symbol());
     (delay.late_s > MAX_LATE_S.max(MAX_LATE_SHARE * delay.asked_s)).then(|| Doubt {
-        lint: "delay_off_target",
+        lint: OFF_TARGET,
         reason: format!(
             "{}: {what} asked for {} and took {} at the median",
             arm.name,
@@ -44,20 +75,11 @@ fn off_target(run: &Run, arm: &Arm, step: u32, what: &str) -> Option<Doubt> {
     })
 }
 
-/// Whether a claim names the step, or looks at the phase in which it begins.
-fn uses(run: &Run, claim: &Expectation, step: &StepPlan) -> bool {
-    let phase = phase_of(&run.header, step);
-    let is_its_phase = |window: &Window| match window {
-        Window::Phase(name) => phase.is_some_and(|phase| phase.name == *name),
-        Window::Whole | Window::Last(_) | Window::Seconds(..) => true,
-    };
-    let is_step = |argument: &Argument| match argument {
+/// Whether a side of a claim names the step, or looks at seconds of an arm in which it acts.
+fn uses(run: &Run, query: &Query, arm: char, step: &StepPlan) -> bool {
+    let is_named = match &query.argument {
         Argument::Step(name) => *name == step.id || *name == step.number.to_string(),
         _ => false,
     };
-    let uses = |query: &Query| is_step(&query.argument) || is_its_phase(&query.window);
-    [&claim.left, &claim.right].into_iter().any(|side| match side {
-        Side::Measure { query, .. } => uses(query),
-        Side::Quantity { .. } => false,
-    })
+    is_named || query.of(run, arm).has_step(step)
 }

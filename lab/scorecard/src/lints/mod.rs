@@ -106,6 +106,7 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
     populations::notes(run, circumstances, &mut found);
     traces::note(run, &mut found);
     copies::note(run, &mut found);
+    delays::notes(run, &mut found);
     predictions::lints(run, &mut found);
     found.0
 }

@@ -1,6 +1,6 @@
 //! What lies between processes: the network an answer is for, what more of it would add, and delays that were not as asked.
 
-use record::{Class, Delay, Entry, ExpectationPlan, Kept, Network, Segment, Span, Trace};
+use record::{Class, Delay, Entry, ExpectationPlan, Kept, Network, Segment, Span, Trace, Verdict};
 use scorecard::Circumstances;
 
 use crate::fixture::{Run, SECOND};
@@ -22,8 +22,10 @@ fn claiming(mut run: Run, text: &str) -> Run {
     run
 }
 
-fn is_off_target(run: &Run) -> bool {
-    run.lints(&Circumstances::default()).iter().any(|lint| lint == "delay_off_target")
+/// What the lint makes of a run; `None` where it is not reported.
+fn off_target(run: &Run) -> Option<Verdict> {
+    let lints = scorecard::lints(run.tally(), &Circumstances::default());
+    lints.into_iter().find(|lint| lint.name == "delay_off_target").map(|lint| lint.verdict)
 }
 
 #[test]
@@ -42,16 +44,39 @@ fn a_delay_stands_on_the_scorecard_with_what_was_asked_for() {
 fn a_delay_that_took_too_long_leaves_claims_on_its_phase_open() {
     let in_its_phase = "p50(all) in crash < 1s";
     // 300 us may take 350: a tenth of them is less than waking a task takes.
-    assert!(!is_off_target(&claiming(delayed(50, 500), in_its_phase)));
+    assert_eq!(off_target(&claiming(delayed(50, 500), in_its_phase)), None);
     let late = claiming(delayed(1_100, 500), in_its_phase);
-    assert!(is_off_target(&late));
+    assert_eq!(off_target(&late), Some(Verdict::Inconclusive));
     let lints = scorecard::lints(late.tally(), &Circumstances::default());
     let lint = lints.iter().find(|lint| lint.name == "delay_off_target").expect("as above");
-    assert_eq!(lint.verdict, record::Verdict::Inconclusive);
     assert!(lint.text.contains("asked for 300µs and took 1.4ms"), "{}", lint.text);
-    assert!(!is_off_target(&claiming(delayed(1_100, 500), "p50(all) in steady < 1s")), "another phase");
-    assert!(is_off_target(&claiming(delayed(1_100, 500), "blast_radius(step dead-photo) < 5%")), "named");
-    assert!(!is_off_target(&claiming(delayed(1_100, 3), in_its_phase)), "three have no median");
+    let named = claiming(delayed(1_100, 500), "blast_radius(step dead-photo) < 5%");
+    assert_eq!(off_target(&named), Some(Verdict::Inconclusive));
+    assert_eq!(off_target(&claiming(delayed(1_100, 3), in_its_phase)), None, "three have no median");
+}
+
+#[test]
+fn a_delay_that_no_claim_is_about_is_a_note() {
+    for (text, why) in [
+        ("p50(all) in steady < 1s", "another phase"),
+        ("p50(all) in crash for mono < 1s", "the delay was late in the other arm"),
+    ] {
+        assert_eq!(off_target(&claiming(delayed(1_100, 500), text)), Some(Verdict::Pass), "{why}");
+    }
+    assert_eq!(off_target(&delayed(1_100, 500)), Some(Verdict::Pass), "without a claim");
+}
+
+#[test]
+fn a_delay_of_an_earlier_phase_that_goes_on_is_of_the_later_one_too() {
+    // From 1 s of warming up for 20 s, so that it acts in 16 of the 20 steady seconds, and in none of the crash.
+    let going_on = |text: &str| {
+        let mut run = claiming(delayed(1_100, 500), text);
+        let step = &mut run.header().steps[0];
+        (step.start_ns, step.length_ns) = (SECOND, 20 * SECOND);
+        off_target(&run)
+    };
+    assert_eq!(going_on("p50(all) in steady < 1s"), Some(Verdict::Inconclusive));
+    assert_eq!(going_on("p50(all) in crash < 1s"), Some(Verdict::Pass));
 }
 
 #[test]
