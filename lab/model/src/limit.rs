@@ -7,7 +7,7 @@ use crate::format;
 /// Digits that a value gets at most beyond those of its limit.
 const MORE_DIGITS: usize = 6;
 /// Units of limits, with what one of them is in the record's unit; `%` and `/s` before `s`.
-const UNITS: [(&str, f64); 9] = [
+const UNITS: [(&str, f64); 11] = [
     ("%", 0.01),
     ("/s", 1.0),
     ("us", 1e-6),
@@ -16,6 +16,8 @@ const UNITS: [(&str, f64); 9] = [
     ("MiB", 1_048_576.0),
     ("GiB", 1_073_741_824.0),
     ("s", 1.0),
+    ("min", 60.0),
+    ("m", 60.0),
     ("B", 1.0),
 ];
 
@@ -113,6 +115,8 @@ mod tests {
         assert_eq!(shown("availability(all) >= 99.96%", "%", 0.999_9, 0.999_6), "99.990% 99.96%");
         assert_eq!(shown("procs.pss < 50KiB", "B", 42_000.0, 51_200.0), "41.0KiB 50KiB");
         assert_eq!(shown("cpu < 0.004", "", 0.003, 0.004), "0.0030 0.004");
+        assert_eq!(shown("recovery(all) <= 1m", "s", 60.004, 60.0), "1.0001m 1m");
+        assert_eq!(shown("staleness_p99() <= 2min", "s", 119.998, 120.0), "1.99997min 2min");
         assert_eq!(shown("p99(all) <= 150ms", "s", 0.187, 0.15), "187.0ms 150ms", "they differ as they are");
         assert_eq!(shown("p50(all) <= 2s", "s", 2.0, 2.0), "2.00s 2s", "they are the same");
         assert_eq!(shown("p50(all) for a <= 2 * p50(all) for b", "s", 0.001, 0.002), "1.0ms 2.0ms");

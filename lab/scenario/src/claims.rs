@@ -248,7 +248,8 @@ fn check_windows(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpect
     }
 }
 
-/// Whether three good seconds fit between the longest recovery that is claimed and the end of the load.
+/// Whether what is claimed of a recovery can be seen before the load ends: of one that is over within a time, three good seconds
+/// after it; of one that takes longer, that time.
 fn check_recovery(
     reader: &mut Reader<'_>,
     placed: &PlacedExpectation,
@@ -267,30 +268,33 @@ fn check_recovery(
         }
         return;
     };
-    let (Side::Measure { factor, .. }, Side::Quantity { value: limit, .. }) = (&that.left, &that.right)
-    else {
-        return;
+    let (limit, op) = match (&that.left, &that.right) {
+        (Side::Measure { factor, .. }, Side::Quantity { value, .. }) => (value / factor, that.op),
+        // Of two recoveries each has to be seen, and the quickest is over at once.
+        _ => (0.0, Op::AtMost),
     };
-    if !matches!(that.op, Op::AtMost | Op::Below) {
-        return;
-    }
     // The measure counts in whole seconds of the load.
     let length_ns: u64 = phases.iter().map(|phase| ns(phase.length)).sum();
     let left = (length_ns / SECOND).saturating_sub(end_ns / SECOND) as f64;
-    let needed = limit / factor + GOOD_SECONDS;
-    if needed > left {
-        reader.report(
-            placed.span.clone(),
-            format!(
-                "recovery within {} takes {} to see, {} good seconds in a row at its end included, and the load ends {} \
-                 after the last fault or overload; write a longer phase, an earlier fault or a smaller limit",
-                seconds(limit / factor),
-                seconds(needed),
-                GOOD_SECONDS,
-                seconds(left)
-            ),
-        );
-    }
+    let needed = limit + GOOD_SECONDS;
+    let message = match op {
+        Op::AtMost | Op::Below | Op::Equal if needed > left => format!(
+            "recovery within {} takes {} to see, {GOOD_SECONDS} good seconds in a row at its end included",
+            seconds(limit),
+            seconds(needed)
+        ),
+        Op::AtLeast if limit > left => format!("no recovery of {} or more can be seen", seconds(limit)),
+        Op::Above if limit >= left => format!("no recovery of more than {} can be seen", seconds(limit)),
+        _ => return,
+    };
+    reader.report(
+        placed.span.clone(),
+        format!(
+            "{message}, and the load ends {} after the last fault or overload; write a longer phase, an earlier fault or a \
+             smaller limit",
+            seconds(left)
+        ),
+    );
 }
 
 /// `2.5s`.

@@ -196,6 +196,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "rate-missing",
     "rate-zero",
     "reconfigure-fallback-at-gateway",
+    "recovery-longer-than-is-watched",
     "recovery-too-short-to-see",
     "recovery-without-a-fault",
     "replicas-out-of-range",
