@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use model::shell::command_line;
+
 use crate::{cli, output, scenario_files};
 
 /// The schema next to the file. It is generated: an older one is replaced.
@@ -15,8 +17,8 @@ const SCHEMA_MARK: &str = "#:schema ";
 pub fn init(args: &cli::init::Init) -> ExitCode {
     match write(&args.file, &args.from) {
         Ok(()) => {
-            let file = args.file.display();
-            output::print_line(format_args!("{file}: copied from {}", args.from));
+            output::print_line(format_args!("{}: copied from {}", args.file.display(), args.from));
+            let file = as_argument(&args.file);
             output::print_line(format_args!("change a number in it, then:"));
             output::print_line(format_args!(
                 "  cleave explain {file}    what a run would do, or every mistake of the file"
@@ -28,6 +30,11 @@ pub fn init(args: &cli::init::Init) -> ExitCode {
     }
 }
 
+/// A file as a shell reads it.
+fn as_argument(file: &Path) -> String {
+    command_line(&[file.display().to_string()])
+}
+
 fn write(file: &Path, from: &str) -> Result<(), String> {
     if file.extension().is_none_or(|extension| extension != "toml") {
         let hint = file.with_extension("toml");
@@ -35,7 +42,7 @@ fn write(file: &Path, from: &str) -> Result<(), String> {
     }
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let (_, shipped) = scenario_files::text_of(from)?;
-    let text = own_text(&shipped, from, &name, &file.display().to_string());
+    let text = own_text(&shipped, from, &name, &as_argument(file));
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |path: &Path, error: std::io::Error| match error.kind() {
         ErrorKind::AlreadyExists => format!("{} exists already; write another name", path.display()),
@@ -94,6 +101,17 @@ mod tests {
         }
         let schema = std::fs::read_to_string(folder.path().join(SCHEMA_FILE)).expect("written");
         assert!(schema.contains("a scenario of Cleave"));
+    }
+
+    #[test]
+    fn commands_are_as_a_shell_reads_them() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("my own\nscenarios").join("mine.toml");
+        write(&file, "first-look").unwrap_or_else(|text| panic!("{text}"));
+        let text = std::fs::read_to_string(&file).expect("written");
+        let command = text.lines().nth(1).expect("its second line");
+        assert!(command.starts_with("# cleave run $'"), "{command}");
+        assert!(command.ends_with("/my own\\012scenarios/mine.toml'"), "{command}");
     }
 
     #[test]

@@ -144,8 +144,7 @@ pub fn explain(
         }
         printed.push((letter, lines));
     }
-    let left_out: Vec<&str> =
-        scenario.arms.iter().filter(|arm| arm.is_opt_in).map(|arm| arm.name.as_str()).collect();
+    let left_out: Vec<&str> = scenario.opt_in_arms().map(|arm| arm.name.as_str()).collect();
     if !left_out.is_empty() {
         print(format_args!("  run only where --arms names them: {}", left_out.join(", ")));
     }

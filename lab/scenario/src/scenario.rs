@@ -372,6 +372,11 @@ impl Scenario {
         self.arms.iter().filter(|arm| !arm.is_opt_in)
     }
 
+    /// The others: they are run only where --arms names them.
+    pub fn opt_in_arms(&self) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().filter(|arm| arm.is_opt_in)
+    }
+
     /// The arms that are run where these are asked for, in their order; without names the default ones. Names of no arm are
     /// passed over.
     pub fn arms_to_run(&self, asked: &[String]) -> Vec<&Arm> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{PlannedArm, differences, duration_s, letter, needs, sizing};
-use crate::scenario::{Assertion, RunMode, Scenario};
+use crate::scenario::{Arm, Assertion, RunMode, Scenario};
 
 /// The scenario as one JSON object. `reach` returns the target of a step in an arm, both by index.
 pub fn document(
@@ -55,6 +55,7 @@ pub fn document(
             "shows": change.probe.shows,
         })),
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
+        "opt_in_arms": scenario.opt_in_arms().map(|arm| opt_in(arm, &arms[0])).collect::<Vec<_>>(),
         "scale": sizing::document(scenario),
         "sweep": sizing::sweep_document(scenario),
         "phases": phases.collect::<Vec<_>>(),
@@ -75,10 +76,6 @@ pub fn document(
 
 fn planned(index: usize, planned: &PlannedArm<'_>, base: &PlannedArm<'_>) -> Value {
     let PlannedArm { arm, processes, remote_edges, resources } = planned;
-    let differences = differences::between(base.arm, arm).into_iter().map(|difference| {
-        let pair = json!({ "base": difference.base, "here": difference.other });
-        (difference.key, pair)
-    });
     json!({
         "letter": letter(index),
         "name": arm.name,
@@ -89,8 +86,26 @@ fn planned(index: usize, planned: &PlannedArm<'_>, base: &PlannedArm<'_>) -> Val
         "remote_edges": remote_edges,
         "resources": resources,
         "network": arm.network,
-        "differs_from_first": differences.collect::<serde_json::Map<String, Value>>(),
+        "differs_from_first": differences_from(base.arm, arm),
     })
+}
+
+/// An arm that is run only where `--arms` names it.
+fn opt_in(arm: &Arm, base: &PlannedArm<'_>) -> Value {
+    json!({
+        "name": arm.name,
+        "topology": arm.topology,
+        "variant": arm.variant,
+        "differs_from_first": differences_from(base.arm, arm),
+    })
+}
+
+fn differences_from(base: &Arm, arm: &Arm) -> serde_json::Map<String, Value> {
+    let differences = differences::between(base, arm).into_iter();
+    let pair = |difference: differences::Difference| {
+        (difference.key, json!({ "base": difference.base, "here": difference.other }))
+    };
+    differences.map(pair).collect()
 }
 
 fn assertions(scenario: &Scenario, assertions: &[Assertion]) -> Vec<Value> {
