@@ -9,6 +9,7 @@ use crate::history::until;
 use crate::limit;
 use crate::run::Run;
 use crate::score_rows::parts_below_totals;
+use crate::shell;
 
 /// An expectation with its last check in each arm: none before it is first judged.
 pub type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
@@ -35,6 +36,14 @@ pub fn is_clearly_better(better: Better, a: f64, b: f64) -> Option<bool> {
 }
 
 impl Run {
+    /// What commands call it, as a shell reads it: the end of its id; `last` where it has none.
+    pub fn short_id(&self) -> String {
+        match self.header.run_id.rsplit('-').next() {
+            None | Some("") => "last".to_owned(),
+            Some(end) => shell::command_line(&[end.to_owned()]),
+        }
+    }
+
     /// The verdict in a word, for runs that were cut short as well.
     pub fn verdict(&self) -> &'static str {
         match self.end.as_ref().map(|end| end.verdict) {
@@ -226,6 +235,19 @@ mod tests {
     use record::{Entry, Line};
 
     use super::*;
+
+    #[test]
+    fn commands_call_a_run_by_the_end_of_its_id() {
+        let called = |id: &str| {
+            let mut run = Run::default();
+            run.header.run_id = id.into();
+            run.short_id()
+        };
+        assert_eq!(called("20261126-101500-a7f3"), "a7f3");
+        assert_eq!(called("kept"), "kept");
+        assert_eq!(called(""), "last");
+        assert_eq!(called("x-a b\u{1b}"), "$'a b\\033'", "it is read from a file");
+    }
 
     #[test]
     fn rounds_add_up_and_a_later_line_of_a_round_replaces_the_earlier() {

@@ -67,7 +67,7 @@ fn of_failed(run: &Run, check: &Check) -> String {
     let place = if line > 0 { format!("line {line} states the limit") } else { String::new() };
     let moment = check.since_ns.map(|ns| {
         let clock = model::format::load_clock(ns, run.load_start(), 1);
-        format!("cleave replay last shows what happened at {clock}")
+        format!("cleave replay {} shows what happened at {clock}", run.short_id())
     });
     let parts = [moment, Some(place).filter(|place| !place.is_empty())];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

@@ -15,8 +15,6 @@ use crate::text::{width, wrap};
 const ANSWER_LINES: usize = 6;
 /// Lines of the scorecard.
 const CARD_LINES: usize = 40;
-/// Prints what is folded away.
-const UNFOLD: &str = "cleave report last --output text --full";
 
 impl<W: Write> Card<'_, W> {
     pub(super) fn folded(&mut self) -> io::Result<()> {
@@ -120,7 +118,8 @@ impl<W: Write> Card<'_, W> {
             writeln!(self.out, "{}", line.trim_end())?;
         }
         if folded > 0 {
-            self.wrapped("", Tone::Quiet, &format!("{folded} more rows: {UNFOLD}"))?;
+            let unfold = format!("cleave report {} --output text --full", self.run.short_id());
+            self.wrapped("", Tone::Quiet, &format!("{folded} more rows: {unfold}"))?;
         }
         Ok(())
     }

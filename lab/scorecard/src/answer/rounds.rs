@@ -1,6 +1,7 @@
 //! How to decide what a run leaves open: more rounds, since one start of each process cannot show what starts differ by.
 
 use model::Run;
+use model::shell::command_line;
 
 /// An even number of rounds removes linear drift; six find a tenth of CPU in four runs of five.
 const MIN_QUOTABLE_ROUNDS: u32 = 6;
@@ -15,11 +16,11 @@ pub(crate) fn more_rounds(run: &Run) -> String {
     format!("cleave {verb} {} --rounds {rounds}", written_scenario(run))
 }
 
-/// The scenario as the command line named it: a file by its path.
-fn written_scenario(run: &Run) -> &str {
+/// The scenario as the command line named it, a file by its path, as a shell reads it.
+fn written_scenario(run: &Run) -> String {
     let header = &run.header;
     let file = header.command.iter().find(|word| word.ends_with(".toml"));
-    file.unwrap_or(&header.scenario)
+    command_line(std::slice::from_ref(file.unwrap_or(&header.scenario)))
 }
 
 /// The line that says so.

@@ -117,6 +117,23 @@ fn what_helps_depends_on_why_a_claim_is_open() {
 }
 
 #[test]
+fn commands_that_help_are_as_a_shell_reads_them() {
+    let open = check("p50(all) < 1s", Verdict::Inconclusive, "the interval 1 to 2 straddles the limit", None);
+    let mut run = ended(checked(open.clone(), "check"), Some(Verdict::Inconclusive), Vec::new());
+    run.header().command = ["cleave", "run", "my runs/own.toml"].map(str::to_owned).into();
+    assert_eq!(reason::advice(run.tally(), &open), "cleave run 'my runs/own.toml' --rounds 6");
+}
+
+#[test]
+fn what_a_failed_claim_shows_is_in_its_own_run() {
+    let failed = Check { since_ns: Some(29 * SECOND), ..check("p50(all) < 1s", Verdict::Fail, "", None) };
+    let mut run = ended(checked(failed.clone(), "check"), Some(Verdict::Fail), Vec::new());
+    run.header().run_id = "20261126-101500-a7f3".into();
+    let advice = reason::advice(run.tally(), &failed);
+    assert_eq!(advice, "cleave replay a7f3 shows what happened at 00:29.0; line 7 states the limit");
+}
+
+#[test]
 fn every_lint_names_what_helps() {
     for lint in CATALOGUE {
         assert!(lint.help.len() > 8, "`{}` leaves its reader alone", lint.name);
