@@ -1,4 +1,7 @@
-//! Checks that the copies which steps name exist in some arm: `photo#7` of two copies could never be hit.
+//! Checks that the copies which steps name or pick exist in some arm: `photo#7` of two copies could never be hit, nor three of
+//! them.
+
+use std::collections::BTreeMap;
 
 use fault::target::BROKER;
 use fault::{Pattern, Target};
@@ -6,7 +9,7 @@ use fault::{Pattern, Target};
 use crate::action::Action;
 use crate::declared::{CopyCount, PlacedTarget, ZoneMember};
 use crate::reader::Reader;
-use crate::scenario::Step;
+use crate::scenario::{Pick, Step};
 
 impl CopyCount {
     /// Whether the process has this name, or holds the component of this name.
@@ -93,4 +96,50 @@ pub(crate) fn check_copies(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
             );
         }
     }
+}
+
+/// Reports numbers of copies to pick that no arm has at any time.
+pub(crate) fn check_picks(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
+    let Some(steps) = steps else { return };
+    for (number, place) in std::mem::take(&mut reader.pick_places) {
+        let Some(step) = steps.iter().find(|step| step.number == number) else { continue };
+        let (Some(Pick::Count(wanted)), Some(pattern)) = (step.pick, picked_among(step)) else { continue };
+        let Some(most) = most_copies(&reader.declared.copies, pattern, steps) else { continue };
+        if wanted > most {
+            let message = format!(
+                "pick: no arm has {wanted} copies of `{pattern}`, {most} at most; write pick = {most}, or a share such as \
+                 \"50%\""
+            );
+            reader.report(place, message);
+        }
+    }
+}
+
+/// What a step picks its copies among: of an edge the callers; `None` where no component is named.
+fn picked_among(step: &Step) -> Option<Pattern> {
+    match step.target? {
+        Target::Node(pattern) | Target::Edge { caller: pattern, .. } => Some(pattern),
+        Target::Store(name) | Target::Cache(name) => Some(Pattern::Component(name)),
+        _ => None,
+    }
+}
+
+/// Copies of what a pattern names that an arm has at once, at most; `None` where that is not known.
+fn most_copies(copies: &[CopyCount], pattern: Pattern, steps: &[Step]) -> Option<u32> {
+    let name = match pattern {
+        Pattern::Component(name) => name,
+        Pattern::Instance(..) => return Some(1),
+        Pattern::Any | Pattern::Zone(_) => return None,
+    };
+    // A topology is there once for each variant.
+    let mut of_processes: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for count in copies.iter().filter(|count| count.is_called(name.as_str())) {
+        let most = of_processes.entry((count.topology.as_str(), count.process.name.as_str())).or_default();
+        *most = (*most).max(count.at_most(steps));
+    }
+    let mut of_topologies: BTreeMap<&str, u32> = BTreeMap::new();
+    for ((topology, _), most) in of_processes {
+        *of_topologies.entry(topology).or_default() += most;
+    }
+    of_topologies.into_values().max()
 }

@@ -163,6 +163,10 @@ impl Reader<'_> {
         steps::check_ends(self, &parts);
         claims::check_claims(self, source, &parts);
         copies::check_copies(self, has_all_steps.then_some(&steps));
+        // Sizes of what is only simulated are others.
+        if scale.is_none() {
+            copies::check_picks(self, has_all_steps.then_some(&steps));
+        }
         servers::check_servers(self);
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);

@@ -28,6 +28,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) connection_places: Vec<Range<usize>>,
     /// Factors of the load's steps.
     pub(crate) surge_places: Vec<Range<usize>>,
+    /// Where steps pick a number of copies, by the step's number.
+    pub(crate) pick_places: Vec<(u32, Range<usize>)>,
     /// Where `further_rates` stands.
     pub(crate) further_place: Option<Range<usize>>,
     /// Whether the file has the values of a combination in it, and its sweep is passed over.
@@ -49,6 +51,7 @@ impl<'a> Reader<'a> {
             build_places: Vec::new(),
             connection_places: Vec::new(),
             surge_places: Vec::new(),
+            pick_places: Vec::new(),
             further_place: None,
             is_combination: false,
             rollbacks: Vec::new(),

@@ -95,6 +95,7 @@ impl Reader<'_> {
         let [id_place, in_place, at_place, on_place, for_place, table_place] =
             ["id", "in", "at", "on", "for", "table"].map(|key| place(key).unwrap_or(span.clone()));
         let [has_in, has_on, has_for] = ["in", "on", "for"].map(|key| place(key).is_some());
+        self.pick_places.extend(place("pick").map(|place| (number, place)));
         let optional = OptionalKeys::of(&table);
         let verb = table.get("do").and_then(|value| value.get_ref().as_str()).unwrap_or("step").to_owned();
         let has_unknown_keys = self.unknown_step_keys(&mut table, &verb);

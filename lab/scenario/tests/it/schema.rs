@@ -186,6 +186,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "phase-not-whole-seconds",
     "phase-twice",
     "phases-longer-than-a-run",
+    "pick-of-more-than-there-are",
     "policy-fallback-at-gateway",
     "pool-of-a-closed-loop",
     "process-names-taken",
