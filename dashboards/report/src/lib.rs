@@ -30,9 +30,11 @@ pub(crate) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // No XML 1.0 document may hold other control characters, escaped or not (section 2.2), and what turns the
-            // direction of text belongs into no document.
-            c if model::format::is_unprintable(c) && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
+            '\n' | '\t' => safe.push(c),
+            // No XML 1.0 document may hold other control characters, nor these two, escaped or not (section 2.2), and what
+            // turns the direction of text belongs into no document.
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
+            c if model::format::is_unprintable(c) => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }
@@ -44,8 +46,8 @@ mod tests {
     #[test]
     fn nothing_that_is_written_becomes_markup() {
         assert_eq!(
-            super::escaped("a<b & \"c\" 'd'>\u{7}\n"),
-            "a&lt;b &amp; &quot;c&quot; &#39;d&#39;&gt;\u{fffd}\n"
+            super::escaped("a<b & \"c\" 'd'>\u{7}\u{ffff}\n\t"),
+            "a&lt;b &amp; &quot;c&quot; &#39;d&#39;&gt;\u{fffd}\u{fffd}\n\t"
         );
     }
 }
