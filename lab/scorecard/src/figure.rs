@@ -6,7 +6,7 @@ use record::{Measured, Note, Score};
 use crate::ladder;
 
 /// `41.2ms`, `> 2.00s`; of a recovery that did not happen `never (30 s watched)`, of a capacity that no rate exceeded
-/// `at least 1,600/s (highest rate tried)`, or the highest rate where its seconds do not decide.
+/// `at least 1,600/s (highest rate tried)`, or the highest rate where its seconds do not decide; `not decided` where none do.
 pub fn figure(run: &Run, score: &Score, arm: char) -> String {
     let measured = score.arms.get(&arm).copied().unwrap_or_default();
     if is_of("recovery", &score.id)
@@ -21,13 +21,13 @@ pub fn figure(run: &Run, score: &Score, arm: char) -> String {
     } else {
         None
     };
-    match (highest, measured.interval) {
-        (Some(highest), Some(held)) if highest <= held.low => format!("{text} (highest rate tried)"),
-        (Some(highest), _) => {
-            format!("{text} (highest rate tried: {})", format::value(Some(highest), &score.unit))
-        }
-        (None, _) => text,
+    let (Some(highest), Some(held)) = (highest, measured.interval) else { return text };
+    if highest <= held.low {
+        return format!("{text} (highest rate tried)");
     }
+    // Where no rate is known to be held or failed, a bound of 0 would look like a finding.
+    let text = if held.low > 0.0 { text } else { "not decided".to_owned() };
+    format!("{text} (highest rate tried: {})", format::value(Some(highest), &score.unit))
 }
 
 /// A recovery that did not happen while the run watched. Over rounds its mean is a bound like others, since some rounds may

@@ -43,6 +43,24 @@ fn capacity_comes_first_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_capacity_of_which_no_rate_is_known_is_not_decided() {
+    let mut run =
+        Run::new().quiet(|_, second| 5 * MS + u64::from(second % 5)).claiming("capacity(all 100ms) >= 1/s");
+    for second in 5..35 {
+        // B fails one in a hundred at both rates, as many as may be: 8 of 800, and 8 of each 800.
+        let failed = if second >= 25 { 8 } else { u64::from(second % 5 < 2) };
+        let offered = if second >= 25 { 780 } else { 20 };
+        run.window('A', 1, second, "home-feed", offered, if second >= 25 { 400 } else { 20 }, 5 * MS);
+        run.window('B', 1, second, "home-feed", offered, offered - failed, 5 * MS);
+    }
+    let row = capacity(&run);
+    let shown = ['A', 'B'].map(|arm| figure(run.tally(), &row, arm));
+    assert_eq!(shown, ["40.0/s to 800/s", "not decided (highest rate tried: 800/s)"]);
+    let verdict = run.checks("capacity(all 100ms) for micro >= 1/s")[0].verdict;
+    assert_eq!(verdict, record::Verdict::Inconclusive);
+}
+
+#[test]
 fn without_a_claim_about_it_there_is_no_capacity() {
     let run = search("errors(all) < 60%");
     assert!(run.tally().scores().iter().all(|score| !score.id.starts_with("capacity")));
