@@ -142,6 +142,10 @@ impl Run {
             let text = format!("Prometheus has no list of this run's processes: {error}");
             self.record.event(EventKind::Log, 0, text);
         }
+        let scenario = &self.options.scenario;
+        for text in stop::never_judged(&scenario.stop, &scenario.arms_to_run(&self.options.arms)) {
+            self.record.event(EventKind::Log, 0, text);
+        }
         let mut interrupts = self.interrupts.clone();
         let children = environment.spawner.clone();
         let second_interrupt = async move {

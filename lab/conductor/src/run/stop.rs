@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use record::Verdict;
 use runtime::clock;
-use scenario::Stop;
 use scenario::scenario::LONGEST_RUN;
-use scorecard::judge;
+use scenario::{Arm, Stop};
+use scorecard::expect::{Query, Side};
+use scorecard::{Expectation, judge};
 
 use crate::observe::record_writer::RecordWriter;
 use crate::process::host;
@@ -37,6 +38,22 @@ struct Observed {
     disk_free_mib: Option<u64>,
     open_files_share: Option<f64>,
     generator_lag_us: Option<u64>,
+}
+
+/// A sentence for each condition that is about an arm which is not among those run, and so never stops the run.
+pub(super) fn never_judged(stop: &Stop, arms: &[&Arm]) -> Vec<String> {
+    let is_run = |query: &Query| arms.iter().any(|arm| query.fits(&arm.name, &arm.topology, &arm.variant));
+    let is_judged = |condition: &Expectation| {
+        [&condition.left, &condition.right].into_iter().all(|side| match side {
+            Side::Measure { query, .. } => is_run(query),
+            Side::Quantity { .. } => true,
+        })
+    };
+    let unjudged = stop.when.iter().filter(|condition| !is_judged(condition));
+    let sentence = |condition: &Expectation| {
+        format!("the stop condition `{}` is not judged: its arm is not run", condition.text)
+    };
+    unjudged.map(sentence).collect()
 }
 
 /// Why a run whose load began at `start` must stop now, if it must.
@@ -104,6 +121,22 @@ fn exhausted(max_ns: u64, now: &Observed) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_condition_of_an_arm_that_is_not_run_is_named() {
+        let stop = "[stop]\nwhen = [\"errors(all) > 50%\", \"errors(all) for micro > 50%\"]";
+        let scenario = fixture::scenario(&fixture::two_arms(stop));
+        let named = |arms: &[&str]| {
+            let asked: Vec<String> = arms.iter().map(|arm| (*arm).to_owned()).collect();
+            never_judged(&scenario.stop, &scenario.arms_to_run(&asked))
+        };
+        assert_eq!(named(&[]), Vec::<String>::new(), "both are run");
+        assert_eq!(named(&["micro"]), Vec::<String>::new());
+        let of_mono = named(&["mono"]);
+        let expected = "the stop condition `errors(all) for micro > 50%` is not judged: its arm is not run";
+        assert_eq!(of_mono, [expected]);
+    }
 
     /// A machine of 8 GiB that lacks nothing.
     fn healthy() -> Observed {
