@@ -63,8 +63,8 @@ pub fn document(
         "mix": mix.collect::<serde_json::Map<String, Value>>(),
         "peak_rate": scenario.load.peak_rate(),
         "steps": steps.collect::<Vec<_>>(),
-        "valid": assertions(scenario, &scenario.valid),
-        "check": assertions(scenario, &scenario.check),
+        "valid": assertions(scenario, &scenario.valid, true),
+        "check": assertions(scenario, &scenario.check, false),
         "way": match scenario.way {
             RunMode::SideBySide => "side by side",
             RunMode::Interleaved => "interleaved",
@@ -108,9 +108,9 @@ fn differences_from(base: &Arm, arm: &Arm) -> serde_json::Map<String, Value> {
     differences.map(pair).collect()
 }
 
-fn assertions(scenario: &Scenario, assertions: &[Assertion]) -> Vec<Value> {
+fn assertions(scenario: &Scenario, assertions: &[Assertion], are_premises: bool) -> Vec<Value> {
     let document = |assertion: &Assertion| {
-        let needs = needs::of(scenario, &assertion.that);
+        let needs = needs::of(scenario, &assertion.that, are_premises);
         let is_met: Vec<Option<bool>> = needs.iter().map(needs::Needs::are_met).collect();
         json!({
             "text": assertion.that.text,

@@ -45,14 +45,14 @@ impl Needs {
     }
 }
 
-/// What the sides of an expectation take, those that are measures.
-pub(super) fn of(scenario: &Scenario, that: &Expectation) -> Vec<Needs> {
+/// What the sides of an expectation take, those that are measures. A premise (`valid`) is judged on what was seen.
+pub(super) fn of(scenario: &Scenario, that: &Expectation, is_premise: bool) -> Vec<Needs> {
     let limit = match (&that.left, &that.right) {
         (Side::Measure { factor, .. }, Side::Quantity { value, .. }) => Some(value / factor),
         _ => None,
     };
     let sides = [&that.left, &that.right].into_iter().filter_map(|side| match side {
-        Side::Measure { query, .. } => Some(of_query(scenario, query, that.op, limit)),
+        Side::Measure { query, .. } => Some(of_query(scenario, query, that.op, limit, is_premise)),
         Side::Quantity { .. } => None,
     });
     let mut needs: Vec<Needs> = sides.collect();
@@ -61,7 +61,7 @@ pub(super) fn of(scenario: &Scenario, that: &Expectation) -> Vec<Needs> {
     needs
 }
 
-fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>) -> Needs {
+fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>, is_premise: bool) -> Needs {
     let sampled = Sampled::of(query);
     let rounds = match scenario.way {
         RunMode::SideBySide => 1,
@@ -75,13 +75,35 @@ fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>) -> N
         let ns: u64 = phases.iter().map(|phase| phase.length_ns).sum();
         u32::try_from(ns / SECOND).unwrap_or(u32::MAX)
     });
-    let (samples, seconds) = (sampled.min_samples(), sampled.min_seconds(rounds));
-    let mut needs = Needs { samples, planned, seconds, window_s, sentences: Vec::new() };
+    let is_event =
+        query.window != Window::Whole && has_fault(scenario, phases.as_deref().unwrap_or_default());
+    // What is judged on what was seen needs no seconds to resample.
+    let seconds = if is_event || is_premise { None } else { sampled.min_seconds(rounds) };
+    let mut needs =
+        Needs { samples: sampled.min_samples(), planned, seconds, window_s, sentences: Vec::new() };
     needs.sentences = sentences(&needs, query);
-    if let (Some(limit), Some(planned), Some(true)) = (limit, planned, needs.are_met()) {
+    if is_event && sampled != Sampled::AsSeen {
+        needs.sentences.push(format!(
+            "{} is judged on its figure in each round: a fault acts in its window, and what it does is one event",
+            query.measure.form()
+        ));
+    } else if let (Some(limit), Some(planned), Some(true), false) =
+        (limit, planned, needs.are_met(), is_premise)
+    {
         needs.sentences.extend(allowance(sampled, query, op, limit, planned));
     }
     needs
+}
+
+/// Whether a fault acts in some phases: its seconds are no sample of others.
+fn has_fault(scenario: &Scenario, phases: &[PhasePlan]) -> bool {
+    let mut faults = scenario.steps.iter().filter(|step| step.action.fault().is_some());
+    faults.any(|step| {
+        let last_ns = (step.start_ns + step.length_ns).saturating_sub(1).max(step.start_ns);
+        phases
+            .iter()
+            .any(|phase| step.start_ns < phase.start_ns + phase.length_ns && last_ns >= phase.start_ns)
+    })
 }
 
 /// The phases that a window is made of; `None` where it is none of whole phases.

@@ -3,12 +3,64 @@
 use std::path::Path;
 
 use record::Resources;
-use scenario::explain::{PlannedArm, explain};
+use scenario::Scenario;
+use scenario::explain::{PlannedArm, document, explain};
 
 use crate::{COMPONENTS, files, read, stem, text};
 
 /// Where the scenarios of the house lie.
 const SCENARIO_FOLDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+
+fn planned(scenario: &Scenario) -> Vec<PlannedArm<'_>> {
+    let arms = scenario.default_arms().map(|arm| PlannedArm {
+        arm,
+        processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
+        remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
+        resources: Resources { readers: 10, writers: 1, workers: 7, ..Resources::default() },
+    });
+    arms.collect()
+}
+
+/// A claim about a phase in which something is killed takes no 8 s, and no interval decides it.
+#[test]
+fn what_a_fault_does_is_explained_as_one_event() {
+    let text = r#"schema = 1
+name   = "events"
+title  = "t"
+why    = "w"
+phases = [{ name = "steady", for = "20s" }, { name = "crash", for = "5s" }]
+[load]
+rate = "100/s"
+[topology.mono]
+processes = { app = ["gateway", "*"] }
+[[step]]
+in = "crash"
+do = "kill"
+on = "photo"
+[expect]
+valid = ["errors(all) in steady < 1%"]
+check = ["errors(all) in crash < 5%", "errors(all) in steady < 5%", "errors(all) < 5%"]
+"#;
+    let scenario = read("events", text).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let explained = document(&scenario, &planned(&scenario), |_, _| String::new());
+    let needs = |list: &str, index: usize| {
+        let claim = &explained[list][index];
+        let needs = &claim["needs"][0];
+        let words = needs["sentences"].to_string();
+        (claim["can_be_judged"] == true, needs["seconds"].as_u64(), words)
+    };
+    let (can_be_judged, seconds, words) = needs("check", 0);
+    assert_eq!((can_be_judged, seconds), (true, None), "{words}");
+    assert!(words.contains("is one event") && !words.contains("passes with"), "{words}");
+    for index in [1, 2] {
+        let (can_be_judged, seconds, words) = needs("check", index);
+        assert_eq!((can_be_judged, seconds), (true, Some(8)), "{words}");
+        assert!(!words.contains("is one event") && words.contains("passes with at most"), "{words}");
+    }
+    let (can_be_judged, seconds, words) = needs("valid", 0);
+    assert_eq!((can_be_judged, seconds), (true, None), "a premise is judged on what was seen: {words}");
+    assert!(!words.contains("passes with"), "{words}");
+}
 
 #[test]
 fn every_shipped_scenario_is_explained_in_full() {
@@ -17,15 +69,7 @@ fn every_shipped_scenario_is_explained_in_full() {
     for path in paths {
         let name = stem(&path);
         let scenario = read(&name, &text(&path)).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
-        let arms: Vec<PlannedArm<'_>> = scenario
-            .default_arms()
-            .map(|arm| PlannedArm {
-                arm,
-                processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
-                remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
-                resources: Resources { readers: 10, writers: 1, workers: 7, ..Resources::default() },
-            })
-            .collect();
+        let arms = planned(&scenario);
         let reach =
             |step: usize, arm: usize| format!("step {step} among {} processes", arms[arm].processes.len());
         let printed = explain(&scenario, &arms, reach);
