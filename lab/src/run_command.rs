@@ -107,13 +107,22 @@ pub fn present(args: &cli::Run, outcome: &RunOutcome) -> ExitCode {
     if outcome.verdict == Some(Verdict::Fail) && !args.keep_data && !run.is_simulated() {
         let id = outcome.folder.file_name().unwrap_or_default().display();
         output::progress(format_args!(
-            "databases are kept for diagnosis; cleave runs rm {id} removes the run with them"
+            "databases are kept for diagnosis; cleave runs rm {id}{} removes the run with them",
+            out_option(args)
         ));
     }
     let code = output::printed(printed, outcome.exit_code);
     match report_command::write_all(args, &outcome.folder, &run) {
         Ok(()) => code,
         Err(text) => output::usage_error(&text),
+    }
+}
+
+/// What commands about the run need where its folder is not the default one.
+fn out_option(args: &cli::Run) -> String {
+    match args.out.to_str() {
+        Some(cli::DEFAULT_OUT) | None => String::new(),
+        Some(folder) => format!(" --out {}", model::shell::command_line(&[folder.to_owned()])),
     }
 }
 
@@ -130,10 +139,7 @@ fn scorecard(run: &model::Run, record: &Path, args: &cli::Run) -> std::io::Resul
     }
     writeln!(out, "record: {}", printable(&record.display().to_string()))?;
     writeln!(out)?;
-    let folder = match args.out.to_str() {
-        Some(cli::DEFAULT_OUT) | None => String::new(),
-        Some(folder) => format!(" --out {}", model::shell::command_line(&[folder.to_owned()])),
-    };
+    let folder = out_option(args);
     writeln!(out, "cleave report last{folder}")?;
     writeln!(out, "cleave replay last{folder}")
 }
