@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::declared::{ExpectationRole, PlacedExpectation};
 use crate::read::STOP_KEY;
 use crate::reader::Reader;
-use crate::scenario::{Assertion, Phase, Stop, ns};
+use crate::scenario::{Assertion, LONGEST_RUN, Phase, Stop, ns};
 use crate::source::{Source, unknown};
 use crate::tokens::{Value, remove};
 
@@ -112,6 +112,13 @@ impl Reader<'_> {
         };
         let max_place = table.get("max").map_or(span, Spanned::span);
         let max: Option<HumanDuration> = self.take(&mut table, "max");
+        if let Some(max) = max.filter(|max| max.duration() > LONGEST_RUN) {
+            let longest = HumanDuration::from(LONGEST_RUN);
+            let message = format!(
+                "every run is stopped after {longest}, before a `max` of {max}; write a shorter one, or leave it out"
+            );
+            self.report(max_place.clone(), message);
+        }
         if let (Some(max), Some(phases)) = (max, phases) {
             let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
             if max.duration() < length {

@@ -213,6 +213,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "step-share-and-every",
     "step-without-target",
     "steps-beyond-the-load",
+    "stop-after-the-longest-run",
     "stop-before-the-end",
     "sweep-of-other-keys",
     "sweep-with-impossible-values",
