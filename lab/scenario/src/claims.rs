@@ -165,8 +165,10 @@ fn check_arms(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectati
     else {
         return;
     };
+    let is_one_figure =
+        left.measure == right.measure && left.argument == right.argument && left.window == right.window;
     if left.axes == right.axes {
-        if left.measure == right.measure && left.argument == right.argument && left.window == right.window {
+        if is_one_figure {
             reader.report(
                 source.inside_quotes(&placed.span),
                 "both sides are the same figure: a side without `for` takes the other's; write `for` on both sides, \
@@ -175,12 +177,8 @@ fn check_arms(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectati
         }
         return;
     }
-    for query in [left, right] {
-        let fitting: Vec<&str> = arms
-            .iter()
-            .filter(|arm| !arm.is_opt_in && query.fits(&arm.name, &arm.topology, &arm.variant))
-            .map(|arm| arm.name.as_str())
-            .collect();
+    let (of_left, of_right) = (arms_that_fit(arms, left), arms_that_fit(arms, right));
+    for (query, fitting) in [(left, &of_left), (right, &of_right)] {
         if fitting.len() > 1 {
             let place = source.word_within(&placed.span, query.axes.first().map_or("", String::as_str));
             let example = fitting[0].replace('/', ", ");
@@ -195,6 +193,20 @@ fn check_arms(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectati
             );
         }
     }
+    if let ([one], [other], true) = (of_left.as_slice(), of_right.as_slice(), is_one_figure)
+        && one == other
+    {
+        let message =
+            format!("both sides are the same figure of `{one}`; write another arm, or another phase, on one");
+        reader.report(source.inside_quotes(&placed.span), message);
+    }
+}
+
+/// The arms that are run unless others are asked for, and that a side is bound to.
+fn arms_that_fit<'a>(arms: &'a [Arm], side: &Query) -> Vec<&'a str> {
+    let fitting =
+        arms.iter().filter(|arm| !arm.is_opt_in && side.fits(&arm.name, &arm.topology, &arm.variant));
+    fitting.map(|arm| arm.name.as_str()).collect()
 }
 
 /// ``no arm is both `mono` and `micro`: ..``, with the two ways to write it.
