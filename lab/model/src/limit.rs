@@ -6,11 +6,13 @@ use crate::format;
 
 /// Digits that a value gets at most beyond those of its limit.
 const MORE_DIGITS: usize = 6;
-/// Units of limits, with what one of them is in the record's unit; `%` and `/s` before `s`.
-const UNITS: [(&str, f64); 11] = [
+/// Units of limits and of figures, with what one of them is in the record's unit.
+const UNITS: [(&str, f64); 13] = [
+    ("", 1.0),
     ("%", 0.01),
     ("/s", 1.0),
     ("us", 1e-6),
+    ("µs", 1e-6),
     ("ms", 1e-3),
     ("KiB", 1_024.0),
     ("MiB", 1_048_576.0),
@@ -44,23 +46,42 @@ pub fn written(expectation: &str) -> Option<&str> {
 }
 
 /// A check's value and its limit, for people. Where both would look the same, the value has the unit of the limit and
-/// digits enough to differ: `0.031%` beside `0.04%`.
+/// digits enough to differ: `0.031%` beside `0.04%`. A limit that is a figure as well has as many.
 pub fn value_and_limit(check: &Check) -> (String, String) {
     let value = format::measured(&check.measured(), &check.unit);
     let limit = format::value(check.limit, &check.unit);
-    let Some(written) = written(&check.text).filter(|_| check.limit.is_some()) else { return (value, limit) };
     let is_alike = value == limit && check.value != check.limit;
-    let finer = check.value.filter(|_| is_alike).and_then(|number| finer(number, written));
-    (finer.unwrap_or(value), written.to_owned())
+    let numbers = check.value.zip(check.limit).filter(|_| is_alike);
+    match written(&check.text).filter(|_| check.limit.is_some()) {
+        Some(written) => {
+            let finer = numbers.and_then(|(number, _)| finer(number, written));
+            (finer.unwrap_or(value), written.to_owned())
+        }
+        None => numbers.and_then(|numbers| apart(numbers, &limit)).unwrap_or((value, limit)),
+    }
+}
+
+/// Digits behind the point of a quantity, and its unit with what one of it is in the record's unit.
+fn precision(quantity: &str) -> Option<(usize, &str, f64)> {
+    let end = quantity.find(|c: char| !(c.is_ascii_digit() || ".,".contains(c))).unwrap_or(quantity.len());
+    let (number, symbol) = quantity.split_at(end);
+    let (_, scale) = UNITS.iter().find(|(unit, _)| *unit == symbol)?;
+    let digits = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    Some((digits, symbol, *scale))
+}
+
+/// Two figures that look alike, as `shown`, with as many more digits as it takes to differ.
+fn apart((value, limit): (f64, f64), shown: &str) -> Option<(String, String)> {
+    let (digits, symbol, scale) = precision(shown)?;
+    let mut texts = (digits + 1..=digits + MORE_DIGITS)
+        .map(|digits| [value, limit].map(|number| format!("{:.digits$}{symbol}", number / scale)));
+    texts.find(|[value, limit]| value != limit).map(Into::into)
 }
 
 /// A number in the unit of a limit, with as many more digits as it takes to differ from it.
 fn finer(number: f64, written: &str) -> Option<String> {
-    let end = written.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(written.len());
-    let (limit, symbol) = written.split_at(end);
-    let scale = if symbol.is_empty() { 1.0 } else { UNITS.iter().find(|(unit, _)| *unit == symbol)?.1 };
-    let digits = limit.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let limit: f64 = limit.parse().ok()?;
+    let (digits, symbol, scale) = precision(written)?;
+    let limit: f64 = written.strip_suffix(symbol)?.parse().ok()?;
     let mut texts = (digits + 1..=digits + MORE_DIGITS).map(|digits| format!("{:.digits$}", number / scale));
     let differs = |text: &String| text.parse::<f64>().is_ok_and(|shown| shown != limit);
     texts.find(differs).map(|text| text + symbol)
@@ -120,5 +141,11 @@ mod tests {
         assert_eq!(shown("p99(all) <= 150ms", "s", 0.187, 0.15), "187.0ms 150ms", "they differ as they are");
         assert_eq!(shown("p50(all) <= 2s", "s", 2.0, 2.0), "2.00s 2s", "they are the same");
         assert_eq!(shown("p50(all) for a <= 2 * p50(all) for b", "s", 0.001, 0.002), "1.0ms 2.0ms");
+        let compared = "p50(all) for a <= p50(all) for b";
+        assert_eq!(shown(compared, "s", 0.001_004, 0.001_001), "1.004ms 1.001ms", "both are figures");
+        assert_eq!(shown(compared, "s", 0.000_241_2, 0.000_241_4), "241.2µs 241.4µs");
+        assert_eq!(shown(compared, "", 0.123, 0.123_4), "0.1230 0.1234");
+        assert_eq!(shown(compared, "/s", 1_600.2, 1_600.4), "1600.2/s 1600.4/s");
+        assert_eq!(shown(compared, "s", 0.001, 0.001), "1.0ms 1.0ms", "they are the same");
     }
 }
