@@ -25,6 +25,7 @@ pub fn run_options(
         scenario.set_rtt(rtt);
     }
     let interleaved = args.rounds.map_or(scenario.way == RunMode::Interleaved, |rounds| rounds > 1);
+    let rounds = args.rounds.unwrap_or(scenario.repeats);
     // In rounds the run itself shows by how much starts differ.
     let starts = if interleaved {
         StoredStarts::default()
@@ -36,13 +37,13 @@ pub fn run_options(
         arms: args.arms.clone(),
         against: args.against.clone(),
         interleaved,
-        rounds: args.rounds.unwrap_or(scenario.repeats),
+        rounds,
         out: args.out.clone(),
         program: Program::running()?,
         version: cli::VERSION.to_owned(),
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started_at,
-        notes: untraced(&scenario),
+        notes: untraced(&scenario).into_iter().chain(undecidable(&scenario, interleaved, rounds)).collect(),
         starts,
         labels: args.labels.clone(),
         prediction: None,
@@ -60,6 +61,21 @@ fn untraced(scenario: &Scenario) -> Vec<String> {
     let is_kept_off = telemetry::is_sdk_disabled() && declared.into_iter().any(traces);
     let note = "OTEL_SDK_DISABLED is set: no spans are created, and rows from traces have no values";
     is_kept_off.then(|| note.to_owned()).into_iter().collect()
+}
+
+/// A note on claims that the run leaves open whatever it measures, since its phases or its rate are too small for them.
+fn undecidable(scenario: &Scenario, interleaved: bool, rounds: u32) -> Option<String> {
+    let mut planned = scenario.clone();
+    planned.way = if interleaved { RunMode::Interleaved } else { RunMode::SideBySide };
+    planned.repeats = rounds;
+    let open = scenario::explain::open_claims(&planned);
+    let (first, others) = open.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        1 => " (and 1 more claim)".to_owned(),
+        count => format!(" (and {count} more claims)"),
+    };
+    Some(format!("this run cannot decide {first}{more}; cleave explain prints what each claim takes"))
 }
 
 /// Executes a run with a view. Its rate is absolute: [`crate::capacity_probe`] resolves one that is a share.
@@ -85,4 +101,31 @@ pub fn execute(
         run_files::pack(&outcome.folder);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario_files;
+
+    #[test]
+    fn claims_that_a_run_cannot_decide_are_noted_before_it_begins() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("short.toml");
+        let text = "schema = 1\nname = \"short\"\ntitle = \"t\"\nwhy = \"w\"\n\
+                    phases = [{ name = \"steady\", for = \"4s\" }]\n\
+                    [load]\nrate = \"40/s\"\nsize = \"tiny\"\n\
+                    [topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n\
+                    [expect]\ncheck = [\"errors(all) < 5%\", \"p99(all) < 1s\", \"lost_writes() == 0\"]\n";
+        std::fs::write(&file, text).expect("a folder of ours");
+        let path = file.display().to_string();
+        let scenario = scenario_files::find(&path).unwrap_or_else(|text| panic!("{text}"));
+        let note = undecidable(&scenario, false, 1).expect("four seconds have no interval");
+        assert!(note.starts_with("this run cannot decide `errors(all) < 5%`: "), "{note}");
+        assert!(note.contains("a window of 8 s") && note.contains("(and 1 more claim)"), "{note}");
+        // 160 arrivals in each of six rounds are 960 of the 1,000 that a p99 takes.
+        let note = undecidable(&scenario, true, 6).expect("too few arrivals");
+        assert!(note.starts_with("this run cannot decide `p99(all) < 1s`: "), "{note}");
+        assert_eq!(undecidable(&scenario, true, 7), None);
+    }
 }

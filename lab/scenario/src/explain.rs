@@ -18,6 +18,7 @@ use record::Resources;
 use traffic::load::{Model, Rates};
 
 pub use self::document::document;
+pub use self::needs::open_claims;
 use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
 use crate::search::FurtherRate;
 

@@ -8,7 +8,7 @@ use scorecard::measure::Unit;
 use traffic::Journey;
 use traffic::load::{Model, Rates};
 
-use crate::scenario::{RunMode, Scenario};
+use crate::scenario::{Assertion, RunMode, Scenario};
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
@@ -59,6 +59,16 @@ pub(super) fn of(scenario: &Scenario, that: &Expectation, is_premise: bool) -> V
     // Both sides of a comparison mostly take the same.
     needs.dedup();
     needs
+}
+
+/// Claims that no run of the scenario decides, each with what it takes.
+pub fn open_claims(scenario: &Scenario) -> Vec<String> {
+    let open = |assertion: &Assertion| {
+        let mut needs = of(scenario, &assertion.that, false).into_iter();
+        let short = needs.find(|needs| needs.are_met() == Some(false))?;
+        Some(format!("`{}`: {}", assertion.that.text, short.sentences.join("; ")))
+    };
+    scenario.check.iter().filter_map(open).collect()
 }
 
 fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>, is_premise: bool) -> Needs {
