@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::{ComponentName, Placement};
 use fault::target::EVENTS;
 use fault::{Pattern, Target};
+use model::shell::command_line;
 use policy::units::{ByteSize, HumanDuration, Ratio};
 use policy::{NetworkOptions, Policy, ServiceOptions};
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use traffic::load::Load;
 use crate::action::{Action, Build};
 use crate::change::Change;
 use crate::scale::SystemScale;
-use crate::source::Source;
+use crate::source::{Source, catalogue_folder};
 use crate::sweep::Sweep;
 
 /// Longest run, whatever a scenario says: beyond it the conductor stops.
@@ -365,6 +366,14 @@ impl Scenario {
     /// The deploy that brings the behaviour of the edit: the first one of the change.
     pub fn first_deploy_of_change(&self) -> Option<&Step> {
         first_deploy_of_change(&self.steps)
+    }
+
+    /// What commands take for it, as a shell reads it: its name where it is in the catalogue, else its file.
+    pub fn as_argument(&self) -> String {
+        let path = &self.source.path;
+        let is_shipped = *path == catalogue_folder().join(format!("{}.toml", self.name));
+        let word = if is_shipped { self.name.clone() } else { path.display().to_string() };
+        command_line(&[word])
     }
 
     /// The arms that are run unless --arms names others.

@@ -248,8 +248,10 @@ fn a_run_is_learnt_from_and_another_predicted() {
 
 #[test]
 fn what_is_only_simulated_is_not_run() {
-    let (code, text) = Cleave::shared().printed(&["run", &scenario("swept")]);
-    assert!(code != Some(0) && text.contains("only simulated; write cleave predict swept"), "{text}");
+    let file = scenario("swept");
+    let (code, text) = Cleave::shared().printed(&["run", &file]);
+    let advice = format!("only simulated; write cleave predict {file}");
+    assert!(code != Some(0) && text.contains(&advice), "{text}");
     let (code, text) = Cleave::shared().printed(&["explain", &scenario("swept")]);
     assert!(code == Some(0) && text.contains("2 times for each of 4 combinations"), "{text}");
 }

@@ -79,7 +79,7 @@ impl Run {
     pub fn prepare(options: RunOptions, interrupts: Interrupts) -> Result<Self, RunError> {
         check(&options)?;
         if options.scenario.change.is_some() && options.change.is_none() {
-            return Err(RunError::NotBuilt(options.scenario.name));
+            return Err(RunError::NotBuilt(options.scenario.as_argument()));
         }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
@@ -205,7 +205,7 @@ impl Run {
 /// What is wrong, and what there is.
 pub fn check(options: &RunOptions) -> Result<(), RunError> {
     if options.scenario.is_only_simulated() {
-        return Err(RunError::SimulatedOnly(options.scenario.name.clone()));
+        return Err(RunError::SimulatedOnly(options.scenario.as_argument()));
     }
     check_arms(options)?;
     let arms = options.scenario.arms_to_run(&options.arms);

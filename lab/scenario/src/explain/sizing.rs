@@ -17,7 +17,10 @@ pub(super) fn lines(scenario: &Scenario, arms: &[PlannedArm<'_>]) -> Vec<String>
     let Some(scale) = &scenario.scale else { return Vec::new() };
     let mut lines = vec![
         String::new(),
-        format!("simulated only, at a size of its own; cleave predict {} simulates it:", scenario.name),
+        format!(
+            "simulated only, at a size of its own; cleave predict {} simulates it:",
+            scenario.as_argument()
+        ),
     ];
     for (index, planned) in arms.iter().enumerate() {
         let copies = copies(planned);

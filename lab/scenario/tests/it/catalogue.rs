@@ -21,6 +21,17 @@ fn planned(scenario: &Scenario) -> Vec<PlannedArm<'_>> {
     arms.collect()
 }
 
+#[test]
+fn commands_name_a_scenario_of_the_catalogue_or_its_file() {
+    let text = text(&Path::new(SCENARIO_FOLDERS).join("first-look.toml"));
+    let argument = |path: &str| {
+        let scenario = read(path, &text).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+        scenario.as_argument()
+    };
+    assert_eq!(argument("scenarios/first-look.toml"), "first-look");
+    assert_eq!(argument("my scenarios/first-look.toml"), "'my scenarios/first-look.toml'");
+}
+
 /// A claim about a phase in which something is killed takes no 8 s, and no interval decides it.
 #[test]
 fn what_a_fault_does_is_explained_as_one_event() {
