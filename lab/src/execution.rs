@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use conductor::process::program::Program;
+use conductor::steps::targets::{ResolvedTarget, resolve_planned};
 use conductor::{Run, RunError, RunOptions, RunOutcome};
-use scenario::{RunMode, Scenario, TelemetryLevel};
+use scenario::{Arm, RunMode, Scenario, Step, TelemetryLevel};
 use scorecard::inference::StoredStarts;
 use tokio::sync::watch;
 
@@ -32,8 +33,12 @@ pub fn run_options(
     } else {
         MachineNoise::load().starts(&Identity::here(), &scenario)
     };
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let mut notes = untraced(&scenario);
+    notes.extend(inapplicable(&scenario, &args.arms, seed));
+    notes.extend(undecidable(&scenario, interleaved, rounds));
     Ok(RunOptions {
-        seed: args.seed.unwrap_or(scenario.seed),
+        seed,
         arms: args.arms.clone(),
         against: args.against.clone(),
         interleaved,
@@ -43,7 +48,7 @@ pub fn run_options(
         version: cli::VERSION.to_owned(),
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started_at,
-        notes: untraced(&scenario).into_iter().chain(undecidable(&scenario, interleaved, rounds)).collect(),
+        notes,
         starts,
         labels: args.labels.clone(),
         prediction: None,
@@ -61,6 +66,28 @@ fn untraced(scenario: &Scenario) -> Vec<String> {
     let is_kept_off = telemetry::is_sdk_disabled() && declared.into_iter().any(traces);
     let note = "OTEL_SDK_DISABLED is set: no spans are created, and rows from traces have no values";
     is_kept_off.then(|| note.to_owned()).into_iter().collect()
+}
+
+/// A note on each step that acts in none of the arms that are run, or of the default ones where none is asked for.
+fn inapplicable(scenario: &Scenario, asked: &[String], seed: u64) -> Vec<String> {
+    let arms = scenario.arms_to_run(asked);
+    let why_not = |step: &Step, arm: &Arm| {
+        let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
+        match resolve_planned(step, arm, &processes, seed) {
+            ResolvedTarget::NotApplicable(reason) => Some(reason),
+            ResolvedTarget::Instances(_) | ResolvedTarget::Outside => None,
+        }
+    };
+    let note = |step: &Step| {
+        let mut reasons: Vec<String> = arms.iter().map(|arm| why_not(step, arm)).collect::<Option<_>>()?;
+        reasons.dedup();
+        let reasons = reasons.join("; ");
+        Some(format!("step {} (`{}`) acts in no arm of this run: {reasons}", step.number, step.id))
+    };
+    // A copy that is not there yet may come.
+    let has_new_copies = scenario.steps.iter().any(|step| step.action.changes_copies());
+    let is_known = |step: &&Step| !(has_new_copies && step.on.contains('#'));
+    scenario.steps.iter().filter(is_known).filter_map(note).collect()
 }
 
 /// A note on claims that the run leaves open whatever it measures, since its phases or its rate are too small for them.
@@ -108,18 +135,43 @@ mod tests {
     use super::*;
     use crate::scenario_files;
 
-    #[test]
-    fn claims_that_a_run_cannot_decide_are_noted_before_it_begins() {
+    fn scenario(text: &str) -> Scenario {
         let folder = tempfile::TempDir::new().expect("a folder");
         let file = folder.path().join("short.toml");
+        std::fs::write(&file, text).expect("a folder of ours");
+        let path = file.display().to_string();
+        scenario_files::find(&path).unwrap_or_else(|text| panic!("{text}"))
+    }
+
+    #[test]
+    fn steps_that_act_in_no_arm_are_noted_before_it_begins() {
+        let text = "schema = 1\nname = \"short\"\ntitle = \"t\"\nwhy = \"w\"\n\
+                    phases = [{ name = \"steady\", for = \"10s\" }]\n\
+                    [load]\nrate = \"40/s\"\nsize = \"tiny\"\n\
+                    [topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n\
+                    [topology.micro]\nprocesses = { each = [\"*\"] }\n\
+                    [[step]]\nid = \"slow\"\nin = \"steady\"\ndo = \"delay\"\non = \"gateway->photo\"\n\
+                    by = \"5ms\"\nfor = \"2s\"\n";
+        let scenario = scenario(text);
+        let noted = |arms: &[&str]| {
+            let asked: Vec<String> = arms.iter().map(|arm| (*arm).to_owned()).collect();
+            inapplicable(&scenario, &asked, 42)
+        };
+        assert_eq!(noted(&[]), Vec::<String>::new(), "it acts in services");
+        let of_mono = noted(&["mono"]);
+        let expected =
+            "step 1 (`slow`) acts in no arm of this run: gateway->photo is a function call here".to_owned();
+        assert_eq!(of_mono, [expected]);
+    }
+
+    #[test]
+    fn claims_that_a_run_cannot_decide_are_noted_before_it_begins() {
         let text = "schema = 1\nname = \"short\"\ntitle = \"t\"\nwhy = \"w\"\n\
                     phases = [{ name = \"steady\", for = \"4s\" }]\n\
                     [load]\nrate = \"40/s\"\nsize = \"tiny\"\n\
                     [topology.mono]\nprocesses = { app = [\"gateway\", \"*\"] }\n\
                     [expect]\ncheck = [\"errors(all) < 5%\", \"p99(all) < 1s\", \"lost_writes() == 0\"]\n";
-        std::fs::write(&file, text).expect("a folder of ours");
-        let path = file.display().to_string();
-        let scenario = scenario_files::find(&path).unwrap_or_else(|text| panic!("{text}"));
+        let scenario = scenario(text);
         let note = undecidable(&scenario, false, 1).expect("four seconds have no interval");
         assert!(note.starts_with("this run cannot decide `errors(all) < 5%`: "), "{note}");
         assert!(note.contains("a window of 8 s") && note.contains("(and 1 more claim)"), "{note}");
