@@ -108,6 +108,16 @@ fn above<T: PartialOrd + fmt::Display>(key: &str, size: T, most: T, instead: &st
     vec![format!("{key}: {size} is out of range; write at most {most}{instead}")]
 }
 
+/// What is wrong with the bytes a second that connections are to carry, with a rate to write in place of none.
+fn rate_diagnostics(rate: ByteSize, example: &str) -> Vec<String> {
+    if rate.get() == 0 {
+        return vec![format!(
+            "rate: 0 bytes a second carry nothing; write more, e.g. \"{example}\", or do = \"blackhole\""
+        )];
+    }
+    above("rate", rate, MAX_RATE, "")
+}
+
 macro_rules! kinds {
     ($($variant:ident in $file:ident as $name:literal),+ $(,)?) => {
         $(mod $file; pub use $file::$variant;)+

@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind, MAX_RATE, above};
+use super::{Actuator, FaultKind, rate_diagnostics};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
@@ -29,10 +29,7 @@ impl FaultKind for Bandwidth {
     }
 
     fn diagnostics(&self) -> Vec<String> {
-        let is_nothing = self.rate.get() == 0;
-        let sentence = "rate: 0 bytes a second carry nothing; write more, e.g. \"64KiB\", or do = \"blackhole\"";
-        let nothing = is_nothing.then(|| sentence.to_owned());
-        nothing.into_iter().chain(above("rate", self.rate, MAX_RATE, "")).collect()
+        rate_diagnostics(self.rate, "64KiB")
     }
 }
 

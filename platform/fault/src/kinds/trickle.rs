@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind, MAX_RATE, above};
+use super::{Actuator, FaultKind, rate_diagnostics};
 use crate::TargetKind;
 use crate::connection::ConnectionFault;
 
@@ -34,10 +34,7 @@ impl FaultKind for Trickle {
     }
 
     fn diagnostics(&self) -> Vec<String> {
-        let is_nothing = self.rate.get() == 0;
-        let sentence = "rate: 0 bytes a second carry nothing; write more, e.g. \"512B\", or do = \"blackhole\"";
-        let nothing = is_nothing.then(|| sentence.to_owned());
-        nothing.into_iter().chain(above("rate", self.rate, MAX_RATE, "")).collect()
+        rate_diagnostics(self.rate, "512B")
     }
 }
 
