@@ -385,6 +385,10 @@ mod tests {
         for (text, part) in [
             ("do = \"slow\"\nby = \"1x\"", "by: 1x slows nothing"),
             ("do = \"delay\"\nby = \"0s\"", "by: 0s delays nothing"),
+            (
+                "do = \"delay\"\nby = \"0s\"\njitter = { dist = \"empirical\", values = [\"0s\", \"0s\"] }",
+                "by: 0s delays nothing",
+            ),
             ("do = \"drop\"\nloss = \"0%\"", "loss: no call would wait"),
             ("do = \"packet-loss\"\nloss = \"0%\"", "loss: 0% loses nothing"),
             ("do = \"bandwidth\"\nrate = \"0B\"", "rate: 0 bytes a second"),

@@ -183,7 +183,9 @@ impl FaultKind for Delay {
     }
 
     fn diagnostics(&self) -> Vec<String> {
-        let is_nothing = self.by == HumanDuration::default() && self.jitter.is_none();
+        let none = HumanDuration::default();
+        let adds_nothing = |jitter: &Jitter| jitter.dist == Distribution::Empirical && jitter.values.iter().all(|value| *value == none);
+        let is_nothing = self.by == none && self.jitter.as_ref().is_none_or(adds_nothing);
         let nothing = is_nothing.then(|| "by: 0s delays nothing; write more, e.g. \"150ms\"".to_owned());
         let too_long = above("by", self.by, MAX_WAIT, ", or do = \"hang\"");
         let jitter = self.jitter.iter().flat_map(|jitter| jitter.values.iter().chain([&jitter.spread]).max().copied());
