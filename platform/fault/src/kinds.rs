@@ -399,6 +399,7 @@ mod tests {
             ("do = \"leak\"\nsize = \"100GiB\"", "size: 100GiB is out of range; write 1B to 64MiB"),
             ("do = \"leak\"\nsize = \"0B\"", "size: 0B is out of range"),
             ("do = \"memory\"\nlimit = \"0B\"", "write at least 1MiB"),
+            ("do = \"memory\"\nlimit = \"1024GiB\"", "limit: 1024GiB is out of range; write at most 64GiB"),
             ("do = \"fds\"\nlimit = 2000000", "limit: 2000000 is out of range"),
             ("do = \"crashloop\"\nperiod = \"0s\"", "write at least 100ms"),
             ("do = \"cpu-quota\"\nquota = \"0%\"", "quota: 0% of a core"),

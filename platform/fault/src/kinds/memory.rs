@@ -6,7 +6,7 @@ use policy::units::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actuator, FaultKind};
+use super::{Actuator, FaultKind, above};
 use crate::{ProcessFault, TargetKind};
 
 /// RLIMIT_DATA of the running process: beyond it an allocation fails and the process aborts.
@@ -19,6 +19,8 @@ pub struct Memory {
 
 /// Below this a process has no room to report what it lacks.
 const MIN_LIMIT: ByteSize = ByteSize::new(1 << 20);
+/// More than a process of a suite can fill on the machines that it runs on, so that it limits nothing.
+const MAX_LIMIT: ByteSize = ByteSize::new(64 << 30);
 
 impl FaultKind for Memory {
     const ACTUATOR: Actuator = Actuator::Conductor;
@@ -33,7 +35,7 @@ impl FaultKind for Memory {
     fn diagnostics(&self) -> Vec<String> {
         let is_too_small = self.limit < MIN_LIMIT;
         let sentence = || format!("limit: {} are less than a process needs to end; write at least {MIN_LIMIT}", self.limit);
-        is_too_small.then(sentence).into_iter().collect()
+        is_too_small.then(sentence).into_iter().chain(above("limit", self.limit, MAX_LIMIT, "")).collect()
     }
 }
 
