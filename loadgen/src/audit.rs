@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use record::Audit;
 use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
 use crate::slot::ArmContext;
@@ -118,7 +119,7 @@ impl Lists<'_> {
             }
             AcknowledgedWrite::Like { photo, user } => {
                 let path = format!("/v1/photos/{}", users.photo(*photo));
-                self.get(&path, Some(users.token(*user))).await.shows(|photo| photo["liked"] == true)
+                self.get(&path, Some(users.bearer(*user))).await.shows(|photo| photo["liked"] == true)
             }
             AcknowledgedWrite::Edge { follower, followee, present } => {
                 let id = users.user(*followee).to_string();
@@ -220,10 +221,10 @@ impl Lists<'_> {
     }
 
     /// What is at a path.
-    async fn get(&self, path: &str, token: Option<&str>) -> Resource {
+    async fn get(&self, path: &str, bearer: Option<&HeaderValue>) -> Resource {
         let mut request = self.arm.client.get(format!("{}{path}", self.arm.url));
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(bearer) = bearer {
+            request = request.header(AUTHORIZATION, bearer);
         }
         let Ok(response) = request.send().await else { return Resource::Unreadable };
         match response.status() {

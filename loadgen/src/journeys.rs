@@ -2,19 +2,36 @@
 
 use bytes::Bytes;
 use load_protocol::{PASSWORD, PROBE_TIMEOUT_US};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use traffic::dataset::user_id;
 use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Journey};
 
 use crate::recorder::{Cause, Outcome};
+use crate::reply::{self, Account, EditedProfile, FeedPage, Hits, Identified, Session};
 use crate::slot::ArmContext;
 use crate::users::{self, AcknowledgedWrite};
 
+/// Number of the arrival, in every request of a journey.
+const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
+/// Trace of a journey, in every request (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Key of a write, which takes effect once.
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// Performs a journey.
 pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
-    let mut run = JourneyRun { arm, arrival, reader: arrival.user, step: 0, outcome: Outcome::default() };
+    let traceparent = arm.users.trace(arrival.seq).header();
+    let mut run = JourneyRun {
+        arm,
+        arrival,
+        reader: arrival.user,
+        traceparent: HeaderValue::try_from(traceparent).expect("hexadecimal digits are visible ASCII"),
+        step: 0,
+        outcome: Outcome::default(),
+    };
     let cause = run.perform().await.err();
     Outcome { cause, ..run.outcome }
 }
@@ -25,6 +42,7 @@ struct JourneyRun<'a> {
     arrival: &'a Arrival,
     /// The user in whose name requests are sent.
     reader: u32,
+    traceparent: HeaderValue,
     step: u32,
     outcome: Outcome,
 }
@@ -36,8 +54,10 @@ fn ensure(holds: bool) -> JourneyResult<()> {
     if holds { Ok(()) } else { Err(Cause::Check) }
 }
 
-fn text_field<'a>(value: &'a Value, key: &str) -> JourneyResult<&'a str> {
-    value[key].as_str().ok_or(Cause::Check)
+/// Fails the journey unless a response is that of the resource with this id.
+fn ensure_id(body: &[u8], id: &str) -> JourneyResult<()> {
+    let found: Identified<'_> = reply::read(body)?;
+    ensure(found.id == id)
 }
 
 impl JourneyRun<'_> {
@@ -59,13 +79,11 @@ impl JourneyRun<'_> {
             }
             (Journey::ViewPhoto, JourneyTarget::Photo(photo)) => {
                 let id = users.photo(photo).to_string();
-                let answer = self.get(&format!("/v1/photos/{id}")).await?;
-                ensure(text_field(&answer, "id")? == id)
+                ensure_id(&self.get(&format!("/v1/photos/{id}")).await?, &id)
             }
             (Journey::ViewProfile, JourneyTarget::User(other)) => {
                 let id = users.user(other).to_string();
-                let answer = self.get(&format!("/v1/users/{id}")).await?;
-                ensure(text_field(&answer, "id")? == id)
+                ensure_id(&self.get(&format!("/v1/users/{id}")).await?, &id)
             }
             (Journey::UserFeed, JourneyTarget::User(other)) => {
                 let path = format!("/v1/users/{}/photos?limit={page}", users.user(other));
@@ -75,15 +93,15 @@ impl JourneyRun<'_> {
                 let words = users.dataset().photos[photo as usize].caption.split(' ');
                 let count = 1 + (self.arrival.payload_seed % 3) as usize;
                 let query = words.take(count).collect::<Vec<_>>().join("+");
-                let answer = self.get(&format!("/v1/search?in=photos&q={query}")).await?;
-                let hits = answer["items"].as_array().ok_or(Cause::Check)?;
+                let body = self.get(&format!("/v1/search?in=photos&q={query}")).await?;
+                let Hits { items } = reply::read(&body)?;
                 self.outcome.pages += 1;
-                self.outcome.empty_pages += u64::from(hits.is_empty());
-                ensure(!hits.is_empty())
+                self.outcome.empty_pages += u64::from(items.is_empty());
+                ensure(!items.is_empty())
             }
             (Journey::Like, JourneyTarget::Photo(photo)) => {
                 let path = format!("/v1/photos/{}/like", users.photo(photo));
-                self.write(Method::PUT, &path, None).await?;
+                reply::skip(&self.write(Method::PUT, &path, None).await?)?;
                 users.record_write(AcknowledgedWrite::Like { photo, user });
                 Ok(())
             }
@@ -93,8 +111,7 @@ impl JourneyRun<'_> {
             }
             (Journey::Upload, _) => {
                 let id = self.upload().await?;
-                let answer = self.get(&format!("/v1/photos/{id}")).await?;
-                ensure(text_field(&answer, "id")? == id)
+                ensure_id(&self.get(&format!("/v1/photos/{id}")).await?, &id)
             }
             (Journey::PostThenRead, _) => {
                 let path = format!("/v1/users/{}/photos?limit=20", users.user(user));
@@ -106,10 +123,9 @@ impl JourneyRun<'_> {
             (Journey::EditProfile, _) => {
                 let seq = self.arrival.seq;
                 let bio = users::bio(seq);
-                let answer = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
-                ensure(
-                    answer["version"].as_u64().is_some_and(|version| version > 1) && answer["bio"] == bio,
-                )?;
+                let body = self.write(Method::PATCH, "/v1/users/me", Some(json!({ "bio": bio }))).await?;
+                let edited: EditedProfile<'_> = reply::read(&body)?;
+                ensure(edited.version > 1 && edited.bio == bio)?;
                 users.record_write(AcknowledgedWrite::Profile { user, seq });
                 Ok(())
             }
@@ -117,17 +133,17 @@ impl JourneyRun<'_> {
                 let (seq, suffix) = (self.arrival.seq, self.arrival.payload_seed as u16);
                 let handle = users::handle(seq, suffix);
                 let body = json!({ "handle": handle, "name": "New Here", "password": PASSWORD });
-                let answer = self.write(Method::POST, "/v1/users", Some(body)).await?;
-                ensure(answer["user"]["handle"] == handle.as_str() && answer["token"].is_string())?;
-                ensure(answer["user"]["id"] == user_id(&handle).to_string())?;
+                let body = self.write(Method::POST, "/v1/users", Some(body)).await?;
+                let Account { user, .. } = reply::read(&body)?;
+                ensure(user.handle == handle && user.id == user_id(&handle).to_string())?;
                 users.record_write(AcknowledgedWrite::Account { seq, suffix });
                 Ok(())
             }
             (Journey::LogIn, _) => {
                 let handle = &users.account(user).handle;
                 let body = json!({ "handle": handle, "password": PASSWORD });
-                let answer = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
-                ensure(answer["token"].is_string())
+                let body = self.write(Method::POST, "/v1/sessions", Some(body)).await?;
+                reply::read::<Session<'_>>(&body).map(drop)
             }
             (
                 Journey::ViewPhoto
@@ -147,7 +163,7 @@ impl JourneyRun<'_> {
     async fn follow(&mut self, follower: u32, followee: u32, method: Method) -> JourneyResult<()> {
         let present = method == Method::PUT;
         let path = format!("/v1/users/{}/follow", self.arm.users.user(followee));
-        self.write(method, &path, None).await?;
+        reply::skip(&self.write(method, &path, None).await?)?;
         self.arm.users.record_write(AcknowledgedWrite::Edge { follower, followee, present });
         Ok(())
     }
@@ -158,10 +174,10 @@ impl JourneyRun<'_> {
         let caption = format!("arrival+{}", self.arrival.seq);
         let request = self
             .request(Method::POST, &format!("/v1/photos?caption={caption}&tags=fresh"))
-            .header("content-type", "image/jpeg")
+            .header(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))
             .body(picture);
-        let answer = self.read(request).await?;
-        let id = text_field(&answer, "id")?.to_owned();
+        let body = self.read(request).await?;
+        let id = reply::read::<Identified<'_>>(&body)?.id.into_owned();
         let acknowledged = id.parse().map_err(|_| Cause::Check)?;
         users.record_write(AcknowledgedWrite::Photo { id: acknowledged, author: self.arrival.user });
         Ok(id)
@@ -198,28 +214,25 @@ impl JourneyRun<'_> {
         }
     }
 
-    async fn feed_page(&mut self, path: &str) -> JourneyResult<FeedPage> {
-        let answer = self.get(path).await?;
-        let items = answer["items"].as_array().ok_or(Cause::Check)?;
+    async fn feed_page(&mut self, path: &str) -> JourneyResult<Page> {
+        let body = self.get(path).await?;
+        let FeedPage { items, next } = reply::read(&body)?;
         self.outcome.pages += 1;
         self.outcome.empty_pages += u64::from(items.is_empty());
-        let mut ids = Vec::with_capacity(items.len());
-        for item in items {
-            ensure(item["author_name"].as_str().is_some_and(|name| !name.is_empty()))?;
-            ids.push(text_field(&item["photo"], "id")?.to_owned());
-        }
-        Ok(FeedPage { items: ids, next: answer["next"].as_str().map(str::to_owned) })
+        ensure(items.iter().all(|item| !item.author_name.is_empty()))?;
+        Ok(Page { items: items.into_iter().map(|item| item.photo.id.into_owned()).collect(), next })
     }
 
-    async fn get(&mut self, path: &str) -> JourneyResult<Value> {
+    async fn get(&mut self, path: &str) -> JourneyResult<Bytes> {
         let request = self.request(Method::GET, path);
         self.read(request).await
     }
 
-    async fn write(&mut self, method: Method, path: &str, body: Option<Value>) -> JourneyResult<Value> {
+    async fn write(&mut self, method: Method, path: &str, body: Option<Value>) -> JourneyResult<Bytes> {
         let mut request = self.request(method, path);
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
+            let json = HeaderValue::from_static("application/json");
+            request = request.header(CONTENT_TYPE, json).body(body.to_string());
         }
         self.read(request).await
     }
@@ -233,19 +246,20 @@ impl JourneyRun<'_> {
             .arm
             .client
             .request(method, format!("{}{path}", self.arm.url))
-            .header("authorization", format!("Bearer {}", users.token(self.reader)))
-            .header("x-cleave-request", format!("{}", self.arrival.seq))
-            .header("traceparent", users.trace(self.arrival.seq).header());
+            .header(AUTHORIZATION, users.bearer(self.reader))
+            .header(REQUEST, HeaderValue::from(self.arrival.seq))
+            .header(TRACEPARENT, &self.traceparent);
         self.step += 1;
         if !writes {
             return request;
         }
         let key = format!("{:016x}-{}", self.arrival.payload_seed, self.step);
-        request.header("idempotency-key", key)
+        request.header(KEY, key)
     }
 
-    /// Sends a request, reads the whole response and parses it as JSON, if it has a body.
-    async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Value> {
+    /// Sends a request and reads the whole response. Its body where it was accepted; a refusal's is read and looked at no
+    /// further.
+    async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Bytes> {
         let sent = self.arm.now_us();
         let response = async {
             let response = request.send().await.map_err(|error| cause_of(&error))?;
@@ -258,15 +272,14 @@ impl JourneyRun<'_> {
         match status {
             status if status.is_server_error() => Err(Cause::Status5xx),
             status if status.is_client_error() => Err(Cause::Status4xx),
-            StatusCode::NO_CONTENT => Ok(Value::Null),
-            _ if body.is_empty() => Ok(Value::Null),
-            _ => serde_json::from_slice(&body).map_err(|_| Cause::Body),
+            _ => Ok(body),
         }
     }
 }
 
-/// The part of a feed page that checks need.
-struct FeedPage {
+/// A page of a feed, as journeys go on with it.
+struct Page {
+    /// Ids of its photos.
     items: Vec<String>,
     next: Option<String>,
 }

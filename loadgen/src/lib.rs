@@ -6,7 +6,8 @@
 //! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
 //! - [`slot`]: performs and records an arrival.
-//! - [`journeys`]: the requests of each journey, and checks of the responses. [`users`]: in whose name they are sent.
+//! - [`journeys`]: the requests of each journey, and checks of the responses. `reply`: the fields that are checked.
+//!   [`users`]: in whose name requests are sent.
 //! - [`recorder`]: figures by arm, journey and the second an arrival was due.
 //! - [`audit`]: verifies acknowledged writes after the load.
 //! - [`cross_check`]: compares our counts with goose's.
@@ -23,6 +24,7 @@ pub mod journeys;
 pub mod lead;
 pub mod pacer;
 pub mod recorder;
+mod reply;
 pub mod slot;
 pub mod trial;
 pub mod users;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use component::Identity;
 use contract::{Id, Principal, TraceContext};
 use load_protocol::LoadPlan;
+use reqwest::header::HeaderValue;
 use traffic::dataset::User;
 use traffic::trial::{self, TrialData};
 use traffic::{Dataset, Seed};
@@ -73,14 +74,16 @@ pub(crate) fn handle(seq: u64, suffix: u16) -> String {
 /// The users at one arm, with their tokens and acknowledged writes.
 pub struct UserPool {
     shared: Arc<Shared>,
-    arm: char,
+    /// What the ids of its traces are drawn from.
+    trace_label: String,
     writes: Mutex<Vec<AcknowledgedWrite>>,
 }
 
 struct Shared {
     data: Arc<Dataset>,
     trial: TrialData,
-    tokens: Vec<String>,
+    /// As requests carry them.
+    bearers: Vec<HeaderValue>,
     pictures: Vec<Bytes>,
     /// The round's.
     seed: Seed,
@@ -95,15 +98,13 @@ impl UserPool {
     pub fn new(plan: &LoadPlan) -> Self {
         let data = Arc::new(Dataset::generate(Seed(plan.seed), plan.load.size, &plan.load.graph));
         let identity = Identity::new(plan.secret.as_bytes()).expect("the plan of a run has its secret");
-        let token = |id: u64| identity.token(Principal::new(id)).expect("a secret signs");
+        let bearer = |user: &User| {
+            let token = identity.token(Principal::new(user.id)).expect("a secret signs");
+            HeaderValue::try_from(format!("Bearer {token}")).expect("a token is visible ASCII")
+        };
         let trial = TrialData::of(&data);
         let shared = Shared {
-            tokens: data
-                .users
-                .iter()
-                .chain([&trial.author, &trial.reader])
-                .map(|user| token(user.id))
-                .collect(),
+            bearers: data.users.iter().chain([&trial.author, &trial.reader]).map(bearer).collect(),
             trial,
             pictures: (0..PICTURE_COUNT).map(|number| pictures::jpeg(number + 1_000)).collect(),
             seed: Seed(plan.seed).of_round(plan.round),
@@ -113,12 +114,17 @@ impl UserPool {
             sample: plan.sample,
             data,
         };
-        Self { shared: Arc::new(shared), arm: '-', writes: Mutex::default() }
+        Self::of(Arc::new(shared), '-')
     }
 
     /// The same users at an arm, with nothing acknowledged yet.
     pub fn for_arm(&self, arm: char) -> Arc<Self> {
-        Arc::new(Self { shared: self.shared.clone(), arm, writes: Mutex::default() })
+        Arc::new(Self::of(self.shared.clone(), arm))
+    }
+
+    fn of(shared: Arc<Shared>, arm: char) -> Self {
+        let trace_label = format!("trace/{}/{}/{arm}", shared.run_id, shared.round);
+        Self { shared, trace_label, writes: Mutex::default() }
     }
 
     /// The data set at the start of the run.
@@ -189,18 +195,17 @@ impl UserPool {
         Id::new(self.shared.trial.photo(&self.shared.data, index).id)
     }
 
-    /// A user's token.
-    pub fn token(&self, index: u32) -> &str {
-        &self.shared.tokens[index as usize]
+    /// A user's token, as `authorization` has it.
+    pub fn bearer(&self, index: u32) -> &HeaderValue {
+        &self.shared.bearers[index as usize]
     }
 
     /// W3C trace context: ids from run, round, arm and number, so that no two
     /// journeys share a trace; the sampling decision from seed, round and number alone, so
     /// that all arms are traced on the same journeys.
     pub fn trace(&self, seq: u64) -> TraceContext {
-        let label = format!("trace/{}/{}/{}", self.shared.run_id, self.shared.round, self.arm);
-        let high = self.shared.seed.draw(&label, seq);
-        let low = self.shared.seed.draw(&label, seq ^ (1 << 63)) | 1;
+        let high = self.shared.seed.draw(&self.trace_label, seq);
+        let low = self.shared.seed.draw(&self.trace_label, seq ^ (1 << 63)) | 1;
         TraceContext {
             trace_id: u128::from(high) << 64 | u128::from(low),
             span_id: low.rotate_left(17) | 1,
