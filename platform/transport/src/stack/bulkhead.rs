@@ -1,9 +1,12 @@
 //! Bulkhead: a slow callee must not take all places of its caller.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Refusal;
+use futures_util::future::Either;
+use policy::bulkhead::Bulkhead;
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
@@ -22,9 +25,8 @@ impl<L> BulkheadLayer<L> {
     }
 }
 
-impl<L: Layer> Layer for BulkheadLayer<L> {
-    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
-        let Some(bulkhead) = &self.edge.bulkhead else { return self.inner.send(outbound).await };
+impl<L: Layer> BulkheadLayer<L> {
+    async fn admitted<M: Message>(&self, bulkhead: &Arc<Bulkhead>, outbound: OutboundCall<M>) -> Outcome<M> {
         let Some(permit) = bulkhead.try_acquire() else {
             self.edge.metrics.shed("bulkhead");
             let message =
@@ -37,6 +39,16 @@ impl<L: Layer> Layer for BulkheadLayer<L> {
         match self.inner.send(outbound).await {
             Ok(reply) => Ok(M::guarded(reply, permit)),
             Err(failure) => Err(failure.map_reply(|reply| M::guarded(reply, permit))),
+        }
+    }
+}
+
+impl<L: Layer> Layer for BulkheadLayer<L> {
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
+        match &self.edge.bulkhead {
+            // Boxed: what few edges have must not add to the size of every other call.
+            Some(bulkhead) => Either::Left(Box::pin(self.admitted(bulkhead, outbound))),
+            None => Either::Right(self.inner.send(outbound)),
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! No timer here: what is below ends at the deadline by itself, each wait of it.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use contract::Deadline;
+use futures_util::future::Either;
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::deadline::check_deadline;
@@ -23,14 +25,15 @@ impl<L> DeadlineLayer<L> {
 }
 
 impl<L: Layer> Layer for DeadlineLayer<L> {
-    async fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
+    fn send<M: Message>(&self, mut outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
         if !self.edge.policy.deadline {
             // Switched off to show what it is good for: no callee learns how long its caller waits.
             outbound.cx.deadline = Deadline::after(outbound.began, MAX_DEADLINE);
         } else if let Err(refusal) = check_deadline(&outbound.cx, outbound.began) {
             telemetry::deadline_refused(self.edge.caller);
-            return Err(CallFailure::new(refusal, Progress::Shed("deadline")));
+            let refused: Outcome<M> = Err(CallFailure::new(refusal, Progress::Shed("deadline")));
+            return Either::Left(ready(refused));
         }
-        self.inner.send(outbound).await
+        Either::Right(self.inner.send(outbound))
     }
 }

@@ -1,9 +1,11 @@
 //! Faults of the edge, on the caller's side and below its policies.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use contract::Refusal;
 use fault::Side;
+use futures_util::future::Either;
 use runtime::clock;
 
 use super::{Layer, Message, OutboundCall, Outcome};
@@ -23,12 +25,12 @@ impl<L> FaultLayer<L> {
 }
 
 impl<L: Layer> Layer for FaultLayer<L> {
-    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
         if self.edge.faults.is_empty() {
-            return self.inner.send(outbound).await;
+            return Either::Right(self.inner.send(outbound));
         }
         // Boxed: what is rare must not add to the size of every other call.
-        Box::pin(self.under_faults(outbound)).await
+        Either::Left(Box::pin(self.under_faults(outbound)))
     }
 }
 

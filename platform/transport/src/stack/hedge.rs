@@ -1,5 +1,6 @@
 //! Hedge: a second try while a slow first is still out; whichever answers first counts.
 
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -59,13 +60,13 @@ impl<L: Layer> HedgeLayer<L> {
 }
 
 impl<L: Layer> Layer for HedgeLayer<L> {
-    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
         // Only what may happen twice, and can be sent twice, is sent twice.
         let twice = outbound.idempotency == Idempotency::Idempotent && outbound.message.is_replayable();
         match self.edge.policy.hedge.filter(|_| twice) {
             // Boxed: two tries at once must not double the size of every other call.
-            Some(hedge) => Box::pin(self.hedged(hedge, outbound)).await,
-            None => self.inner.send(outbound).await,
+            Some(hedge) => Either::Left(Box::pin(self.hedged(hedge, outbound))),
+            None => Either::Right(self.inner.send(outbound)),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Throttle: calls are held back in proportion to what the callee turns away.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract::{Refusal, RefusalKind};
+use futures_util::future::Either;
 use policy::throttle::Throttle;
 use runtime::{clock, random};
 
@@ -35,9 +37,12 @@ fn is_overload<R>(failure: &CallFailure<R>) -> bool {
     }
 }
 
-impl<L: Layer> Layer for ThrottleLayer<L> {
-    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
-        let Some(throttle) = &self.edge.throttle else { return self.inner.send(outbound).await };
+impl<L: Layer> ThrottleLayer<L> {
+    async fn throttled<M: Message>(
+        &self,
+        throttle: &Mutex<Throttle>,
+        outbound: OutboundCall<M>,
+    ) -> Outcome<M> {
         let die = (random::bits() >> 11) as f64 / (1u64 << 53) as f64;
         if !locked(throttle).admits(clock::now_ns(), die) {
             self.edge.metrics.shed("throttle");
@@ -50,5 +55,15 @@ impl<L: Layer> Layer for ThrottleLayer<L> {
             locked(throttle).accepted(clock::now_ns());
         }
         result
+    }
+}
+
+impl<L: Layer> Layer for ThrottleLayer<L> {
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
+        match &self.edge.throttle {
+            // Boxed: what few edges have must not add to the size of every other call.
+            Some(throttle) => Either::Left(Box::pin(self.throttled(throttle, outbound))),
+            None => Either::Right(self.inner.send(outbound)),
+        }
     }
 }

@@ -26,10 +26,6 @@ impl<L> TryTimeoutLayer<L> {
 
 impl<L: Layer> TryTimeoutLayer<L> {
     async fn within<M: Message>(&self, until: Instant, outbound: OutboundCall<M>) -> Outcome<M> {
-        if self.edge.policy.timeout.is_none() && self.edge.faults.is_empty() {
-            // The carrier ends at the deadline by itself; an injected delay does not.
-            return self.inner.send(outbound).await;
-        }
         timeout_at(until.into(), self.inner.send(outbound)).await.unwrap_or_else(|_| {
             let message = "the callee did not answer within the time of one try";
             let refusal = Refusal::new(RefusalKind::DeadlineExceeded, "try_timed_out", message);
@@ -46,7 +42,14 @@ impl<L: Layer> Layer for TryTimeoutLayer<L> {
             outbound.cx.deadline = outbound.cx.deadline.earlier(limit);
         }
         let deadline = outbound.cx.deadline;
-        let mut result = self.within(deadline.instant(), outbound).await;
+        // The carrier ends at the deadline by itself; an injected delay does not.
+        let is_timed = self.edge.policy.timeout.is_some() || !self.edge.faults.is_empty();
+        let mut result = if is_timed {
+            // Boxed: its timer and a second copy of what is below must not add to the size of every other call.
+            Box::pin(self.within(deadline.instant(), outbound)).await
+        } else {
+            self.inner.send(outbound).await
+        };
         let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
         let ended = clock::now();
         self.edge.metrics.attempt(status, ended - started);

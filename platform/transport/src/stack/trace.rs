@@ -1,5 +1,6 @@
 //! Span of a call as its caller made it, around all its tries.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use tracing::Instrument;
@@ -19,8 +20,8 @@ impl<L> TraceLayer<L> {
 }
 
 impl<L: Layer> Layer for TraceLayer<L> {
-    async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
+    fn send<M: Message>(&self, outbound: OutboundCall<M>) -> impl Future<Output = Outcome<M>> + Send {
         let span = outbound.message.span(&self.edge);
-        self.inner.send(outbound).instrument(span).await
+        self.inner.send(outbound).instrument(span)
     }
 }
