@@ -20,7 +20,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM gcr.io/distroless/cc-debian12:nonroot AS base
 # A volume that is mounted here for the first time belongs to whom this folder belongs to.
 COPY --from=build --chown=65532:65532 /out/data /data
-ENV CLEAVE_LISTEN=0.0.0.0:7100 CLEAVE_DATA=/data MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=4194304
+ENV CLEAVE_LISTEN=0.0.0.0:7100 CLEAVE_DATA=/data MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=4194304 MALLOC_TRIM_THRESHOLD_=524288
 USER 65532:65532
 EXPOSE 7100
 

@@ -6,11 +6,17 @@
 
 Requests come from wrk over 64 connections that are kept; the upstream answers 200 bytes. CPU is utime and stime of a
 contestant's processes over the requests that were answered, so it includes what its exporter, its upkeep and the kernel on
-its behalf take. Contestants have core 0 and all else core 1 (`--no-pin` lets the kernel decide). Each round has its own
+its behalf take. Beside it are pages that had to be mapped and switches to another thread, which are system time that no
+system call shows. Contestants have core 0 and all else core 1 (`--no-pin` lets the kernel decide). Each round has its own
 order. Printed are medians with ranges, and ratios to nginx within a round.
 
-nginx, HAProxy and wrk are those of the distribution. Where they are missing, their packages are unpacked (apt, as root)
-into `target/compare`: nothing is installed, and no service is started.
+Ours is built with the profile for figures that are quoted, since the others are optimised as a whole as well, and has the
+allocator settings that the lab gives its processes (`--allocator plain` for none).
+
+    benches/compare/gateway.py --count-calls    # system calls of a request instead, by strace, in a minute
+
+nginx, HAProxy, wrk and strace are those of the distribution. Where they are missing, their packages are unpacked (apt, as
+root) into `target/compare`: nothing is installed, and no service is started.
 """
 
 import argparse
@@ -20,6 +26,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,6 +37,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATH = "/v1/photos/7"
 CONNECTIONS = 64
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+# As `MALLOC_ENVIRONMENT` of lab/conductor/src/arm/resources.rs has them.
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+    "MALLOC_TRIM_THRESHOLD_": "524288",
+}
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 NGINX = """
@@ -84,6 +97,8 @@ def command_line():
     parser.add_argument("--seed", type=int, default=42, help="of the order in each round")
     parser.add_argument("--no-pin", action="store_true", help="let the kernel choose the cores")
     parser.add_argument("--only", default="", help="contestants whose names contain this, and nginx")
+    parser.add_argument("--allocator", choices=["lab", "plain"], default="lab", help="settings of ours")
+    parser.add_argument("--count-calls", action="store_true", help="system calls of a request, and no times")
     parser.add_argument("--contestant", default="", help="a built `contestant`; built here otherwise")
     parser.add_argument("--before", default="", help="a `contestant` built before a change, to run beside this one")
     return parser.parse_args()
@@ -109,8 +124,10 @@ def tools(needed):
 class Process:
     """A child with its descendants, on a core of its own."""
 
-    def __init__(self, command, core, libraries="", stdin=None):
-        env = {**os.environ, "LD_LIBRARY_PATH": libraries} if libraries else None
+    def __init__(self, command, core, libraries="", stdin=None, settings=None):
+        env = {**os.environ, **(settings or {})}
+        if libraries:
+            env["LD_LIBRARY_PATH"] = libraries
         affinity = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
         self.child = subprocess.Popen(
             command, stdin=stdin, stdout=subprocess.PIPE, env=env, preexec_fn=affinity, text=True
@@ -128,6 +145,16 @@ class Process:
         fields = [pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids()]
         return tuple(sum(int(field[at]) for field in fields) * TICK_SECONDS for at in (11, 12))
 
+    def faults(self):
+        """Pages mapped so far without reading a disk."""
+        fields = [pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids()]
+        return sum(int(field[7]) for field in fields)
+
+    def switches(self):
+        """Switches of its threads to others so far."""
+        states = [state.read_text() for pid in self.pids() for state in pathlib.Path(f"/proc/{pid}/task").glob("*/status")]
+        return sum(int(count) for state in states for count in re.findall(r"ctxt_switches:\s+(\d+)", state))
+
     def rss_mib(self):
         pages = [int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids()]
         return sum(pages) * PAGE_BYTES / 2**20
@@ -140,9 +167,9 @@ class Process:
             self.child.kill()
 
 
-def started(command, core):
+def started(command, core, settings):
     """One of ours: it prints its address, and ends with its standard input."""
-    process = Process(command, core, stdin=subprocess.PIPE)
+    process = Process(command, core, stdin=subprocess.PIPE, settings=settings)
     return process, process.child.stdout.readline().strip()
 
 
@@ -188,9 +215,30 @@ def load(wrk, addr, seconds, core, libraries, connections=CONNECTIONS):
 
 def build():
     cargo = os.environ.get("CARGO", "cargo")
-    command = [cargo, "build", "--release", "--package", "benches", "--example", "contestant"]
+    command = [cargo, "build", "--profile", "published", "--package", "benches", "--example", "contestant"]
     subprocess.run(command, cwd=ROOT, check=True)
-    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/contestant"
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "published/examples/contestant"
+
+
+def count_calls(found, libraries, contestants, rest, seconds):
+    """Prints how often each contestant makes each system call, for a request."""
+    for name, (process, addr) in contestants.items():
+        load(found["wrk"], addr, 1, rest, libraries)
+        attached = [word for pid in process.pids() for word in ("-p", str(pid))]
+        strace = Process([found["strace"], "-f", "-c", "-o", "/dev/stdout", *attached], rest, libraries)
+        time.sleep(1)
+        answered = load(found["wrk"], addr, seconds, rest, libraries)
+        strace.child.send_signal(signal.SIGINT)
+        printed = strace.child.communicate()[0]
+        if not answered:
+            continue
+        rows = [line.split() for line in printed.splitlines()]
+        calls = {row[-1]: int(row[3]) for row in rows if len(row) in (5, 6) and row[0][0].isdigit() and row[-1] != "total"}
+        failed = {row[-1]: int(row[4]) for row in rows if len(row) == 6 and row[0][0].isdigit() and row[-1] != "total"}
+        print(f"\n{name}: {sum(calls.values()) / answered[0]:.2f} system calls a request, of {answered[0]} requests")
+        for call, count in sorted(calls.items(), key=lambda one: -one[1]):
+            if count * 1000 >= answered[0]:
+                print(f"  {call:16} {count / answered[0]:.3f}, failed {failed.get(call, 0) / answered[0]:.3f}")
 
 
 def spread(values, digits=1):
@@ -200,15 +248,17 @@ def spread(values, digits=1):
 
 def main():
     options = command_line()
-    found, libraries = tools(["wrk", "nginx", "haproxy"])
+    found, libraries = tools(["wrk", "nginx", "haproxy", *(["strace"] if options.count_calls else [])])
     contestant = options.contestant or build()
     is_pinned = not options.no_pin and (os.cpu_count() or 1) > 1
     core, rest = (0, 1) if is_pinned else (None, None)
     work = pathlib.Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     running = []
 
+    settings = ALLOCATOR if options.allocator == "lab" else {}
+
     def ours(core, *arguments, program=contestant):
-        process, addr = started([str(program), *arguments], core)
+        process, addr = started([str(program), *arguments], core, settings)
         running.append(process)
         return process, addr
 
@@ -240,6 +290,9 @@ def main():
         contestants = {name: one for name, one in contestants.items() if name == "nginx" or options.only in name}
         for _, addr in contestants.values():
             wait_for(addr)
+        if options.count_calls:
+            count_calls(found, libraries, contestants, rest, options.seconds)
+            return
 
         order, results, others, loads = random.Random(options.seed), [], [], []
         for number in range(options.rounds):
@@ -251,6 +304,7 @@ def main():
                 load(found["wrk"], addr, 1, rest, libraries)
                 idle = load(found["wrk"], addr, 1, rest, libraries, connections=1)
                 own = lambda: sum(sum(p.cpu()) for p in running) + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+                faults, switches = process.faults(), process.switches()
                 before, busy, mine, began = process.cpu(), busy_seconds(), own(), time.monotonic()
                 answered = load(found["wrk"], addr, options.seconds, rest, libraries)
                 user, system = (now - then for now, then in zip(process.cpu(), before))
@@ -259,7 +313,8 @@ def main():
                 loads.append(os.getloadavg()[0])
                 if answered and idle:
                     scale = 1e6 / answered[0]
-                    row[name] = (user * scale, system * scale, answered[0] / took, idle[1])
+                    faults, switches = (process.faults() - faults) / answered[0], (process.switches() - switches) / answered[0]
+                    row[name] = (user * scale, system * scale, answered[0] / took, idle[1], faults, switches)
             results.append(row)
             print(f"round {number + 1}: " + ", ".join(f"{n} {sum(v[:2]):.1f}" for n, v in sorted(row.items())))
 
@@ -267,19 +322,19 @@ def main():
         print(f"\n{options.rounds} rounds of {options.seconds} s, {CONNECTIONS} connections kept, 200 bytes; {pinning}")
         print(f"other programs kept {spread(others, 2)} cores busy; load average {spread(loads)}")
         print("CPU in us a request, median [range]; ratios to nginx in the same round; p50 of one connection in us\n")
-        print("| contestant | CPU | user | system | to nginx | requests/s | idle p50 | RSS MiB |")
-        print("|---|---|---|---|---|---|---|---|")
+        print("| contestant | CPU | user | system | to nginx | requests/s | idle p50 | faults | switches | RSS MiB |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         for name, (process, _) in contestants.items():
             rows = [row[name] for row in results if name in row]
             if not rows:
                 print(f"| {name} | no round without failures |")
                 continue
-            cpu = [user + system for user, system, _, _ in rows]
+            cpu = [row[0] + row[1] for row in rows]
             ratios = [sum(row[name][:2]) / sum(row["nginx"][:2]) for row in results if {name, "nginx"} <= row.keys()]
             columns = [
                 spread(cpu), spread([row[0] for row in rows]), spread([row[1] for row in rows]), spread(ratios, 2),
                 f"{statistics.median(row[2] for row in rows):.0f}", spread([row[3] for row in rows], 0),
-                f"{process.rss_mib():.1f}",
+                spread([row[4] for row in rows], 2), spread([row[5] for row in rows], 2), f"{process.rss_mib():.1f}",
             ]
             print(f"| {name} | " + " | ".join(columns) + " |")
         for whose in ("ours", "before"):

@@ -18,8 +18,12 @@ use crate::process::guardian::UndoAction;
 
 /// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
 /// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
-pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 2] =
-    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+///
+/// With a threshold that is set it also stops learning how much of an arena's end it may keep: from 128 KiB on it gives that
+/// back with each larger block that is freed, to map it again with the next request. A request under way holds two read
+/// buffers of 8 KiB for each of its two connections at most, so that 16 of them come and go with 512 KiB.
+pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "524288")];
 
 /// Weight of an arm's control group: the usual one. A thread of the load generator then gets a third of a core that two arms
 /// contend for, whatever they run on it; beside three threads of each arm's niceness without groups it got as much.
