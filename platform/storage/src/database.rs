@@ -18,6 +18,7 @@ use crate::connections::{Connections, ReadConnection};
 use crate::engine::Opener;
 use crate::fault::FaultInjector;
 use crate::location::Location;
+use crate::log_sync::LogSync;
 use crate::options::Options;
 use crate::{StorageError, Tx, folder, query, schema};
 
@@ -34,6 +35,8 @@ struct Inner {
     writers: Arc<Connections>,
     readers: Arc<Connections>,
     committed: Arc<Notify>,
+    /// What makes commits durable, where the database itself does not.
+    log: Option<Arc<LogSync>>,
     epoch: String,
     location: Location,
     shared: bool,
@@ -55,12 +58,14 @@ impl Database {
                 .map_err(|source| StorageError::File { path: folder.to_owned(), source })?;
         }
         let [writer, reader] = Opener::of(&location, &options);
+        let log = writer.log().cloned();
         let writers = if location.has_server() { options.writers.max(1) } else { 1 };
         let mut database = Self {
             inner: Arc::new(Inner {
                 writers: Connections::new(writer, writers, None),
                 readers: Connections::new(reader, options.readers.max(1), Some(READER_TIMEOUT)),
                 committed: Arc::new(Notify::new()),
+                log,
                 epoch: String::new(),
                 location,
                 shared: options.shared,
@@ -169,6 +174,22 @@ impl Database {
     /// Signalled after every commit that published something.
     pub(crate) fn committed(&self) -> &Notify {
         &self.inner.committed
+    }
+
+    /// Waits until every commit that can be seen now is durable: before it has an effect in another database.
+    ///
+    /// # Errors
+    /// [`StorageError::Lost`] when it is not known whether it is.
+    pub(crate) async fn settled(&self) -> Result<(), StorageError> {
+        match &self.inner.log {
+            Some(log) => log.settled().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Syncs of its log since it was opened, each for all commits that waited; 0 where the database sees to them.
+    pub fn log_syncs(&self) -> u64 {
+        self.inner.log.as_ref().map_or(0, |log| log.syncs())
     }
 
     /// Size of the write-ahead log, bytes; 0 where a server keeps one for all of its databases.

@@ -4,10 +4,11 @@
 //! `postgres`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::StorageError;
 use crate::location::Location;
-use crate::sqlite;
+use crate::log_sync::LogSync;
+use crate::{StorageError, Synchronous, sqlite};
 
 /// A connection to a database.
 pub struct Connection(pub(crate) Product);
@@ -40,8 +41,8 @@ impl Dialect {
 
 /// How a connection is opened.
 pub(crate) enum Opener {
-    /// One that writes to a SQLite file, and what its commits survive.
-    SqliteWriter(PathBuf, &'static str),
+    /// One that writes to a SQLite file, what SQLite sees to with each commit, and what makes commits durable besides.
+    SqliteWriter(PathBuf, &'static str, Option<Arc<LogSync>>),
     /// One that reads a SQLite file.
     SqliteReader(PathBuf),
     #[cfg(feature = "postgres")]
@@ -52,10 +53,13 @@ impl Opener {
     /// The one that writes to a database, and the one that reads it.
     pub fn of(location: &Location, options: &crate::Options) -> [Self; 2] {
         match location {
-            Location::File(path) => [
-                Self::SqliteWriter(path.clone(), options.synchronous.name()),
-                Self::SqliteReader(path.clone()),
-            ],
+            Location::File(path) => {
+                let (synchronous, log) = match options.synchronous {
+                    Synchronous::Full => (Synchronous::Normal, Some(LogSync::new())),
+                    other => (other, None),
+                };
+                [Self::SqliteWriter(path.clone(), synchronous.name(), log), Self::SqliteReader(path.clone())]
+            }
             #[cfg(feature = "postgres")]
             Location::Postgres(address) => {
                 use crate::postgres::{Access, Opener};
@@ -65,12 +69,22 @@ impl Opener {
         }
     }
 
+    /// What makes commits durable, where SQLite itself does not.
+    pub fn log(&self) -> Option<&Arc<LogSync>> {
+        match self {
+            Self::SqliteWriter(_, _, log) => log.as_ref(),
+            Self::SqliteReader(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Opens one.
     pub async fn open(&self) -> Result<Connection, StorageError> {
         let sqlite = match self {
-            Self::SqliteWriter(path, synchronous) => {
-                let (path, synchronous) = (path.clone(), *synchronous);
-                runtime::blocking(move || sqlite::Connection::writer(&path, synchronous)).await
+            Self::SqliteWriter(path, synchronous, log) => {
+                let (path, synchronous, log) = (path.clone(), *synchronous, log.clone());
+                runtime::blocking(move || sqlite::Connection::writer(&path, synchronous, log)).await
             }
             Self::SqliteReader(path) => {
                 let path = path.clone();
@@ -144,7 +158,16 @@ impl Connection {
         }
     }
 
-    /// Makes a transaction of SQLite durable, on a thread that may block.
+    /// What makes its commits durable, after [`Connection::commit_in_place`].
+    pub(crate) fn log(&self) -> Option<&Arc<LogSync>> {
+        match &self.0 {
+            Product::Sqlite(sqlite) => sqlite.log(),
+            #[cfg(feature = "postgres")]
+            Product::Postgres(_) => None,
+        }
+    }
+
+    /// Commits a transaction of SQLite, on a thread that may block.
     pub(crate) fn commit_in_place(&mut self) -> Result<(), StorageError> {
         match &mut self.0 {
             Product::Sqlite(sqlite) => sqlite.commit(),

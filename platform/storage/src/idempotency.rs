@@ -38,9 +38,13 @@ pub async fn stored_reply<R: DeserializeOwned>(
             "key_reused",
             "this Idempotency-Key came with another write before; use a new one",
         )),
-        Some((_, reply)) => serde_json::from_str(&reply)
-            .map(Some)
-            .map_err(|why| Refusal::internal(format!("a kept reply cannot be read: {why}"))),
+        Some((_, reply)) => {
+            // It stands for the write of the first time.
+            tx.settled().await?;
+            serde_json::from_str(&reply)
+                .map(Some)
+                .map_err(|why| Refusal::internal(format!("a kept reply cannot be read: {why}")))
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!   [`value`]: what goes in and comes out.
 //! - [`connections`]: those that write, a few that read. [`engine`]: the seam between database products, SQLite in
 //!   `sqlite`, and PostgreSQL in `postgres` with the feature of that name; `dialect`: the statements that differ.
+//! - `log_sync`: commits to a SQLite file that wait for the disk share a sync of its log.
 //! - [`migrate`]: tables, each component's own.
 //! - [`idempotency`]: writes that take effect once, however often they are sent.
 //! - [`bus`]: events: subscribers within the transaction, the outbox for the rest.
@@ -35,6 +36,7 @@ mod folder;
 pub mod idempotency;
 pub mod inbox;
 pub mod location;
+mod log_sync;
 pub mod migrate;
 #[cfg(feature = "nats")]
 pub mod nats;

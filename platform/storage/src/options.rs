@@ -3,7 +3,8 @@
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
-    /// Power loss: what an acknowledged write means by default.
+    /// Power loss: what an acknowledged write means by default. Commits that wait for the disk at once share its sync;
+    /// others may see one while it waits.
     #[default]
     Full,
     /// A killed process, not power loss.

@@ -135,6 +135,8 @@ impl Outbox {
             let rows = if delivery_stopped { Vec::new() } else { self.rows(topics, after, limit).await? };
             let left = until.saturating_duration_since(clock::now());
             if !rows.is_empty() || left.is_zero() {
+                // Applied elsewhere, they must not be lost here.
+                self.db.settled().await?;
                 return Ok(Batch { epoch: Some(self.db.epoch().to_owned()), rows });
             }
             // Polled again either way: the time-out is not a failure.

@@ -4,11 +4,13 @@
 //! that waits for the disk, the lock of another process) goes to a thread that may block: [`Connection::off_thread`].
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
 
+use crate::log_sync::LogSync;
 use crate::value::Value;
 use crate::{Cause, StorageError};
 
@@ -25,12 +27,18 @@ const TAKEN: [i32; 3] = [2067, 1555, 2579];
 pub(crate) struct Connection {
     /// Away while work on another thread has it; for good where that was given up.
     raw: Option<rusqlite::Connection>,
+    /// What makes its commits durable; `None` where they need not be.
+    log: Option<Arc<LogSync>>,
 }
 
 impl Connection {
     /// One that writes, with the file made if need be. It does not wait for the lock of another process, unless
-    /// [`Connection::begin`] makes it.
-    pub(crate) fn writer(path: &Path, synchronous: &'static str) -> Result<Self, StorageError> {
+    /// [`Connection::begin`] makes it. `log` is given where commits survive power loss.
+    pub(crate) fn writer(
+        path: &Path,
+        synchronous: &'static str,
+        log: Option<Arc<LogSync>>,
+    ) -> Result<Self, StorageError> {
         let raw = rusqlite::Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -41,8 +49,13 @@ impl Connection {
         raw.pragma_update(None, "journal_mode", "wal")?;
         raw.pragma_update(None, "synchronous", synchronous)?;
         raw.pragma_update(None, "foreign_keys", true)?;
+        if let Some(log) = &log {
+            // The log is there from the first read on.
+            raw.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            log.open(path)?;
+        }
         raw.busy_timeout(Duration::ZERO)?;
-        Ok(Self::of(raw))
+        Ok(Self { log, ..Self::of(raw) })
     }
 
     /// One that reads. In a log's mode no writer is in its way.
@@ -55,12 +68,17 @@ impl Connection {
 
     fn of(raw: rusqlite::Connection) -> Self {
         raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
-        Self { raw: Some(raw) }
+        Self { raw: Some(raw), log: None }
     }
 
     /// Whether it can be used again.
     pub(crate) const fn is_whole(&self) -> bool {
         self.raw.is_some()
+    }
+
+    /// What makes its commits durable.
+    pub(crate) fn log(&self) -> Option<&Arc<LogSync>> {
+        self.log.as_ref()
     }
 
     fn raw(&self) -> Result<&rusqlite::Connection, StorageError> {
@@ -121,7 +139,7 @@ impl Connection {
         }
     }
 
-    /// Makes a transaction durable: waits for the disk.
+    /// Commits a transaction. It is durable with the next sync of the log, where there is one for it.
     pub(crate) fn commit(&mut self) -> Result<(), StorageError> {
         self.execute("COMMIT", &[]).map(drop).map_err(|error| match error {
             StorageError::Busy(source) | StorageError::Other(source) => StorageError::Lost(source),
@@ -143,7 +161,7 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
-        let mut away = Self { raw: self.raw.take() };
+        let mut away = Self { raw: self.raw.take(), log: None };
         let (raw, result) = runtime::blocking(move || {
             let result = work(&mut away);
             (away.raw, result)

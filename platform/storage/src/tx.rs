@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::Envelope;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::StorageError;
 use crate::connections::Lent;
@@ -56,6 +56,18 @@ impl Tx {
         self.events.push(event);
     }
 
+    /// Waits until all that it can see is durable: for an answer that another transaction's write stands for.
+    ///
+    /// # Errors
+    /// [`StorageError::Lost`] when it is not known whether it is.
+    pub(crate) async fn settled(&mut self) -> Result<(), StorageError> {
+        let log = self.writer.log().cloned();
+        match log {
+            Some(log) => log.settled().await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes it all durable. Given up while it waits for the disk, it goes on all the same.
     ///
     /// # Errors
@@ -92,12 +104,40 @@ async fn commit(
         return crate::postgres::Completion::of(commit).await;
     }
     debug_assert!(events.is_empty(), "SQLite's are written in place");
-    runtime::blocking(move || {
-        let result = writer.commit_in_place();
-        if result.is_ok() {
-            when_durable();
+    let Some(log) = writer.log().cloned() else {
+        let commit = move || {
+            let result = writer.commit_in_place();
+            if result.is_ok() {
+                when_durable();
+            }
+            result
+        };
+        return runtime::blocking(commit).await;
+    };
+    let (reply, mut ending) = oneshot::channel();
+    let committing = runtime::blocking(move || {
+        log.begin();
+        let committed = writer.commit_in_place();
+        let leads = log.enqueue(move |synced| {
+            let durable = || synced.clone().map_err(|error| StorageError::Lost(error.into()));
+            let result = committed.and_then(|()| durable());
+            if result.is_ok() {
+                when_durable();
+            }
+            // Its caller may have given up.
+            let _gone = reply.send(result);
+        });
+        // The next writer's turn: what is left to do is the disk's.
+        drop(writer);
+        if leads {
+            log.lead();
         }
-        result
-    })
-    .await
+    });
+    // One that leads may go on for others.
+    let ended = tokio::select! {
+        biased;
+        ended = &mut ending => ended,
+        () = committing => ending.await,
+    };
+    ended.unwrap_or_else(|_| Err(StorageError::Lost("the commit broke off".into())))
 }

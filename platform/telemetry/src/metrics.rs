@@ -350,6 +350,12 @@ pub fn outbox(service: ComponentName, topic: &str, rows: u64, oldest: Duration) 
         .set(oldest.as_secs_f64());
 }
 
+/// A sync of the log of a SQLite file has made so many commits durable.
+pub fn log_synced(commits: u64) {
+    counter!(names::LOG_COMMITS).increment(commits);
+    counter!(names::LOG_SYNCS).increment(1);
+}
+
 /// Size of the write-ahead logs of a process's databases, bytes.
 pub fn wal_bytes(bytes: u64) {
     gauge!(names::WAL_BYTES).set(bytes as f64);

@@ -129,6 +129,10 @@ pub const OUTBOX_OLDEST_AGE: &str = "cleave_outbox_oldest_age_seconds";
 pub const DEAD_LETTERS: &str = "cleave_dead_letters_total";
 /// Statements that kept the thread of their caller for long.
 pub const SLOW_STATEMENTS: &str = "cleave_db_slow_statements_total";
+/// Commits that a sync of a SQLite file's log has made durable.
+pub const LOG_COMMITS: &str = "cleave_db_log_commits_total";
+/// Such syncs: fewer, where commits have shared one.
+pub const LOG_SYNCS: &str = "cleave_db_log_syncs_total";
 /// Bytes of the write-ahead log.
 pub const WAL_BYTES: &str = "db_wal_bytes";
 /// Calls a fault hit.
@@ -207,6 +211,8 @@ pub const NODE: &[(&str, &str)] = &[
     (OUTBOX_OLDEST_AGE, "Age of the oldest event that a publisher still keeps."),
     (DEAD_LETTERS, "Events given up on."),
     (SLOW_STATEMENTS, "Statements that took over a millisecond on the thread of their caller."),
+    (LOG_COMMITS, "Commits that a sync of the log of a SQLite file made durable."),
+    (LOG_SYNCS, "Syncs of the log of a SQLite file: fewer than commits, where these shared one."),
     (WAL_BYTES, "Size of the write-ahead log."),
     (FAULT_INJECTED, "Calls that a fault hit."),
     (RETRIES, "Tries beyond the first of a call."),

@@ -375,7 +375,8 @@ impl Arm<'_> {
                     shards: if self.layout.scale.is_some() { process.replicas } else { 1 },
                     readers: contract::resources::READERS_PER_COMPONENT,
                     sync: self.calibration.sync.distribution(1.0),
-                    group_commit: false,
+                    // As live ones do: the writer's turn passes on before the sync.
+                    group_commit: true,
                     checkpoint_every: 0,
                     checkpoint: Distribution::ZERO,
                 });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use storage::Source;
@@ -12,8 +13,10 @@ use crate::ground::*;
 
 /// The variable with the place of the child.
 const PLACE: &str = "STORAGE_TEST_PLACE";
-/// Kills; a life ends after that many acknowledged events, another number each time.
+/// Kills; a life ends after that many acknowledged writes, another number each time.
 const LIVES: u64 = 20;
+/// Writers of a process at once: enough that several commits wait for each sync.
+const WRITERS: usize = 8;
 
 /// A publisher: writes and prints what is acknowledged, until killed.
 /// Runs as a process of its own, started by the test below.
@@ -37,14 +40,47 @@ async fn a_life() {
     }
 }
 
-pub async fn a_killed_publisher_and_consumer_lose_and_double_nothing(place: Place) {
-    for name in ["ours", "theirs"] {
-        database(&place, name).await.close().await;
+/// Many writers at once, each of which prints what is acknowledged, until killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the child of of_many_writers_a_kill_loses_nothing_that_was_acknowledged"]
+async fn a_life_of_many_writers() {
+    let Ok(place) = std::env::var(PLACE) else { return };
+    let location = Place::of(&place).location("many");
+    let db = storage::Database::open(location, storage::Options::default()).await.expect("a database opens");
+    let first: i64 = numbers(&db, "SELECT COALESCE(MAX(number), 0) FROM written").await[0];
+    let next = Arc::new(AtomicU64::new(first.cast_unsigned() + 1));
+    let mut writers = tokio::task::JoinSet::<()>::new();
+    for _ in 0..WRITERS {
+        let (db, next) = (db.clone(), next.clone());
+        writers.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let mut tx = db.write().await.expect("the turn comes");
+                say(&mut tx, number).await;
+                tx.commit().await.expect("commits");
+                println!("acknowledged {number}");
+            }
+        });
     }
+    while let Some(done) = writers.join_next().await {
+        done.expect("no writer panics");
+    }
+}
+
+pub async fn of_many_writers_a_kill_loses_nothing_that_was_acknowledged(place: Place) {
+    database(&place, "many").await.close().await;
+    let acknowledged = acknowledged_in_lives("kill::a_life_of_many_writers", &place);
+    let written = numbers(&database(&place, "many").await, "SELECT number FROM written").await;
+    let kept: BTreeSet<i64> = written.into_iter().collect();
+    assert!(acknowledged.is_subset(&kept), "an acknowledged write is gone");
+}
+
+/// Starts a child as often as it is killed: all that it printed as acknowledged.
+fn acknowledged_in_lives(child: &str, place: &Place) -> BTreeSet<i64> {
     let mut acknowledged = BTreeSet::new();
     for life in 0..LIVES {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "kill::a_life", "--ignored", "--nocapture"])
+            .args(["--exact", child, "--ignored", "--nocapture"])
             .env(PLACE, place.handle())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -60,6 +96,14 @@ pub async fn a_killed_publisher_and_consumer_lose_and_double_nothing(place: Plac
         // What it still printed before it died was acknowledged as well.
         acknowledged.extend(printed);
     }
+    acknowledged
+}
+
+pub async fn a_killed_publisher_and_consumer_lose_and_double_nothing(place: Place) {
+    for name in ["ours", "theirs"] {
+        database(&place, name).await.close().await;
+    }
+    let acknowledged = acknowledged_in_lives("kill::a_life", &place);
     let (ours, theirs) = (database(&place, "ours").await, database(&place, "theirs").await);
     let written = numbers(&ours, "SELECT number FROM written ORDER BY number").await;
     assert!(acknowledged.iter().all(|number| written.contains(number)), "an acknowledged write is gone");

@@ -40,7 +40,8 @@ place::on_every_store! {
         a_call_that_fails_is_heard_of_in_the_transaction,
         a_consumer_gathers_again_as_a_publisher_does;
     kill =>
-        a_killed_publisher_and_consumer_lose_and_double_nothing;
+        a_killed_publisher_and_consumer_lose_and_double_nothing,
+        of_many_writers_a_kill_loses_nothing_that_was_acknowledged;
     outbox =>
         rows_go_when_all_have_applied_them_and_not_before,
         rows_for_whom_it_may_concern_stay,
@@ -55,6 +56,7 @@ place::on_every_store! {
         a_writer_waits_for_another_process_without_holding_up_its_own;
     writes =>
         writers_take_turns_and_lose_nothing,
+        of_writers_at_once_each_fails_alone,
         a_repeat_gets_the_first_reply,
         a_reply_that_was_rolled_back_was_never_given,
         migrations_run_once_whole_and_never_change;

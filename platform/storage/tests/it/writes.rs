@@ -29,6 +29,29 @@ pub async fn writers_take_turns_and_lose_nothing(place: Place) {
     assert_eq!(numbers(&db, "SELECT number FROM written").await, (1..=50).collect::<Vec<_>>());
 }
 
+pub async fn of_writers_at_once_each_fails_alone(place: Place) {
+    let db = database(&place, "one").await;
+    let before = db.log_syncs();
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 1..=30_u64 {
+        let db = db.clone();
+        writers.spawn(async move {
+            let mut tx = db.write().await.expect("the turn comes");
+            say(&mut tx, number).await;
+            // Every third gives up, between two that may share a sync.
+            if number % 3 != 0 {
+                tx.commit().await.expect("commits");
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.expect("no writer panics");
+    }
+    let kept: Vec<i64> = (1..=30).filter(|number| number % 3 != 0).collect();
+    assert_eq!(numbers(&db, "SELECT number FROM written ORDER BY number").await, kept);
+    assert!(db.log_syncs() - before <= 20, "a sync for each of the twenty that committed, or fewer");
+}
+
 pub async fn a_repeat_gets_the_first_reply(place: Place) {
     let db = database(&place, "one").await;
     let (ada, bob, print) = (1, 2, 77);
