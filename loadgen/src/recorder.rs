@@ -140,6 +140,16 @@ fn record(histogram: &mut Histogram<u64>, us: u64) {
         .expect("a histogram that resizes takes any value");
 }
 
+/// Under overload most journeys are refused: the name of a cause is made once.
+fn count_error(errors: &mut Errors, cause: Cause) {
+    match errors.get_mut(cause.as_str()) {
+        Some(count) => *count += 1,
+        None => {
+            errors.insert(cause.as_str().to_owned(), 1);
+        }
+    }
+}
+
 type WindowKey = (u32, Journey);
 
 /// Records the figures of one arm.
@@ -251,7 +261,7 @@ impl Recorder {
                     record(&mut open.service, at.done.saturating_sub(at.sent));
                 }
                 Some(cause) => {
-                    *window.errors.entry(cause.as_str().to_owned()).or_default() += 1;
+                    count_error(&mut window.errors, cause);
                     record(&mut open.failed, user_latency);
                 }
             }
@@ -270,7 +280,7 @@ impl Recorder {
         totals.sent += 1;
         match outcome.cause {
             None => totals.ok += 1,
-            Some(cause) => *totals.errors.entry(cause.as_str().to_owned()).or_default() += 1,
+            Some(cause) => count_error(&mut totals.errors, cause),
         }
         record(&mut totals.intended, user_latency);
     }

@@ -302,9 +302,12 @@ pub(crate) fn collect_longest_waits() {
     }
 }
 
+static DEPTHS: Cache<(ComponentName, &'static str), Gauge> = Cache::new();
+
 /// How many wait in a queue.
 pub fn queue_depth(service: ComponentName, queue: &'static str) -> Gauge {
-    gauge!(names::QUEUE_DEPTH, names::SERVICE => service.as_str(), names::QUEUE => queue)
+    let made = || gauge!(names::QUEUE_DEPTH, names::SERVICE => service.as_str(), names::QUEUE => queue);
+    DEPTHS.get(&(service, queue), made)
 }
 
 /// Events of one topic as one component consumes them.
@@ -367,9 +370,12 @@ pub fn fault_injected(service: ComponentName, peer: ComponentName, kind: &'stati
         .increment(1);
 }
 
+static LATE: Cache<ComponentName, Counter> = Cache::new();
+
 /// A request came after its deadline.
 pub fn deadline_refused(service: ComponentName) {
-    counter!(names::DEADLINE_REFUSED, names::SERVICE => service.as_str()).increment(1);
+    let made = || counter!(names::DEADLINE_REFUSED, names::SERVICE => service.as_str());
+    LATE.get(&service, made).increment(1);
 }
 
 static SHEDS: Cache<(ComponentName, &'static str), Counter> = Cache::new();
