@@ -9,6 +9,7 @@ use traffic::dataset::user_id;
 use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Journey};
 
+use crate::pacer::Dispatched;
 use crate::recorder::{Cause, Outcome};
 use crate::reply::{self, Account, EditedProfile, FeedPage, Hits, Identified, Session};
 use crate::slot::ArmContext;
@@ -21,12 +22,13 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Key of a write, which takes effect once.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Performs a journey.
-pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
+/// Performs a journey. Its first request is sent when the arrival is due, if it is `held` until then.
+pub async fn perform(arm: &ArmContext, arrival: &Arrival, held: Option<&Dispatched>) -> Outcome {
     let traceparent = arm.users.trace(arrival.seq).header();
     let mut run = JourneyRun {
         arm,
         arrival,
+        held,
         reader: arrival.user,
         traceparent: HeaderValue::try_from(traceparent).expect("hexadecimal digits are visible ASCII"),
         step: 0,
@@ -40,6 +42,8 @@ pub async fn perform(arm: &ArmContext, arrival: &Arrival) -> Outcome {
 struct JourneyRun<'a> {
     arm: &'a ArmContext,
     arrival: &'a Arrival,
+    /// Until the first request has been sent.
+    held: Option<&'a Dispatched>,
     /// The user in whose name requests are sent.
     reader: u32,
     traceparent: HeaderValue,
@@ -260,7 +264,10 @@ impl JourneyRun<'_> {
     /// Sends a request and reads the whole response. Its body where it was accepted; a refusal's is read and looked at no
     /// further.
     async fn read(&mut self, request: RequestBuilder) -> JourneyResult<Bytes> {
-        let sent = self.arm.now_us();
+        let sent = match self.held.take() {
+            Some(dispatched) => self.arm.hold(dispatched),
+            None => self.arm.now_us(),
+        };
         let response = async {
             let response = request.send().await.map_err(|error| cause_of(&error))?;
             Ok::<_, Cause>((response.status(), body(response).await?))

@@ -103,15 +103,15 @@ impl ArmContext {
     pub async fn perform(&self, dispatched: Dispatched) -> Completion {
         let arrival = dispatched.arrival;
         let due = arrival.due_ns / 1_000;
-        let sent = self.hold(&dispatched);
-        let mut outcome = journeys::perform(self, &arrival).await;
+        let mut outcome = journeys::perform(self, &arrival, Some(&dispatched)).await;
         let mut exchanges = std::mem::take(&mut outcome.exchanges);
+        let sent = exchanges.first().map_or_else(|| self.now_us(), |(sent, _)| *sent);
         // A user reloads a failed page at once; latency counts from the first attempt.
         for _refresh in 1..self.attempts {
             if outcome.cause.is_none() || self.cancelled() {
                 break;
             }
-            outcome = journeys::perform(self, &arrival).await;
+            outcome = journeys::perform(self, &arrival, None).await;
             exchanges.append(&mut outcome.exchanges);
         }
         let done = self.now_us();
@@ -135,7 +135,8 @@ impl ArmContext {
     }
 
     /// Holds an arrival until it is due, with the thread: given away, it would be woken too late again. Returns the time.
-    fn hold(&self, dispatched: &Dispatched) -> u64 {
+    /// Called with the first request made, so that making it is part of the wait.
+    pub(crate) fn hold(&self, dispatched: &Dispatched) -> u64 {
         let due = dispatched.arrival.due_ns / 1_000;
         let mut now = self.now_us();
         if dispatched.idle && self.closed_loop.is_none() {

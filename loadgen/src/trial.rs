@@ -50,7 +50,7 @@ async fn try_arm(
 /// Why a journey failed, if it did.
 async fn failure(arm: &ArmContext, arrival: &Arrival, deadline: Instant) -> Option<&'static str> {
     // A journey that looks for what it posted has no clock before the load.
-    match tokio::time::timeout_at(deadline.into(), journeys::perform(arm, arrival)).await {
+    match tokio::time::timeout_at(deadline.into(), journeys::perform(arm, arrival, None)).await {
         Ok(outcome) => outcome.cause.map(Cause::as_str),
         Err(_) => Some("no answer in time"),
     }
