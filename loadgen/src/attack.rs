@@ -81,11 +81,7 @@ async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
         run_journey(arm, user, dispatched).await?;
         tokio::time::sleep(closed_loop.think).await;
     }
-    loop {
-        arm.idle.fetch_add(1, Ordering::Relaxed);
-        let dispatched = arm.queue.recv_async().await;
-        arm.idle.fetch_sub(1, Ordering::Relaxed);
-        let Ok(dispatched) = dispatched else { return Ok(()) };
+    while let Some(dispatched) = arm.queue.take().await {
         if arm.cancelled() {
             arm.recorder.abandoned(dispatched.arrival.journey, dispatched.arrival.due_ns / 1_000);
             continue;
@@ -96,6 +92,7 @@ async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
         }
         run_journey(arm, user, dispatched).await?;
     }
+    Ok(())
 }
 
 /// Performs a journey, and records it in goose as well.

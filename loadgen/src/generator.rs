@@ -14,6 +14,7 @@ use load_protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, 
 use record::Latencies;
 use traffic::Schedule;
 
+use crate::arrival_queue::ArrivalQueue;
 use crate::attack;
 use crate::gate::Gate;
 use crate::lead::Lead;
@@ -145,8 +146,7 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
     let mut arms = Vec::new();
     let mut queues = Vec::new();
     for target in &plan.arms {
-        let (queue, arrivals) = flume::bounded(overload.queue_limit);
-        let idle = Arc::new(AtomicUsize::new(0));
+        let queue = ArrivalQueue::new(overload.queue_limit);
         let recorder =
             Arc::new(Recorder::new(target.letter, plan.round, plan.good_within_us, plan.seconds()));
         let client = match client(&plan, pool) {
@@ -156,13 +156,12 @@ async fn run(plan: LoadPlan, channel: StdoutChannel) -> ExitCode {
                 return ExitCode::from(EXIT_FAILED);
             }
         };
-        queues.push(pacer::ArmQueue { sender: queue, idle: idle.clone(), recorder: recorder.clone() });
+        queues.push(pacer::ArmQueue { arrivals: queue.clone(), recorder: recorder.clone() });
         arms.push(Arc::new(ArmContext {
             name: target.name.clone(),
             url: target.url.clone(),
             client,
-            queue: arrivals,
-            idle,
+            queue,
             ready: ready.clone(),
             cancel: cancel.clone(),
             recorder,

@@ -1,7 +1,7 @@
 //! Open-loop load on goose: pacer, slots, histograms, and the journeys with their checks.
 //!
 //! - [`generator`]: the generator's process: warms up, offers the load, audits, reports.
-//! - [`pacer`]: the thread that dispatches arrivals. [`lead`]: how much earlier than they are due. [`gate`]: rates that are
+//! - [`pacer`]: the thread that dispatches arrivals. [`arrival_queue`]: how they get to a slot. [`lead`]: how much earlier than they are due. [`gate`]: rates that are
 //!   offered on request only.
 //! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
@@ -15,6 +15,7 @@
 //! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`], the plan from the lab and the messages to it
 //! are [`load_protocol`].
 
+pub mod arrival_queue;
 pub mod attack;
 pub mod audit;
 pub mod cross_check;

@@ -4,12 +4,13 @@
 //! take. The thread sleeps; it never spins and never blocks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use traffic::load::Overload;
 use traffic::{Arrival, Load};
 
+use crate::arrival_queue::ArrivalQueue;
 use crate::gate::Gate;
 use crate::lead::Lead;
 use crate::recorder::Recorder;
@@ -28,14 +29,18 @@ pub struct Dispatched {
     pub idle: bool,
 }
 
-/// The queue of an arm, as the pacer uses it.
+/// The queue of an arm, as the pacer uses it. Dropped, it is closed: the slots end.
 pub struct ArmQueue {
-    /// Queue of arrivals that wait for a slot.
-    pub sender: flume::Sender<Dispatched>,
-    /// Number of idle slots.
-    pub idle: Arc<AtomicUsize>,
+    /// Where arrivals are handed over.
+    pub arrivals: Arc<ArrivalQueue>,
     /// Counts offered and dropped arrivals.
     pub recorder: Arc<Recorder>,
+}
+
+impl Drop for ArmQueue {
+    fn drop(&mut self) {
+        self.arrivals.close();
+    }
 }
 
 /// What happens to an arrival that finds no slot.
@@ -116,9 +121,8 @@ pub fn pace(
         let first = arrival.seq as usize % queues.len().max(1);
         for queue in queues[first..].iter().chain(&queues[..first]) {
             let dispatched_us = u64::try_from(clock.now_us()).unwrap_or(0).max(due_us);
-            let idle = queue.idle.load(Ordering::Relaxed) > queue.sender.len();
             queue.recorder.offered(arrival.journey, due_us);
-            if queue.sender.try_send(Dispatched { arrival, dispatched_us, idle }).is_err() {
+            if !queue.arrivals.offer(Dispatched { arrival, dispatched_us, idle: false }) {
                 queue.recorder.dropped(arrival.journey, due_us);
             }
         }
@@ -141,6 +145,7 @@ fn sleep_until(until_us: u64, is_over: impl Fn() -> bool, clock: &mut impl Clock
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use traffic::Journey;
 
     use super::*;
@@ -198,19 +203,23 @@ mod tests {
         })
     }
 
-    fn arm_queue(limit: usize) -> (ArmQueue, flume::Receiver<Dispatched>) {
-        let (sender, arrivals) = flume::bounded(limit);
+    fn arm_queue(limit: usize) -> (ArmQueue, Arc<ArrivalQueue>) {
+        let arrivals = ArrivalQueue::new(limit);
         let recorder = Arc::new(Recorder::new('A', 1, 1_000_000, 1));
-        (ArmQueue { sender, idle: Arc::new(AtomicUsize::new(1)), recorder }, arrivals)
+        (ArmQueue { arrivals: arrivals.clone(), recorder }, arrivals)
+    }
+
+    /// What waits in a closed queue.
+    fn drain(arrivals: &ArrivalQueue) -> impl Iterator<Item = Dispatched> {
+        std::iter::from_fn(|| arrivals.take().now_or_never().flatten())
     }
 
     #[test]
     fn every_arm_is_handed_every_arrival_when_it_is_due() {
         let ((one, ours), (other, theirs)) = (arm_queue(100), arm_queue(100));
         Pacing::default().run(&[one, other]);
-        let dispatched = |queue: flume::Receiver<Dispatched>| {
-            queue
-                .drain()
+        let dispatched = |queue: Arc<ArrivalQueue>| {
+            drain(&queue)
                 .map(|dispatched| (dispatched.arrival.seq, dispatched.dispatched_us))
                 .collect::<Vec<_>>()
         };
@@ -225,7 +234,7 @@ mod tests {
         let lead = Lead::default();
         (0..20).for_each(|_| lead.learn(true));
         let ended_us = Pacing { lead, ..Pacing::default() }.run(&[queue]);
-        assert!(arrivals.drain().all(|one| one.dispatched_us == one.arrival.due_ns / 1_000));
+        assert!(drain(&arrivals).all(|one| one.dispatched_us == one.arrival.due_ns / 1_000));
         assert_eq!(ended_us, 100_000 - 60, "the last arrival is due at 100 ms");
     }
 
@@ -235,8 +244,7 @@ mod tests {
         // The third sleep ends 50 ms late: arrivals 3 to 8 are handed over at once, at 80 ms.
         let clock = FakeClock { jump: Some((3, 50_000)), ..FakeClock::default() };
         Pacing { clock, ..Pacing::default() }.run(&[queue]);
-        let lag: Vec<u64> = arrivals
-            .drain()
+        let lag: Vec<u64> = drain(&arrivals)
             .map(|dispatched| dispatched.dispatched_us - dispatched.arrival.due_ns / 1_000)
             .collect();
         assert_eq!(lag, [0, 0, 50_000, 40_000, 30_000, 20_000, 10_000, 0, 0, 0]);
@@ -247,7 +255,7 @@ mod tests {
         let (queue, arrivals) = arm_queue(4);
         let recorder = queue.recorder.clone();
         Pacing::default().run(&[queue]);
-        assert_eq!(arrivals.drain().count(), 4);
+        assert_eq!(drain(&arrivals).count(), 4);
         let totals = recorder.totals();
         assert_eq!((totals.offered, totals.dropped), (10, 6));
     }
@@ -256,7 +264,7 @@ mod tests {
     fn a_cancelled_pacer_hands_out_nothing_more() {
         let (queue, arrivals) = arm_queue(100);
         Pacing { is_cancelled: true, ..Pacing::default() }.run(&[queue]);
-        assert_eq!(arrivals.drain().count(), 0);
+        assert_eq!(drain(&arrivals).count(), 0);
     }
 
     #[test]
@@ -270,7 +278,7 @@ mod tests {
                 gate.end();
             }
             let ended_us = Pacing { gate, ..Pacing::default() }.run(&[queue]);
-            (arrivals.drain().count(), ended_us)
+            (drain(&arrivals).count(), ended_us)
         };
         assert_eq!(sent(0, false), (3, 40_000), "waited for until it is due");
         assert_eq!(sent(0, true), (3, 30_000), "not waited for where none will come");

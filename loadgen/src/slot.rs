@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use load_protocol::TracedJourney;
 use traffic::{Arrival, Journey, Schedule};
 
+use crate::arrival_queue::ArrivalQueue;
 use crate::journeys;
 use crate::lead::Lead;
 use crate::pacer::Dispatched;
@@ -23,9 +24,7 @@ pub struct ArmContext {
     /// One client for all slots: a client each would cost a connection pool each.
     pub client: reqwest::Client,
     /// Queue of dispatched arrivals.
-    pub queue: flume::Receiver<Dispatched>,
-    /// Number of idle slots.
-    pub idle: Arc<AtomicUsize>,
+    pub queue: Arc<ArrivalQueue>,
     /// Slots with a warm connection.
     pub ready: Arc<AtomicUsize>,
     /// Set when the load is cancelled.
