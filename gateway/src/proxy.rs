@@ -66,7 +66,8 @@ impl Gateway {
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);
         let client =
             self.0.clients.begin(request.target.id, request.peer, || self.account(request.headers()));
-        let served = self.serve_request(&request, &client, body).instrument(span.clone());
+        // Boxed: it is most of what a request takes here, and hyper and each future around it would move it along.
+        let served = Box::pin(self.serve_request(&request, &client, body)).instrument(span.clone());
         let operation = request_count.metrics.operation;
         let (mut response, is_hasty) = scope::serving(operation, cost::part(Part::Business, served)).await;
         response.headers_mut().remove(headers::SHED);
