@@ -195,6 +195,12 @@ fn summary(calibration: &Calibration) -> Vec<String> {
             us(hop.called_ns)
         ));
     }
+    if calibration.local_ns > 0.0 {
+        lines.push(format!(
+            "a call of the gateway that stays in its process: {} of CPU there",
+            us(calibration.local_ns)
+        ));
+    }
     let unexplained: f64 = calibration.unexplained_ns_per_s.values().sum();
     lines.push(format!(
         "{} of CPU a second, over all components, is neither of an operation nor of a message",
@@ -227,14 +233,23 @@ fn summary(calibration: &Calibration) -> Vec<String> {
 /// How far a simulation of a level is off in the CPU of a journey.
 fn of_level(level: &Level) -> String {
     let shown = |seconds| model::format::value(Some(seconds), "s");
+    let parts = level.simulated_cpu.named().into_iter().zip(level.measured_cpu.named());
+    let parts: Vec<String> = parts
+        .filter(|((_, simulated), (_, measured))| *simulated > 0.0 || *measured > 0.0)
+        .map(|((name, simulated), (_, measured))| {
+            format!("{name} {} for {}", shown(simulated), shown(measured))
+        })
+        .collect();
     format!(
-        "{}{} at {:.0}/s of {} cpu_per_journey: measured {}, simulated {}, {:+.0} %",
+        "{}{} at {:.0}/s of {} cpu_per_journey: measured {}, simulated {}, {:+.0} %{}{}",
         level.arm,
         if level.is_fitted { "" } else { " (held out)" },
         level.rate,
         level.run_id,
         shown(level.measured.cpu),
         shown(level.simulated.cpu),
-        level.cpu_error() * 100.0
+        level.cpu_error() * 100.0,
+        if parts.is_empty() { "" } else { "; simulated for measured: " },
+        parts.join(", ")
     )
 }

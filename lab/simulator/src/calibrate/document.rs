@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contract::ComponentName;
 use contract::hash::fnv1a64;
 use record::{CalibrationIdentity, Machine};
 use schemars::JsonSchema;
@@ -56,6 +57,10 @@ pub struct Calibration {
     pub unexplained_ns_per_s: BTreeMap<String, f64>,
     /// CPU of messages, by carrier: `http+json`.
     pub hops: BTreeMap<String, Hop>,
+    /// CPU of a call of the gateway that stays in its process, ns: what elsewhere the server of the callee takes for it. 0 where
+    /// in no run the gateway shared a process.
+    #[serde(default)]
+    pub local_ns: f64,
     /// CPU of a request in the load generator: sending it and reading its answer.
     pub generator_ns: f64,
     /// CPU that a process takes at rest, ns a second: it is asked for its figures once a second.
@@ -348,6 +353,17 @@ impl Parameters {
     }
 }
 
+/// By how many times CPU of each kind is multiplied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CostFactors {
+    /// Operations, on the threads that serve calls.
+    pub operations: f64,
+    /// Operations, on threads for blocking work.
+    pub blocking: f64,
+    /// Messages, waking and watching, and all that the gateway does.
+    pub messages: f64,
+}
+
 impl Calibration {
     /// Reads a document.
     ///
@@ -376,26 +392,37 @@ impl Calibration {
     /// The same machine, on which everything takes `factor` times as much CPU but processes at rest, whose is measured by itself.
     #[must_use]
     pub fn with_cpu(&self, factor: f64) -> Self {
+        self.with_costs(CostFactors { operations: factor, blocking: factor, messages: factor })
+    }
+
+    /// The same machine, on which each kind of CPU is another one's multiple.
+    #[must_use]
+    pub fn with_costs(&self, factors: CostFactors) -> Self {
+        let CostFactors { operations, blocking, messages } = factors;
         let mut scaled = self.clone();
         for (name, operation) in &mut scaled.operations {
             // The client's own time is no CPU of an arm.
             if name.starts_with(record::CLIENT) {
                 continue;
             }
-            operation.own = operation.own.scaled(factor);
-            operation.blocking = operation.blocking.scaled(factor);
+            // What the gateway does for a request is to pass it on.
+            let is_gateway = name.split('/').next() == Some(ComponentName::GATEWAY.as_str());
+            let own = if is_gateway { messages } else { operations };
+            operation.own = operation.own.scaled(own);
+            operation.blocking = operation.blocking.scaled(blocking);
             for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
                 if let What::Read(times) | What::Write(times) = &mut activity.what {
-                    *times = times.scaled(factor);
+                    *times = times.scaled(own);
                 }
             }
         }
         for hop in scaled.hops.values_mut() {
-            (hop.served_ns, hop.called_ns) = (hop.served_ns * factor, hop.called_ns * factor);
+            (hop.served_ns, hop.called_ns) = (hop.served_ns * messages, hop.called_ns * messages);
         }
+        scaled.local_ns *= messages;
         let parameters = &mut scaled.parameters;
         for parameter in [&mut parameters.wake_cpu_ns, &mut parameters.span_ns] {
-            *parameter = Parameter::fixed(parameter.value * factor, parameter.origin);
+            *parameter = Parameter::fixed(parameter.value * messages, parameter.origin);
         }
         scaled
     }

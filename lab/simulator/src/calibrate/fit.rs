@@ -12,8 +12,9 @@ use model::Window;
 use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
-use super::document::{Calibration, Origin, Parameter};
+use super::document::{Calibration, CostFactors, Origin, Parameter};
 use super::level::{FitError, Level};
+use super::parts::CpuParts;
 use super::{Source, dataset, is_learnt, layouts};
 use crate::engine::Draws;
 use crate::predict::block::simulate;
@@ -70,11 +71,25 @@ struct Shown {
 /// What an arm shows when it is simulated.
 struct Simulated {
     whole: Figures,
-    phases: BTreeMap<String, Figures>,
+    phases: BTreeMap<String, SimulatedPhase>,
+}
+
+/// What it shows in a phase.
+#[derive(Clone, Copy, Debug)]
+struct SimulatedPhase {
+    figures: Figures,
+    /// What the CPU of a journey was for.
+    cpu: CpuParts,
 }
 
 impl<'a> Measured<'a> {
-    pub fn of(source: &Source<'a>, components: &[ComponentName], threads: usize) -> Self {
+    /// A run, as far as `calibration`, to which nothing has been fitted yet, can be compared with it.
+    pub fn of(
+        source: &Source<'a>,
+        calibration: &Calibration,
+        components: &[ComponentName],
+        threads: usize,
+    ) -> Self {
         let Source { run, scenario } = *source;
         let header = &run.header;
         let layouts = layouts(run, scenario, components);
@@ -85,7 +100,8 @@ impl<'a> Measured<'a> {
             let measured = |level: Level| {
                 let window = Window::Phase(level.phase.clone());
                 let figures = Figures::of(|row| run.figure_in(layout.letter, row, &window))?;
-                Some(Level { measured: figures, ..level })
+                let measured_cpu = CpuParts::recorded(run, layout.letter, &window, calibration)?;
+                Some(Level { measured: figures, measured_cpu, ..level })
             };
             let levels = Level::of(run, arm, is_learnt).into_iter().filter_map(measured).collect();
             Some(Shown { whole, levels, is_learnt })
@@ -133,7 +149,8 @@ impl<'a> Measured<'a> {
             let letter = self.layouts[arm].letter;
             let phases = self.phases.iter().filter_map(|(name, seconds)| {
                 let figures = Block::figures_within(&blocks, letter, self.scenario, seconds.clone())?;
-                Some((name.clone(), figures))
+                let cpu = CpuParts::simulated(&blocks, &self.layouts[arm], calibration, seconds, figures.cpu);
+                Some((name.clone(), SimulatedPhase { figures, cpu }))
             });
             let whole = Block::figures(&blocks, letter, self.scenario)?;
             Some((arm, Simulated { whole, phases: phases.collect() }))
@@ -165,7 +182,8 @@ pub(super) fn fit(calibration: &mut Calibration, runs: &[Measured<'_>]) {
     };
     let (wake_low, wake_high) = around(0, [-0.4, -0.15, 0.15, 0.4]);
     let (contention_low, contention_high) = around(1, [-0.05, -0.02, 0.02, 0.05]);
-    *calibration = with(&base, best, runs);
+    // Scaled anew: costs of the first scale leave processes busier, or less, and so less often woken or slowed down.
+    *calibration = scaled(&with(&base, best, runs), runs);
     let parameters = &mut calibration.parameters;
     parameters.wake_ns = Parameter {
         value: wake_ns(best),
@@ -183,31 +201,54 @@ fn wake_ns(point: [f64; 2]) -> f64 {
     point[0].exp().min(MAX_WAKE_NS)
 }
 
-/// A calibration with a wake-up of `e^point[0]` ns and a contention of `point[1]`. What was accounted has the contention of
-/// the runs in it already: what things take alone is so much less that a simulation of the runs spends what they spent, on
-/// average of their levels, of which each counts alike.
+/// The mean of factors, by their logarithms; 1 of none.
+#[derive(Clone, Copy, Debug, Default)]
+struct MeanFactor {
+    sum: f64,
+    count: f64,
+}
+
+impl MeanFactor {
+    fn add(&mut self, factor: f64) {
+        if factor.is_finite() && factor > 0.0 {
+            self.sum += factor.ln();
+            self.count += 1.0;
+        }
+    }
+
+    fn get(self) -> f64 {
+        if self.count > 0.0 { (self.sum / self.count).exp() } else { 1.0 }
+    }
+}
+
+/// A calibration with a wake-up of `e^point[0]` ns and a contention of `point[1]`, scaled to the runs.
 fn with(base: &Calibration, point: [f64; 2], runs: &[Measured<'_>]) -> Calibration {
     let mut calibration = base.clone();
     calibration.parameters.wake_ns.value = wake_ns(point);
     calibration.parameters.contention.value = point[1].max(0.0);
-    // What processes take whatever is asked of them is not scaled.
-    let of_itself = (base.idle_ns_per_s + base.background_ns_per_s) / 1e9;
-    let (mut sum, mut count) = (0.0, 0.0);
+    scaled(&calibration, runs)
+}
+
+/// A calibration whose simulation of the runs spends what they spent, on average of the levels that were learnt from, of which
+/// each counts alike: on operations, on what of them blocks, and on messages. What was accounted has the contention of the runs
+/// in it already, which a simulation adds, and what cools was warmed for calls that come at random, while those of a journey
+/// come together. The one is all CPU's, the other that of operations and messages in different components, of which a
+/// monolith has others than services: one factor would be right for neither.
+fn scaled(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
+    let [mut operations, mut blocking, mut messages] = [MeanFactor::default(); 3];
     for run in runs {
-        for (arm, figures) in run.simulated(&calibration, false) {
-            let copies = run.layouts[arm].copies().len() as f64;
+        for (arm, simulated) in run.simulated(calibration, false) {
             for level in run.shown[arm].iter().flat_map(|shown| &shown.levels) {
-                let Some(simulated) = figures.phases.get(&level.phase) else { continue };
-                let of_journeys = |cpu: f64| cpu - of_itself * copies / level.rate;
-                let factor = of_journeys(level.measured.cpu) / of_journeys(simulated.cpu);
-                if factor.is_finite() && factor > 0.0 {
-                    sum += factor.ln();
-                    count += 1.0;
-                }
+                let Some(phase) = simulated.phases.get(&level.phase) else { continue };
+                let (measured, simulated) = (level.measured_cpu, phase.cpu);
+                operations.add(measured.operations / simulated.operations);
+                blocking.add(measured.blocking / simulated.blocking);
+                messages.add(measured.messages / simulated.messages);
             }
         }
     }
-    if count > 0.0 { calibration.with_cpu((sum / count).exp()) } else { calibration }
+    let [operations, blocking, messages] = [operations, blocking, messages].map(MeanFactor::get);
+    calibration.with_costs(CostFactors { operations, blocking, messages })
 }
 
 /// Mean weighted square of the logarithms by which the figures of levels are off.
@@ -216,7 +257,8 @@ fn loss(calibration: &Calibration, runs: &[Measured<'_>], weigh: [f64; 3]) -> f6
     for run in runs {
         for (arm, figures) in run.simulated(calibration, false) {
             let levels = run.shown[arm].iter().flat_map(|shown| &shown.levels);
-            let pairs = levels.filter_map(|level| Some((figures.phases.get(&level.phase)?, level.measured)));
+            let pairs =
+                levels.filter_map(|level| Some((figures.phases.get(&level.phase)?.figures, level.measured)));
             let named = pairs.flat_map(|(simulated, measured)| {
                 simulated.named().into_iter().zip(measured.named()).zip(weigh)
             });
@@ -281,8 +323,9 @@ fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> (Vec<FitError>, V
         for (arm, figures) in run.simulated(calibration, true) {
             let Some(Shown { whole, levels: of_arm, is_learnt }) = &run.shown[arm] else { continue };
             levels.extend(of_arm.iter().filter_map(|level| {
-                let simulated = *figures.phases.get(&level.phase)?;
-                Some(Level { simulated, ..level.clone() })
+                let SimulatedPhase { figures: simulated, cpu: simulated_cpu } =
+                    *figures.phases.get(&level.phase)?;
+                Some(Level { simulated, simulated_cpu, ..level.clone() })
             }));
             let named = figures.whole.named().into_iter().zip(whole.named());
             for ((measure, simulated), (_, measured)) in named {

@@ -7,6 +7,7 @@ use record::{OperationCost, Proc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::parts::CpuParts;
 use crate::predict::Figures;
 
 /// A measured phase of a run, in an arm.
@@ -33,6 +34,12 @@ pub struct Level {
     pub measured: Figures,
     /// As simulated.
     pub simulated: Figures,
+    /// What the measured CPU of a journey was for.
+    #[serde(default)]
+    pub measured_cpu: CpuParts,
+    /// The same of the simulated CPU.
+    #[serde(default)]
+    pub simulated_cpu: CpuParts,
 }
 
 /// A process in a measured phase.

@@ -7,10 +7,11 @@
 //! - [`calibrate`]: does it. Start here. [`document`]: the result.
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
-//!   rates. `costs`: of what, by whom, with `least_squares`.
+//!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: those of the gateway within its process.
 //! - [`memory`]: what processes and their components hold.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.
+//!   [`parts`]: in what.
 
 mod cooling;
 mod costs;
@@ -20,7 +21,9 @@ mod fit;
 mod least_squares;
 mod ledger;
 pub mod level;
+mod local_calls;
 pub mod memory;
+pub mod parts;
 mod scenario;
 mod shape;
 mod traces;
@@ -35,13 +38,14 @@ use record::Verdict;
 use traffic::{Dataset, Seed};
 
 pub use self::document::{
-    Activity, Calibration, DataShape, DocumentError, Hop, Noise, Operation, Origin, Parameter, Parameters,
-    SourceRun, Stage, Times, What,
+    Activity, Calibration, CostFactors, DataShape, DocumentError, Hop, Noise, Operation, Origin, Parameter,
+    Parameters, SourceRun, Stage, Times, What,
 };
-pub(crate) use self::ledger::calls_of;
+pub(crate) use self::ledger::{calls_of, component_of};
 use self::ledger::{Ledger, Rest};
 pub use self::level::{FitError, Level};
 pub use self::memory::MemoryUse;
+pub use self::parts::CpuParts;
 pub(crate) use self::scenario::load_table;
 pub use self::scenario::{journeys_scenario, levels_scenario};
 use self::traces::Samples;
@@ -116,8 +120,8 @@ pub fn calibrate(
     threads: usize,
 ) -> Result<Calibration, CalibrateError> {
     let mut calibration = learn(sources)?;
-    let simulated: Vec<fit::Measured<'_>> =
-        sources.iter().map(|source| fit::Measured::of(source, components, threads)).collect();
+    let measured = |source| fit::Measured::of(source, &calibration, components, threads);
+    let simulated: Vec<fit::Measured<'_>> = sources.iter().map(measured).collect();
     for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
         let known = measured.layouts.iter().filter(|layout| is_calibrated(&layout.arm.placement));
         source.groupings = known.map(Layout::grouping).collect();
@@ -196,6 +200,7 @@ fn learn(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
         return Err(CalibrateError::NoParts(names));
     }
     costs::apply(&mut calibration, &ledgers, &hops, cooled.is_some());
+    calibration.local_ns = local_calls::cpu_ns(sources, &calibration, &ledgers, cooling);
     if let Some(fitted) = cooled {
         calibration.parameters.cold_cpu = fitted.cold_cpu;
         calibration.parameters.cooling_ns = fitted.cooling_ns;

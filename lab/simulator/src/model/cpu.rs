@@ -8,6 +8,8 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::flow::Flow;
 use super::plan::CpuSharing;
+use super::stall::Stall;
+use super::surcharge::Surcharge;
 use crate::engine::Handle;
 
 /// What a burst of CPU is for.
@@ -58,6 +60,8 @@ pub struct Cpu {
     /// CPU used, ns, of bursts that have ended.
     used_ns: u64,
     contention: f64,
+    /// What bursts ask for, and what neighbours add to it.
+    contended: Surcharge,
     stall: Stall,
 }
 
@@ -76,7 +80,14 @@ impl Cpu {
             CpuSharing::Quantum(quantum_ns) => Cores::Turns(Turns::new(cores, quantum_ns.max(1))),
             CpuSharing::Shared => Cores::Shared(Shared::new(cores)),
         };
-        Self { cores, flow: Flow::default(), used_ns: 0, contention, stall: Stall::default() }
+        Self {
+            cores,
+            flow: Flow::default(),
+            used_ns: 0,
+            contention,
+            contended: Surcharge::default(),
+            stall: Stall::default(),
+        }
     }
 
     /// A thread becomes runnable. The event that is asked for must be reported with [`Cpu::on_wake`].
@@ -86,7 +97,10 @@ impl Cpu {
         if self.contention > 0.0 {
             // As many as run at once: what waits for a core evicts nothing from caches.
             let others = (self.flow.present() - 1).min(self.cores.count() - 1);
-            burst.demand_ns = (burst.demand_ns as f64 * (1.0 + self.contention * others as f64)) as u64;
+            let more_ns = (burst.demand_ns as f64 * self.contention * others as f64) as u64;
+            self.contended.base_ns += burst.demand_ns;
+            self.contended.more_ns += more_ns;
+            burst.demand_ns += more_ns;
         }
         let wake = match &mut self.cores {
             Cores::Turns(turns) => turns.start(burst, now_ns),
@@ -151,6 +165,11 @@ impl Cpu {
         }
     }
 
+    /// What neighbours on the cores have added so far.
+    pub const fn contended(&self) -> Surcharge {
+        self.contended
+    }
+
     /// CPU of all bursts that have ended, ns.
     pub const fn used_ns(&self) -> u64 {
         self.used_ns
@@ -178,28 +197,6 @@ impl Cores {
             Self::Shared(shared) => (shared.threads.len() as u64).saturating_sub(shared.cores),
         };
         waiting.min(self.count())
-    }
-}
-
-/// Time of cores that a thread waited for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stall {
-    /// Added up over cores, ns, until `since_ns`.
-    sum_ns: u64,
-    since_ns: u64,
-    /// Cores that a thread has waited for since then.
-    cores: u64,
-}
-
-impl Stall {
-    fn becomes(&mut self, cores: u64, now_ns: u64) {
-        if cores != self.cores {
-            *self = Self { sum_ns: self.until(now_ns), since_ns: now_ns, cores };
-        }
-    }
-
-    const fn until(&self, now_ns: u64) -> u64 {
-        self.sum_ns + self.cores * now_ns.saturating_sub(self.since_ns)
     }
 }
 

@@ -6,7 +6,7 @@
 //!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
 //! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`connections`]: those to a copy.
 //!   [`frame`]: calls under way.
-//! - `system`: a plan with names resolved. `source`: arrivals.
+//! - `system`: a plan with names resolved. `source`: arrivals. [`surcharge`]: what circumstances add to CPU.
 
 pub mod change;
 pub mod connections;
@@ -22,6 +22,8 @@ pub mod process;
 pub mod report;
 pub mod simulation;
 mod source;
+mod stall;
+pub mod surcharge;
 mod system;
 pub mod work;
 

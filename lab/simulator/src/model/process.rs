@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::cpu::Burst;
 use super::flow::Flow;
 use super::plan::HopCosts;
+use super::surcharge::Surcharge;
 use crate::dist::Distribution;
 
 /// Threads of one kind, and the bursts that wait for one.
@@ -73,29 +74,9 @@ pub struct Process {
     /// CPU of bursts that have ended, ns.
     pub used_ns: u64,
     /// CPU so far of what was done while it was not quite warm.
-    pub cooled: Cooled,
-}
-
-/// CPU of what is done in a process that is not quite warm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cooled {
-    /// As in a warm one, ns.
-    pub warm_ns: u64,
-    /// More, ns.
-    pub more_ns: u64,
-}
-
-impl Cooled {
-    /// Adds that of another copy.
-    pub const fn add(&mut self, other: Self) {
-        self.warm_ns += other.warm_ns;
-        self.more_ns += other.more_ns;
-    }
-
-    /// How many times as much it took.
-    pub fn factor(&self) -> f64 {
-        if self.warm_ns == 0 { 1.0 } else { 1.0 + self.more_ns as f64 / self.warm_ns as f64 }
-    }
+    pub cooled: Surcharge,
+    /// What neighbours on the cores have added so far to what was done.
+    pub contended: Surcharge,
 }
 
 impl Process {
@@ -132,7 +113,7 @@ impl Process {
             return ns;
         }
         let more_ns = (ns as f64 * f64::from(cold_cpu)) as u64;
-        self.cooled.warm_ns += ns;
+        self.cooled.base_ns += ns;
         self.cooled.more_ns += more_ns;
         ns + more_ns
     }
@@ -228,7 +209,8 @@ mod tests {
             is_closed: false,
             frozen: Vec::new(),
             used_ns: 0,
-            cooled: Cooled::default(),
+            cooled: Surcharge::default(),
+            contended: Surcharge::default(),
         }
     }
 
@@ -250,7 +232,7 @@ mod tests {
         // Cold, half cooled after half of the time, warm at once after a call, cold again.
         assert_eq!([5_000, 500, 0, 3_500].map(&mut takes), [600, 500, 400, 600]);
         // What was warm is in neither sum: 200 of 400, 100 of 400, 200 of 400.
-        assert_eq!(process.cooled, Cooled { warm_ns: 1_200, more_ns: 500 });
+        assert_eq!(process.cooled, Surcharge { base_ns: 1_200, more_ns: 500 });
         assert!((process.cooled.factor() - 1_700.0 / 1_200.0).abs() < 1e-12);
     }
 }

@@ -32,8 +32,8 @@ use super::edge::EdgeCounts;
 use super::frame::{Call, Frame, Try};
 use super::network::Link;
 use super::plan::Plan;
-use super::process::Cooled;
 use super::report::{Diverged, Recorder, Report, Slots, Syncs};
+use super::surcharge::Surcharge;
 use super::system::{PlanError, System};
 use crate::engine::{AdaptiveQueue, Draws, Event, EventQueue, Scheduler, Slab};
 
@@ -217,8 +217,14 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     /// CPU so far of what processes did while they were not quite warm, by their names.
-    pub fn cooled(&self) -> impl Iterator<Item = (&str, Cooled)> {
+    pub fn cooled(&self) -> impl Iterator<Item = (&str, Surcharge)> {
         self.system.processes.iter().map(|it| (it.name.as_str(), it.cooled))
+    }
+
+    /// CPU so far of what processes did, and what neighbours on the cores added to it, by their names; none where neighbours add
+    /// nothing.
+    pub fn contended(&self) -> impl Iterator<Item = (&str, Surcharge)> {
+        self.system.processes.iter().map(|it| (it.name.as_str(), it.contended))
     }
 
     /// Time until `now_ns`, which is not past, in which threads waited for a core of the only host, ns; `None` where there are

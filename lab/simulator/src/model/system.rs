@@ -13,7 +13,8 @@ use super::edge::Edge;
 use super::network::Distance;
 use super::plan::{ComponentPlan, Effect, Location, Plan, ProcessPlan};
 use super::pool::Pool;
-use super::process::{Cooled, Lane, Process};
+use super::process::{Lane, Process};
+use super::surcharge::Surcharge;
 use super::work::{CallSite, Program, Step, Work};
 use crate::dist::Distribution;
 use crate::engine::random::stream;
@@ -454,7 +455,8 @@ fn new_process(plan: &ProcessPlan, host: u32) -> Process {
         is_closed: false,
         frozen: Vec::new(),
         used_ns: 0,
-        cooled: Cooled::default(),
+        cooled: Surcharge::default(),
+        contended: Surcharge::default(),
     }
 }
 

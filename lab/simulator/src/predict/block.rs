@@ -16,8 +16,8 @@ use super::setting::Setting;
 use super::system::{GENERATOR, build, client_copies};
 use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
-use crate::model::process::Cooled;
 use crate::model::report::Requests;
+use crate::model::surcharge::Surcharge;
 use crate::model::{CopyWork, Note, PlanError, Report, Simulation, Watched};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -30,8 +30,10 @@ pub struct Snapshot {
     /// Calls served so far, by component and operation: `A:feed/GET /v1/feed`.
     pub served: BTreeMap<String, u64>,
     /// CPU so far of what processes did while they were not quite warm, by the same names.
-    pub cooled: BTreeMap<String, Cooled>,
-    /// Of these, those whose caller had given up; an operation without any is left out.
+    pub cooled: BTreeMap<String, Surcharge>,
+    /// CPU so far of what processes did, and what neighbours on the cores added to it, by the same names.
+    pub contended: BTreeMap<String, Surcharge>,
+    /// Of calls served, those whose caller had given up; an operation without any is left out.
     pub wasted: BTreeMap<String, u64>,
     /// What edges have done so far, by caller and callee: `A:feed->A:photo`.
     pub edges: BTreeMap<String, (EdgeCounts, u8)>,
@@ -135,11 +137,6 @@ pub(super) fn simulate_noting(
                 (*sum_ns, *any_is_up) = (*sum_ns + ns, *any_is_up || is_up);
             }
         }
-        let mut cooled: BTreeMap<String, Cooled> = BTreeMap::new();
-        for (name, of) in simulation.cooled().filter(|(_, of)| of.warm_ns > 0) {
-            let group = groups.get(name).map_or(name, String::as_str);
-            cooled.entry(group.to_owned()).or_default().add(of);
-        }
         let served = simulation.served().map(|(name, count)| (name.to_owned(), count));
         let wasted = simulation.wasted().filter(|(_, count)| *count > 0);
         let wasted = wasted.map(|(name, count)| (name.to_owned(), count)).collect();
@@ -147,7 +144,8 @@ pub(super) fn simulate_noting(
             simulation.edges().into_iter().map(|(name, (counts, breaker))| (name, (counts, level(breaker))));
         snapshots.push(Snapshot {
             processes,
-            cooled,
+            cooled: by_group(&groups, simulation.cooled()),
+            contended: by_group(&groups, simulation.contended()),
             served: served.collect(),
             wasted,
             edges: edges.collect(),
@@ -196,6 +194,19 @@ fn groups(layouts: &[&Layout]) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What was added to CPU of processes, by their groups.
+fn by_group<'a>(
+    groups: &BTreeMap<String, String>,
+    all: impl Iterator<Item = (&'a str, Surcharge)>,
+) -> BTreeMap<String, Surcharge> {
+    let mut sums: BTreeMap<String, Surcharge> = BTreeMap::new();
+    for (name, of) in all.filter(|(_, of)| of.base_ns > 0) {
+        let group = groups.get(name).map_or(name, String::as_str);
+        sums.entry(group.to_owned()).or_default().add(of);
+    }
+    sums
+}
+
 /// As records number the states of breakers.
 const fn level(breaker: BreakerState) -> u8 {
     match breaker {
@@ -234,8 +245,7 @@ impl Block {
     pub fn cpu_ns(&self, letter: char, second: u64) -> f64 {
         let prefix = format!("{letter}:");
         let generator = format!("{letter}:generator");
-        let last = self.snapshots.len().saturating_sub(1);
-        let Some(snapshot) = self.snapshots.get((second as usize).min(last)) else { return 0.0 };
+        let Some(snapshot) = self.at(second) else { return 0.0 };
         let own = snapshot.processes.iter();
         let own = own.filter(|(name, _)| name.starts_with(&prefix) && **name != generator);
         own.map(|(_, (ns, _))| *ns as f64).sum()
@@ -243,9 +253,31 @@ impl Block {
 
     /// CPU of a process so far at the end of a second, ns.
     pub fn process_ns(&self, name: &str, second: u64) -> u64 {
-        let last = self.snapshots.len().saturating_sub(1);
-        let snapshot = self.snapshots.get((second as usize).min(last));
-        snapshot.and_then(|snapshot| snapshot.processes.get(name)).map_or(0, |(ns, _)| *ns)
+        self.at(second).and_then(|snapshot| snapshot.processes.get(name)).map_or(0, |(ns, _)| *ns)
+    }
+
+    /// By how many times CPU of a process, or of a group of copies, is what it takes in a warm one, and by how many what it takes
+    /// without neighbours on the cores, from the end of one second to that of another.
+    pub fn dearer(&self, process: &str, seconds: &Range<u64>) -> (f64, f64) {
+        let factor = |of: fn(&Snapshot) -> &BTreeMap<String, Surcharge>| {
+            let sum = |second: u64| {
+                self.at(second).and_then(|snapshot| of(snapshot).get(process)).copied().unwrap_or_default()
+            };
+            sum(seconds.end).since(sum(seconds.start)).factor()
+        };
+        (factor(|snapshot| &snapshot.cooled), factor(|snapshot| &snapshot.contended))
+    }
+
+    /// Calls that were served from the end of one second to that of another, by component and operation.
+    pub fn served_within(&self, seconds: &Range<u64>) -> BTreeMap<&str, u64> {
+        let before = |name: &str| self.at(seconds.start)?.served.get(name).copied();
+        let all = self.at(seconds.end).into_iter().flat_map(|end| &end.served);
+        all.map(|(name, count)| (name.as_str(), count - before(name).unwrap_or(0))).collect()
+    }
+
+    /// How things stood at the end of a second, or of the last.
+    fn at(&self, second: u64) -> Option<&Snapshot> {
+        self.snapshots.get((second as usize).min(self.snapshots.len().saturating_sub(1)))
     }
 
     /// The figures of an arm over some blocks of it, of a scenario; `None` where nothing was due.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use contract::ComponentName;
 use record::CLIENT;
 use scenario::Scenario;
 use traffic::Journey;
 
-use super::layout::Hosts;
-use crate::calibrate::{Calibration, calls_of};
+use super::layout::{Hosts, Layout};
+use crate::calibrate::{Calibration, Operation, calls_of};
 use crate::model::Plan;
 
 /// What is simulated, besides the arms.
@@ -49,4 +50,17 @@ pub(super) fn edges(calibration: &Calibration) -> BTreeSet<(&str, &str)> {
             calls_of(operation).map(move |(called, _)| (caller, &called[..component(called)]))
         })
         .collect()
+}
+
+/// Whether a call is one of the gateway that stays in its process: what the server of the callee takes for it elsewhere, the
+/// gateway takes.
+pub(super) fn is_local_door(layout: &Layout, caller: &str, called: &str) -> bool {
+    let callee = called.split('/').next().unwrap_or_default();
+    caller == ComponentName::GATEWAY.as_str() && layout.is_local(caller, callee)
+}
+
+/// How many such calls an operation of a component makes.
+pub(super) fn local_calls(layout: &Layout, component: &str, operation: &Operation) -> f64 {
+    let calls = calls_of(operation).filter(|(called, _)| is_local_door(layout, component, called));
+    calls.map(|(_, share)| share).sum()
 }

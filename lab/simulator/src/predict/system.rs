@@ -15,7 +15,7 @@ use super::faults;
 use super::layout::{Hosts, Instance, Layout};
 use super::missing;
 use super::registry;
-use super::setting::{Built, Setting, edges};
+use super::setting::{Built, Setting, edges, is_local_door};
 use crate::calibrate::{Calibration, Hop, Operation, Stage, What, calls_of};
 use crate::dist::Distribution;
 use crate::model::network::Link;
@@ -331,7 +331,7 @@ impl Arm<'_> {
     fn stage(&self, component: &str, stage: &Stage) -> Work {
         let (mut lanes, mut here): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for lane in &stage.lanes {
-            let works = lane.iter().map(|activity| self.activity(&activity.what, activity.share));
+            let works = lane.iter().map(|activity| self.activity(component, &activity.what, activity.share));
             let work = Work::Seq(works.collect());
             let leaves = lane.iter().any(|activity| self.leaves(component, &activity.what));
             if leaves { lanes.push(work) } else { here.push(work) }
@@ -349,11 +349,17 @@ impl Arm<'_> {
         component == CLIENT || !self.layout.is_local(component, callee)
     }
 
-    fn activity(&self, what: &What, share: f64) -> Work {
+    fn activity(&self, component: &str, what: &What, share: f64) -> Work {
         let work = match what {
             What::Call(name) => {
-                let (component, operation) = name.split_once('/').unwrap_or((name.as_str(), ""));
-                Work::Call(self.layout.own(component), operation.to_owned())
+                let (callee, operation) = name.split_once('/').unwrap_or((name.as_str(), ""));
+                let call = Work::Call(self.layout.own(callee), operation.to_owned());
+                match self.calibration.local_ns.round() as u64 {
+                    ns if ns > 0 && is_local_door(self.layout, component, name) => {
+                        Work::Seq(vec![Work::Cpu(Distribution::Constant(ns)), call])
+                    }
+                    _ => call,
+                }
             }
             // Where it is asked: a reader's statement runs on the thread that serves the call.
             What::Read(times) => Work::Cpu(times.distribution(1.0)),

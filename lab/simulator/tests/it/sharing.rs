@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 use simulator::analytic::{general, markov};
 use simulator::dist::Distribution;
 use simulator::model::report::Latency;
-use simulator::model::{Arrivals, CpuSharing, Work};
+use simulator::model::{Arrivals, CpuSharing, Simulation, Work};
 
-use super::fixture::{SERVICE, close, component, latency, replications, source, station, system, widening};
+use super::fixture::{
+    SECOND, SERVICE, close, component, latency, replications, source, station, system, widening,
+};
 
 #[test]
 fn sharing_does_not_see_the_distribution() {
@@ -105,4 +107,21 @@ fn short_turns_are_sharing_and_long_ones_are_none() {
     assert!((short / shared - 1.0).abs() < 0.04, "turns of a twentieth: {short}, shared {shared}");
     let middle = p99(CpuSharing::Quantum(SERVICE as u64));
     assert!(fcfs < middle && middle < shared, "{fcfs} {middle} {shared}");
+}
+
+#[test]
+fn what_neighbours_add_is_accounted_to_processes() {
+    let mut plan = station(2, CpuSharing::Fcfs, Distribution::Constant(SERVICE as u64), 0.7);
+    plan.hosts.iter_mut().for_each(|host| host.contention = 0.2);
+    plan.sources[0].until_ns = 2 * SECOND;
+    let mut simulation: Simulation = Simulation::new(&plan, 1).expect("a plan of the tests");
+    let served = simulation.run(u64::MAX).served["station/serve"].count;
+    let station = "station#0";
+    let (_, used_ns, _) = simulation.processes().find(|(name, ..)| *name == station).expect("it is there");
+    let (_, contended) = simulation.contended().find(|(name, _)| *name == station).expect("it is there");
+    assert!(served > 1_000, "1,400 a second: {served}");
+    assert_eq!(contended.base_ns, served * SERVICE as u64);
+    assert_eq!(contended.base_ns + contended.more_ns, used_ns, "what it asked for, and what was added");
+    // A burst has a neighbour more often than the other core is busy, seven times of ten, and never two.
+    assert!((1.13..1.2).contains(&contended.factor()), "{}", contended.factor());
 }

@@ -16,8 +16,12 @@ impl<Q: EventQueue> Simulation<Q> {
 
     /// A burst that has a thread competes for a core.
     pub(super) fn run_burst(&mut self, burst: Burst) {
-        let host = self.system.processes[burst.process as usize].host;
-        let wake = self.system.hosts[host as usize].start(burst, self.events.now_ns());
+        let process = &mut self.system.processes[burst.process as usize];
+        let host = process.host;
+        let cpu = &mut self.system.hosts[host as usize];
+        let before = cpu.contended();
+        let wake = cpu.start(burst, self.events.now_ns());
+        process.contended.add(cpu.contended().since(before));
         self.arm_core(host, wake);
     }
 

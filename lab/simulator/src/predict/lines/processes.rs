@@ -6,11 +6,11 @@ use record::{Cost, Entry, Line, OperationCost, Proc};
 
 use super::{REST_SECONDS, SECOND_NS, Turn};
 use crate::calibrate::calls_of;
-use crate::model::process::Cooled;
+use crate::model::surcharge::Surcharge;
 use crate::predict::block::Snapshot;
 use crate::predict::changes::Changes;
 use crate::predict::layout::{Group, Layout};
-use crate::predict::setting::edges;
+use crate::predict::setting::{edges, local_calls};
 
 /// The processes of the arms of a turn.
 pub(super) struct Processes<'a> {
@@ -142,9 +142,14 @@ impl<'a> Processes<'a> {
         let mut sum = Accounted::default();
         let own = f64::from(group.copies);
         // Of copies that come and go it is known what each did.
-        let alone = snapshot.copies.get(&layout.own(&group.name));
-        // What came to a process that had cooled took more.
-        let factor = snapshot.cooled.get(&layout.own(&group.name)).map_or(1.0, Cooled::factor);
+        let process = layout.own(&group.name);
+        let alone = snapshot.copies.get(&process);
+        // What came to a process that had cooled took more, and so did what had neighbours on the cores.
+        let dearer = |of: &BTreeMap<String, Surcharge>| {
+            of.get(&process).copied().unwrap_or_default().factor()
+        };
+        let contended = dearer(&snapshot.contended);
+        let factor = dearer(&snapshot.cooled) * contended;
         for component in &group.components {
             let holders = groups.iter().filter(|other| other.components.contains(component));
             let holders = f64::from(holders.map(|other| other.copies).sum::<u32>().max(1));
@@ -165,7 +170,9 @@ impl<'a> Processes<'a> {
                 wasted += unwanted;
                 let count = part(count as f64);
                 let span_ns = calibration.parameters.span_ns.value;
-                let (own, blocking) = (factor * count * known.own.mean_ns, count * known.blocking.mean_ns);
+                let local_ns = calibration.local_ns * local_calls(layout, component, known);
+                let own = factor * count * (known.own.mean_ns + local_ns);
+                let blocking = contended * count * known.blocking.mean_ns;
                 let database = factor * count * known.statements_ns();
                 sum.business += own + blocking;
                 sum.database += database;

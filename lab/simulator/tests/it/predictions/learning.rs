@@ -24,12 +24,23 @@ use super::{COMPONENTS, Made, calibration, read, scenario, times};
 const TRACES: u64 = 10;
 
 /// A trace being made: its spans, and the time at which the next begins, ns.
-struct Making {
+pub(super) struct Making {
     spans: Vec<Span>,
     now: u64,
 }
 
 impl Making {
+    /// The spans of a journey that sends a request to the gateway, with what happens inside of it.
+    pub fn journey(name: &str, request: &str, inside: impl FnOnce(&mut Self, u32)) -> Vec<Span> {
+        let mut making = Self { spans: Vec::new(), now: 0 };
+        let root = making.span(None, "client", name, "client", Class::Client);
+        making.now += 50_000;
+        making.call(root, "client", "gateway", request, 60, inside);
+        making.now += 50_000;
+        making.end(root);
+        making.spans
+    }
+
     fn span(&mut self, parent: Option<u32>, of: &str, name: &str, place: &str, class: Class) -> u32 {
         self.spans.push(Span {
             parent,
@@ -51,7 +62,7 @@ impl Making {
     }
 
     /// A call of `callee` with what it does: half of its own time, what is inside, the other half.
-    fn call(
+    pub fn call(
         &mut self,
         parent: u32,
         from: &str,
@@ -80,17 +91,14 @@ impl Making {
 }
 
 /// Spans are twice as long as the CPU in them: there is waiting in every one.
-fn spans(journey: &str) -> Vec<Span> {
+pub(super) fn spans(journey: &str) -> Vec<Span> {
     spans_with(journey, 80, 100)
 }
 
 /// The same where photo's own time is so long: for a list of photos, and for one.
 fn spans_with(journey: &str, list_us: u64, one_us: u64) -> Vec<Span> {
-    let mut making = Making { spans: Vec::new(), now: 0 };
-    let root = making.span(None, "client", journey, "client", Class::Client);
-    making.now += 50_000;
     if journey == "home-feed" {
-        making.call(root, "client", "gateway", "GET /v1/feed", 60, |making, gateway| {
+        Making::journey(journey, "GET /v1/feed", |making, gateway| {
             making.call(gateway, "gateway", "feed", "GET /v1/feed", 240, |making, feed| {
                 making.read(feed, "feed", 300);
                 let begin = making.now;
@@ -104,17 +112,14 @@ fn spans_with(journey: &str, list_us: u64, one_us: u64) -> Vec<Span> {
                 });
                 making.now = end;
             });
-        });
+        })
     } else {
-        making.call(root, "client", "gateway", "GET /v1/photos/{id}", 60, |making, gateway| {
+        Making::journey(journey, "GET /v1/photos/{id}", |making, gateway| {
             making.call(gateway, "gateway", "photo", "GET /v1/photos/{id}", one_us, |making, photo| {
                 making.read(photo, "photo", 160);
             });
-        });
+        })
     }
-    making.now += 50_000;
-    making.end(root);
-    making.spans
 }
 
 /// The record of a prediction as a live run would have written it, with traces of the services. Made once.
@@ -124,7 +129,7 @@ fn lived() -> Vec<Line> {
 }
 
 /// The same of a machine, for a scenario, with the traces of its journeys.
-fn lived_on(known: &Calibration, plan: &Scenario, spans: fn(&str) -> Vec<Span>) -> Vec<Line> {
+pub(super) fn lived_on(known: &Calibration, plan: &Scenario, spans: fn(&str) -> Vec<Span>) -> Vec<Line> {
     let mut lines = Made::with(known, plan, |_| {}).lines;
     let t = lines.last().map_or(0, |line| line.t);
     for line in &mut lines {
@@ -181,7 +186,7 @@ fn learnt() -> &'static Calibration {
     LEARNT.get_or_init(|| learnt_from(&lived(), &scenario("")))
 }
 
-fn learnt_from(lines: &[Line], plan: &Scenario) -> Calibration {
+pub(super) fn learnt_from(lines: &[Line], plan: &Scenario) -> Calibration {
     let run = Run::of(lines).expect("a header");
     let source = Source { run: &run, scenario: plan };
     calibrate(&[source], &COMPONENTS, 2).unwrap_or_else(|error| panic!("{error}"))
@@ -289,14 +294,14 @@ fn a_simulation_of_what_was_learnt_from_comes_close_and_an_arm_is_held_out() {
     assert!(arms.contains(&("micro", true)) && arms.contains(&("mono", false)), "{arms:?}");
     let p50 = calibration.error("latency_p50").expect("fitted");
     assert!(p50 < 0.15, "p50 is off by {p50}: {:?}", calibration.fit);
-    // All CPU is scaled to that of the services: only the monolith's shows how far it is off.
+    // CPU is scaled to that of the services: only the monolith's shows how far it is off.
     assert_eq!(calibration.identity().error_cpu, calibration.held_out_error("cpu_per_journey"));
     let cpu = calibration.held_out_error("cpu_per_journey").expect("the monolith is held out");
     assert!(cpu < 0.15, "CPU is off by {cpu}: {:?}", calibration.fit);
 }
 
 /// Three loads of the same journeys: 60, 300 and 700 a second.
-fn at_levels() -> Scenario {
+pub(super) fn at_levels() -> Scenario {
     let text = scenario("").source.text;
     let text = text.replace(
         "{ name = \"steady\", for = \"6s\" }",

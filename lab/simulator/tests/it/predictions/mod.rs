@@ -1,6 +1,7 @@
 //! Predictions of a small application, from a calibration that is known.
 
 mod changes;
+mod cpu_parts;
 mod learning;
 mod records;
 mod scaled;
