@@ -19,6 +19,8 @@ use crate::{calibrate_command, cli, execution, prediction, run_files, scenario_f
 
 /// Exit code where a held-out scenario could not be compared.
 const EXIT_INVALID: u8 = 3;
+/// What the table of misses shows.
+const PARTS: &str = "CPU of a journey by what it is for, predicted for measured, of each arm with a miss";
 /// Live runs of each scenario, whose difference is the noise of the machine.
 const RUNS: usize = 2;
 
@@ -54,7 +56,10 @@ fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
         let measured = measure(options, runs, &interrupts, |reason| {
             validation.excluded.push(format!("{}: {reason}", held_out.name));
         })?;
-        validation.add(held_out, &measured, &calibration);
+        // Without it the figures are compared all the same.
+        let frozen = options.prediction.as_ref().map(|prediction| options.out.join(&prediction.run_id));
+        let predicted = frozen.and_then(|folder| run_files::fold(&folder).ok());
+        validation.add(held_out, predicted.as_ref(), &measured, &calibration);
     }
     report(args, &validation, &calibration, knee)
 }
@@ -116,13 +121,16 @@ fn report(
     knee: f64,
 ) -> Result<ExitCode, ExitCode> {
     let table = validation.table();
-    let summary = validation.summary();
+    let (explained, summary) = (validation.explained(), validation.summary());
     output::print_line(format_args!("{table}"));
+    if !explained.is_empty() {
+        output::print_line(format_args!("{PARTS}:\n\n{explained}"));
+    }
     for line in &summary {
         output::print_line(format_args!("{line}"));
     }
     if let Some(file) = &args.output {
-        let text = document(&table, &summary, calibration, knee);
+        let text = document(&table, &explained, &summary, calibration, knee);
         std::fs::write(file, text).map_err(|error| {
             output::usage_error(&format!("{} cannot be written: {error}", file.display()))
         })?;
@@ -136,10 +144,20 @@ fn report(
     })
 }
 
-fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f64) -> String {
+fn document(
+    table: &str,
+    explained: &str,
+    summary: &[String],
+    calibration: &Calibration,
+    knee: f64,
+) -> String {
     let machine = &calibration.machine;
     let sources: Vec<&str> = calibration.sources.iter().map(|run| run.run_id.as_str()).collect();
     let summary: Vec<String> = summary.iter().map(|line| format!("- {line}\n")).collect();
+    let explained = match explained {
+        "" => String::new(),
+        table => format!("\n## What the misses are made of\n\n{PARTS}.\n\n{table}"),
+    };
     format!(
         "# How far predictions are off\n\n\
          Written by `cleave validate`. The scenarios are of loads, mixes, groupings and faults that the calibration was not made \
@@ -149,7 +167,7 @@ fn document(table: &str, summary: &[String], calibration: &Calibration, knee: f6
          load, *USL* the universal scalability law through three calibrated rates; see section 11 of [method.md](method.md).\n\n\
          {}, {} cores, kernel {}; {}; calibrated from {}; the services and the load generator keep every core busy at {knee:.0} journeys a second of the scenario's own \
          mix.\n\n\
-         {}\n{table}",
+         {}\n{table}{explained}",
         machine.cpu,
         machine.cores,
         machine.kernel,

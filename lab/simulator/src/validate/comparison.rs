@@ -1,11 +1,13 @@
 //! Predicted figures beside measured ones.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::Run;
 use model::format::value;
 use model::predicted::PredictedFigure;
 
+use super::explanation::{self, Explanation};
 use super::held_out::HeldOut;
 use super::null_models::NullModels;
 use crate::calibrate::Calibration;
@@ -80,11 +82,20 @@ pub struct Validation {
     pub scenarios: usize,
     /// Of them, those without a valid live run.
     pub not_compared: Vec<String>,
+    /// Arms with a miss.
+    pub explanations: Vec<Explanation>,
 }
 
 impl Validation {
-    /// Adds what live runs of a held-out scenario measured beside what was predicted of it.
-    pub fn add(&mut self, held_out: &HeldOut, runs: &[Run], calibration: &Calibration) {
+    /// Adds what live runs of a held-out scenario measured beside what was predicted of it; `predicted` is the record of the
+    /// prediction, where it is at hand.
+    pub fn add(
+        &mut self,
+        held_out: &HeldOut,
+        predicted: Option<&Run>,
+        runs: &[Run],
+        calibration: &Calibration,
+    ) {
         self.scenarios += 1;
         let Some((first, others)) = runs.split_first() else {
             self.not_compared.push(held_out.name.clone());
@@ -121,6 +132,13 @@ impl Validation {
         }
         let place = |measure: &str| TARGETS.iter().position(|(name, _)| *name == measure);
         rows.sort_by_key(|(arm, row)| (*arm, place(&row.measure)));
+        let mut missed: BTreeMap<char, Vec<String>> = BTreeMap::new();
+        for (arm, row) in rows.iter().filter(|(_, row)| !row.is_within()) {
+            missed.entry(*arm).or_default().push(row.measure.clone());
+        }
+        self.explanations.extend(missed.into_iter().map(|(arm, missed)| {
+            Explanation::of((&held_out.name, arm, missed), predicted, runs, calibration)
+        }));
         self.rows.extend(rows.into_iter().map(|(_, row)| row));
     }
 
@@ -189,6 +207,11 @@ impl Validation {
         }
         lines.extend(self.excluded.iter().map(|run| format!("excluded: {run}")));
         lines
+    }
+
+    /// Arms with a miss as a Markdown table: each part of their CPU as predicted and as measured. Empty where there is none.
+    pub fn explained(&self) -> String {
+        explanation::table(&self.explanations)
     }
 
     /// All figures as a Markdown table, and those out of bounds marked.
@@ -263,7 +286,7 @@ mod tests {
         assert!(lines[1].starts_with("one station (M/M/c): off by a factor of 2.00 "), "{lines:?}");
         let held_out = HeldOut { name: "held-out-mix".into(), ..HeldOut::default() };
         let mut other = validation.clone();
-        other.add(&held_out, &[], &Calibration::default());
+        other.add(&held_out, None, &[], &Calibration::default());
         assert!(!other.holds(), "a scenario was not compared");
         let line = "0 of 1 held-out scenarios were compared; without a valid live run: held-out-mix";
         assert!(other.summary().iter().any(|known| known == line), "{:?}", other.summary());

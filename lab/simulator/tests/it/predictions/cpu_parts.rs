@@ -1,7 +1,9 @@
 //! What CPU is for: operations, messages and calls that stay in a process are learnt apart, and come back in a simulation.
 
-use record::Span;
+use model::Run;
+use record::{Entry, Span};
 use simulator::calibrate::{Calibration, CostFactors, CpuParts, Level, Operation};
+use simulator::validate::{HeldOut, Validation};
 
 use super::learning::{Making, at_levels, learnt_from, lived_on, spans};
 use super::{Made, calibration, call, operation, scenario, times};
@@ -107,4 +109,46 @@ fn each_kind_of_cpu_is_scaled_by_itself() {
     assert!(is(hop.served_ns / before.served_ns, 0.5) && is(hop.called_ns / before.called_ns, 0.5));
     assert!(is(scaled.local_ns, 10e3) && is(scaled.parameters.span_ns.value, 2e3));
     assert!(is(scaled.idle_ns_per_s, known.idle_ns_per_s), "rest is measured by itself");
+}
+
+#[test]
+fn a_miss_is_explained_by_the_parts_of_its_cpu() {
+    let plan = scenario("");
+    let made = Made::of(&plan, |_| {});
+    // As it turns out operations take half as much again, and all else what was predicted.
+    let dearer = CostFactors { operations: 1.5, blocking: 1.0, messages: 1.0 };
+    let mut lines = lived_on(&calibration().with_costs(dearer), &plan, spans);
+    if let Entry::Header(header) = &mut lines[0].entry {
+        header.prediction = Some(made.predicted.prediction.clone());
+    }
+    let live = [Run::of(&lines).expect("a header")];
+    let held_out = HeldOut { name: "held-out-load-55".into(), rate: 60.0, ..HeldOut::default() };
+    let mut validation = Validation::default();
+    validation.add(&held_out, Some(&made.run), &live, &calibration());
+    let arms: Vec<&str> = validation.explanations.iter().map(|of| of.arm.as_str()).collect();
+    assert_eq!(arms, ["micro", "mono"], "{}", validation.table());
+    for explanation in &validation.explanations {
+        assert!(explanation.missed.iter().any(|missed| missed == "cpu_per_journey"), "{explanation:?}");
+        let (Some(predicted), Some(measured)) = (explanation.predicted, explanation.measured) else {
+            panic!("both records are at hand: {explanation:?}");
+        };
+        let times = |of: fn(&CpuParts) -> f64| of(&measured.parts) / of(&predicted.parts);
+        let (operations, messages) = (times(|parts| parts.operations), times(|parts| parts.messages));
+        assert!((operations - 1.5).abs() < 0.05, "{operations}: {explanation:?}");
+        assert!((messages - 1.0).abs() < 0.1, "{messages}: {explanation:?}");
+        // Nothing cools on this machine, and it is nearly idle.
+        let factor = predicted.dearer().expect("operations");
+        assert!((factor - 1.0).abs() < 0.05, "{factor}");
+        assert!(predicted.waking.is_none() && measured.waking.is_some());
+    }
+    let text = validation.explained();
+    assert!(text.contains("| held-out-load-55 | mono | ") && text.contains(" for "), "{text}");
+    // With every figure within its bound there is nothing to explain.
+    let mut exact = Validation::default();
+    let mut same = lived_on(&calibration(), &plan, spans);
+    if let Entry::Header(header) = &mut same[0].entry {
+        header.prediction = Some(made.predicted.prediction.clone());
+    }
+    exact.add(&held_out, Some(&made.run), &[Run::of(&same).expect("a header")], &calibration());
+    assert_eq!((exact.rows.len(), exact.explained().as_str()), (6, ""), "{}", exact.table());
 }
