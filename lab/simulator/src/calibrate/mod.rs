@@ -7,7 +7,7 @@
 //! - [`calibrate`]: does it. Start here. [`document`]: the result.
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
-//!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: those of the gateway within its process.
+//!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: those of the gateway in its own process.
 //! - [`memory`]: what processes and their components hold.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.

@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 
 use super::slab::Handle;
 
+/// Stale timers that a new one drops at most: more than one, so that they become fewer.
+const DROPPED_PER_START: usize = 2;
+
 /// Timers of one class, which all run for the same time.
 #[derive(Debug)]
 pub struct Timers {
@@ -21,14 +24,25 @@ impl Timers {
         Self { length_ns, waiting: VecDeque::new(), is_armed: false }
     }
 
+    /// How many are kept, stale ones included.
+    pub fn kept(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// How long they run, ns.
     pub const fn length_ns(&self) -> u64 {
         self.length_ns
     }
 
-    /// Starts one. Returns when the class must be looked at, if no event stands for it yet.
+    /// Starts one. Returns when the class must be looked at, if no event stands for it yet. Some of those before it are dropped
+    /// if `is_stale` holds for them: nearly all are stale long before they are due, and half a million would wait here.
     #[must_use = "an event has to be scheduled"]
-    pub fn start(&mut self, now_ns: u64, handle: Handle) -> Option<u64> {
+    pub fn start(&mut self, now_ns: u64, handle: Handle, is_stale: impl Fn(Handle) -> bool) -> Option<u64> {
+        for _ in 0..DROPPED_PER_START {
+            if self.waiting.pop_front_if(|(_, front)| is_stale(*front)).is_none() {
+                break;
+            }
+        }
         let due_ns = now_ns.saturating_add(self.length_ns);
         self.waiting.push_back((due_ns, handle));
         let is_first = !std::mem::replace(&mut self.is_armed, true);
@@ -69,8 +83,10 @@ mod tests {
         let mut slab = Slab::default();
         let [a, b, c] = [slab.insert(()), slab.insert(()), slab.insert(())];
         let mut timers = Timers::new(100);
-        assert_eq!(timers.start(0, a), Some(100), "the first is scheduled");
-        assert_eq!((timers.start(10, b), timers.start(30, c)), (None, None), "the others wait behind it");
+        let all = |_| false;
+        assert_eq!(timers.start(0, a, all), Some(100), "the first is scheduled");
+        let later = (timers.start(10, b, all), timers.start(30, c, all));
+        assert_eq!(later, (None, None), "the others wait behind it");
         slab.remove(b);
         let stale = |handle| slab.get(handle).is_none();
         assert_eq!(timers.due(100, stale), Some(a));
@@ -78,6 +94,32 @@ mod tests {
         assert_eq!(timers.rearm(), Some(130));
         assert_eq!(timers.due(130, stale), Some(c));
         assert_eq!((timers.due(130, stale), timers.rearm()), (None, None));
-        assert_eq!(timers.start(500, a), Some(600), "and again from the beginning");
+        assert_eq!(timers.start(500, a, all), Some(600), "and again from the beginning");
+    }
+
+    #[test]
+    fn those_that_have_gone_are_not_kept_until_they_are_due() {
+        let mut slab = Slab::default();
+        let mut timers = Timers::new(1_000_000);
+        let mut under_way = VecDeque::new();
+        let mut looked_at = Vec::new();
+        for now_ns in 0..10_000 {
+            let handle = slab.insert(());
+            let stale = |handle| slab.get(handle).is_none();
+            looked_at.extend(timers.start(now_ns, handle, stale));
+            under_way.push_back(handle);
+            // Each is done while the tenth after it begins.
+            if under_way.len() > 10
+                && let Some(done) = under_way.pop_front()
+            {
+                slab.remove(done);
+            }
+            assert!(timers.kept() <= 12, "{} at {now_ns}", timers.kept());
+        }
+        assert_eq!(looked_at, [1_000_000], "one event stands for all, and it stands");
+        let last = *under_way.front().expect("ten are under way");
+        let stale = |handle| slab.get(handle).is_none();
+        assert_eq!((timers.due(1_000_000, stale), timers.rearm()), (None, Some(1_009_990)));
+        assert_eq!(timers.due(1_009_990, stale), Some(last), "the first that is still there");
     }
 }

@@ -24,13 +24,16 @@ pub(super) enum Checkout {
     Full,
 }
 
-/// Connections to a copy.
+/// Connections to a copy. Of ten thousand copies there are a million of these, and hardly any ever has a request that waits.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     in_use: u32,
-    /// Requests without one, the oldest first.
-    waiting: VecDeque<Handle>,
+    waiting: Option<Box<Waiting>>,
 }
+
+/// Requests without a connection, the oldest first.
+#[derive(Debug, Default)]
+struct Waiting(VecDeque<Handle>);
 
 impl Connections {
     /// A request asks for one. `waits` is whether one that was queued has not been given up meanwhile.
@@ -44,19 +47,29 @@ impl Connections {
             self.in_use += 1;
             return Checkout::Connected;
         }
-        if self.waiting.len() >= limits.waiting {
-            self.waiting.retain(|queued| waits(*queued));
+        let waiting = &mut self.waiting.get_or_insert_default().0;
+        if waiting.len() >= limits.waiting {
+            waiting.retain(|queued| waits(*queued));
         }
-        if self.waiting.len() >= limits.waiting {
+        if waiting.len() >= limits.waiting {
             return Checkout::Full;
         }
-        self.waiting.push_back(request);
+        waiting.push_back(request);
         Checkout::Waits
+    }
+
+    /// Bytes that it has taken for requests that wait.
+    pub fn held_bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| {
+            size_of::<Waiting>() + waiting.0.capacity() * size_of::<Handle>()
+        })
     }
 
     /// A request needs its connection no longer: the one that gets it, if any waits.
     pub fn give_back(&mut self, waits: impl Fn(Handle) -> bool) -> Option<Handle> {
-        let next = std::iter::from_fn(|| self.waiting.pop_front()).find(|queued| waits(*queued));
+        let next = self.waiting.as_mut().and_then(|waiting| {
+            std::iter::from_fn(|| waiting.0.pop_front()).find(|queued| waits(*queued))
+        });
         if next.is_none() {
             self.in_use -= 1;
         }

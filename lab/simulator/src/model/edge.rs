@@ -263,6 +263,24 @@ impl Edge {
         self.listed = (listed.len() < self.endpoints.len()).then_some(listed);
     }
 
+    /// Bytes that it has taken beside its own: its view of each copy, and what its policies keep.
+    pub fn held_bytes(&self) -> usize {
+        let queues: usize = self.endpoints.iter().map(|endpoint| endpoint.connections.held_bytes()).sum();
+        let seen = self.policy.breaker.map_or(0, |options| match options.window {
+            policy::breaker::Window::Calls(calls) => calls as usize,
+            policy::breaker::Window::Time(_) => 0,
+        });
+        size_of_val(self.endpoints.as_slice())
+            + queues
+            + self.breaker.as_deref().map_or(0, size_of_val)
+            + seen
+            + self.budget.as_deref().map_or(0, size_of_val)
+            + self.hedge_budget.as_deref().map_or(0, size_of_val)
+            + self.throttle.as_deref().map_or(0, size_of_val)
+            + self.bulkhead.as_deref().map_or(0, size_of_val)
+            + self.listed.as_deref().map_or(0, size_of_val)
+    }
+
     /// Where its breaker stands; closed where it has none.
     pub fn breaker(&self) -> BreakerState {
         self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| breaker.state())

@@ -6,7 +6,8 @@
 //!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
 //! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`connections`]: those to a copy.
 //!   [`frame`]: calls under way.
-//! - `system`: a plan with names resolved. `source`: arrivals. [`surcharge`]: what circumstances add to CPU.
+//! - `system`: a plan with names resolved. `subsets`: who asks whom. `footprint`: what that holds. `source`: arrivals.
+//!   [`surcharge`]: what circumstances add to CPU.
 
 pub mod change;
 pub mod connections;
@@ -14,6 +15,7 @@ pub mod cpu;
 pub mod database;
 pub mod edge;
 pub mod flow;
+mod footprint;
 pub mod frame;
 pub mod network;
 pub mod plan;
@@ -23,6 +25,7 @@ pub mod report;
 pub mod simulation;
 mod source;
 mod stall;
+mod subsets;
 pub mod surcharge;
 mod system;
 pub mod work;

@@ -144,18 +144,12 @@ pub struct Window {
     pub latencies: Latencies,
 }
 
-/// Values that are being recorded.
-#[derive(Debug)]
+/// Values that are being recorded. The histogram is dense, and made when it is needed: most operations are never asked for.
+#[derive(Debug, Default)]
 pub(super) struct Recorder {
-    histogram: Histogram<u64>,
+    histogram: Option<Histogram<u64>>,
     sum_ns: u128,
     count: u64,
-}
-
-impl Default for Recorder {
-    fn default() -> Self {
-        Self { histogram: record::histogram::recorder(), sum_ns: 0, count: 0 }
-    }
 }
 
 impl Recorder {
@@ -163,7 +157,17 @@ impl Recorder {
         self.sum_ns += u128::from(ns);
         self.count += 1;
         // Rounded to the nearest: a histogram of microseconds has no more to give.
-        self.histogram.saturating_record((ns + 500) / 1_000);
+        let histogram = self.histogram.get_or_insert_with(record::histogram::recorder);
+        histogram.saturating_record((ns + 500) / 1_000);
+    }
+
+    /// The values so far, of which none are left.
+    fn take(&mut self) -> Latencies {
+        self.count = 0;
+        let Some(histogram) = &mut self.histogram else { return Latencies::default() };
+        let values = Latencies::of(histogram);
+        histogram.reset();
+        values
     }
 
     /// Values so far.
@@ -172,7 +176,8 @@ impl Recorder {
     }
 
     pub fn finish(&self) -> Latency {
-        Latency { sum_ns: self.sum_ns, count: self.count, values: Latencies::of(&self.histogram) }
+        let values = self.histogram.as_ref().map(Latencies::of).unwrap_or_default();
+        Latency { sum_ns: self.sum_ns, count: self.count, values }
     }
 }
 
@@ -254,9 +259,16 @@ pub(super) struct RequestRecorder {
     current: Recorder,
     second: u64,
     by_due: Option<DueRecorder>,
+    /// Whether how long they took is of no interest.
+    is_count: bool,
 }
 
 impl RequestRecorder {
+    /// One that counts requests and keeps nothing else of them.
+    pub fn counting() -> Self {
+        Self { is_count: true, ..Self::default() }
+    }
+
     /// One that keeps what came of those that were due in a second, where it is known within how many ns an answer is good.
     pub fn new(good_within_ns: Option<u64>) -> Self {
         let by_due =
@@ -280,9 +292,7 @@ impl RequestRecorder {
     /// The present window is over.
     fn close(&mut self) {
         if self.current.count > 0 {
-            self.requests.windows[self.second as usize].latencies = Latencies::of(&self.current.histogram);
-            self.current.histogram.reset();
-            self.current.count = 0;
+            self.requests.windows[self.second as usize].latencies = self.current.take();
         }
     }
 
@@ -299,7 +309,8 @@ impl RequestRecorder {
         let window = self.window(now_ns);
         window.done += u64::from(is_done);
         window.failed += u64::from(!is_done);
-        if is_done {
+        let is_timed = is_done && !self.is_count;
+        if is_timed {
             self.current.record(now_ns - due_ns);
         }
         if let Some(by_due) = &mut self.by_due {
@@ -307,7 +318,7 @@ impl RequestRecorder {
         }
         if due_ns >= warm_up_ns {
             *self.requests.outcomes.entry(outcome.name()).or_default() += 1;
-            if is_done {
+            if is_timed {
                 self.total.record(now_ns - due_ns);
             }
         }
@@ -369,5 +380,16 @@ mod tests {
         recorder.ended(0, 6 * SECOND_NS, Outcome::Done, 0);
         let counts: Vec<u64> = recorder.finish().due.iter().map(|window| window.answered.len()).collect();
         assert_eq!(counts, [1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_is_only_counted_has_no_histograms() {
+        let mut recorder = RequestRecorder::counting();
+        recorder.due(0);
+        recorder.ended(0, 3 * SECOND_NS, Outcome::Done, 0);
+        assert!(recorder.total.histogram.is_none() && recorder.current.histogram.is_none());
+        let requests = recorder.finish();
+        assert_eq!((requests.sent, requests.ended(Outcome::Done), requests.windows[3].done), (1, 1, 1));
+        assert_eq!((requests.latency, requests.due.len()), (Latency::default(), 0));
     }
 }

@@ -210,6 +210,11 @@ impl<Q: EventQueue> Simulation<Q> {
             && hosts.iter().all(Cpu::is_balanced)
     }
 
+    /// Bytes that its copies and their edges hold, by counting, without what is under way.
+    pub fn held_bytes(&self) -> usize {
+        self.system.held_bytes()
+    }
+
     /// Processes as they stand: the name of each, the CPU that it has used, ns, and whether it runs.
     pub fn processes(&self) -> impl Iterator<Item = (&str, u64, bool)> {
         let running = |process: &super::process::Process| process.is_up && !process.is_paused;

@@ -14,6 +14,7 @@ use super::network::Distance;
 use super::plan::{ComponentPlan, Effect, Location, Plan, ProcessPlan};
 use super::pool::Pool;
 use super::process::{Lane, Process};
+use super::subsets::Subsets;
 use super::surcharge::Surcharge;
 use super::work::{CallSite, Program, Step, Work};
 use crate::dist::Distribution;
@@ -24,11 +25,6 @@ use crate::engine::{Draws, Rng, Timers};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(pub String);
-
-/// Copies that one caller asks, at most. Where a callee has more, each caller has its subset, and all copies have as many
-/// callers (Site Reliability Engineering, chapter 20, "Deterministic Subsetting"): a caller cannot hold connections to
-/// thousands.
-pub const SUBSET: usize = 32;
 
 /// A copy of a component.
 #[derive(Debug)]
@@ -66,16 +62,19 @@ pub(super) enum Route {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
     pub program: u32,
-    /// Which of the caller's routes.
+    /// Which of the caller's routes; none of a call that no request comes to.
     pub route: u32,
     pub path: u64,
 }
+
+/// The route of a call that no request comes to.
+const UNREACHED: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Component {
     pub name: String,
     pub instances: Vec<u32>,
-    /// Components that it calls, in order of its routes.
+    /// Components that it calls for some request, in order of its routes.
     callees: Vec<u32>,
 }
 
@@ -186,7 +185,7 @@ impl System {
         if !errors.is_empty() {
             return Err(errors);
         }
-        system.add_programs(seed, &components, &names, &mut errors);
+        system.add_programs(plan, seed, &components, &names, &mut errors);
         system.add_databases(plan, seed, &names, &mut errors);
         system.add_routes(plan, seed);
         for (name, component) in components.iter().map(|c| (&c.name, &c.options)) {
@@ -258,6 +257,7 @@ impl System {
 
     fn add_programs(
         &mut self,
+        plan: &Plan,
         seed: u64,
         components: &[&ComponentPlan],
         names: &Names<'_>,
@@ -282,21 +282,44 @@ impl System {
             }
         }
         for (program, operation) in self.programs.iter().zip(&mut self.operations) {
-            let caller = &mut self.components[operation.component as usize];
             for CallSite { component, operation: called, path } in &program.calls {
                 let user = format!("`{}`", operation.name);
-                let callee = names.find(component, &user, errors);
+                names.find(component, &user, errors);
                 let name = format!("{component}/{called}");
                 let Some(program) = numbers.get(&name) else {
                     errors.push(PlanError(format!("{user} calls unknown operation `{name}`")));
                     continue;
                 };
-                let known = caller.callees.iter().position(|known| *known == callee);
-                let route = known.unwrap_or_else(|| {
-                    caller.callees.push(callee);
-                    caller.callees.len() - 1
-                });
-                operation.sites.push(Site { program: *program, route: route as u32, path: *path });
+                operation.sites.push(Site { program: *program, route: UNREACHED, path: *path });
+            }
+        }
+        let asked = plan.sources.iter().flat_map(|source| {
+            source.operations.iter().map(|(operation, _)| format!("{}/{operation}", source.client))
+        });
+        let asked: Vec<u32> = asked.filter_map(|name| numbers.get(&name).copied()).collect();
+        self.add_callees(asked);
+    }
+
+    /// Finds what components call in the course of programs that are asked for. Other calls are never made, and thousands of
+    /// copies would keep connections for them.
+    fn add_callees(&mut self, asked: Vec<u32>) {
+        let (mut is_reached, mut next) = (vec![false; self.operations.len()], asked);
+        while let Some(program) = next.pop() {
+            if !std::mem::replace(&mut is_reached[program as usize], true) {
+                next.extend(self.operations[program as usize].sites.iter().map(|site| site.program));
+            }
+        }
+        let components: Vec<u32> = self.operations.iter().map(|operation| operation.component).collect();
+        let reached = self.operations.iter_mut().zip(is_reached).filter(|(_, is_reached)| *is_reached);
+        for (operation, _) in reached {
+            let callees = &mut self.components[operation.component as usize].callees;
+            for site in &mut operation.sites {
+                let callee = components[site.program as usize];
+                let known = callees.iter().position(|known| *known == callee);
+                site.route = known.unwrap_or_else(|| {
+                    callees.push(callee);
+                    callees.len() - 1
+                }) as u32;
             }
         }
     }
@@ -331,7 +354,7 @@ impl System {
     /// Connects every instance with the components that its own calls.
     fn add_routes(&mut self, plan: &Plan, seed: u64) {
         let mut policies: BTreeMap<(u32, u32), Arc<EffectivePolicy>> = BTreeMap::new();
-        let mut subsets = Subsets { seed, shuffled: BTreeMap::new() };
+        let mut subsets = Subsets::new(seed);
         for caller in 0..self.components.len() as u32 {
             let callees = self.components[caller as usize].callees.clone();
             let copies = self.components[caller as usize].instances.clone();
@@ -408,35 +431,6 @@ impl System {
     /// The program of a name.
     pub fn program(&self, name: &str) -> Option<u32> {
         self.operations.iter().position(|operation| operation.name == name).map(|at| at as u32)
-    }
-}
-
-/// Which copies each caller asks.
-struct Subsets {
-    seed: u64,
-    /// By callee and round: a round is as many callers as there are subsets.
-    shuffled: BTreeMap<(u32, usize), Vec<u32>>,
-}
-
-impl Subsets {
-    fn of(&mut self, callee: u32, name: &str, copies: &[u32], caller: usize) -> Vec<u32> {
-        if copies.len() <= SUBSET {
-            return copies.to_vec();
-        }
-        let subsets = copies.len() / SUBSET;
-        let (round, subset) = (caller / subsets, caller % subsets);
-        let seed = self.seed;
-        let order = self.shuffled.entry((callee, round)).or_insert_with(|| {
-            let mut order = copies.to_vec();
-            let mut rng = Rng::new(seed, &format!("subset/{name}/{round}"));
-            for at in (1..order.len()).rev() {
-                order.swap(at, rng.below(at as u64 + 1) as usize);
-            }
-            order
-        });
-        let mut chosen = order[subset * SUBSET..(subset + 1) * SUBSET].to_vec();
-        chosen.sort_unstable();
-        chosen
     }
 }
 

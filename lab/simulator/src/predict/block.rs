@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use traffic::Schedule;
 
 use super::layout::Layout;
-use super::setting::Setting;
+use super::setting::{Built, Setting};
 use super::system::{GENERATOR, build, client_copies};
 use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
@@ -116,8 +116,10 @@ pub(super) fn simulate_noting(
     seed: u64,
     (second_over, passes): (impl Fn(), impl Fn(&Watched, &Block, u64) -> Option<bool>),
 ) -> Result<Block, Vec<PlanError>> {
-    let built = build(calibration, setting, layouts, schedule);
-    let mut simulation: Simulation = Simulation::new(&built.plan, seed)?;
+    let Built { plan, not_simulated, .. } = build(calibration, setting, layouts, schedule);
+    let mut simulation: Simulation = Simulation::new(&plan, seed)?;
+    // Of ten thousand copies it has as many names as what is simulated.
+    drop(plan);
     let seconds = simulated_seconds(setting.scenario);
     let mut snapshots = Vec::new();
     let groups = groups(layouts);
@@ -175,7 +177,7 @@ pub(super) fn simulate_noting(
         report: simulation.report(),
         notes: simulation.notes().to_vec(),
         snapshots,
-        not_simulated: built.not_simulated.into_iter().collect(),
+        not_simulated: not_simulated.into_iter().collect(),
     })
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::VecDeque;
 
+use policy::Policy;
 use policy::balance::{Balance, EndpointLoad, Picker};
+use policy::breaker::{BreakerOptions, Window};
 use simulator::analytic::scale;
 use simulator::dist::Distribution;
 use simulator::engine::{AdaptiveQueue, Rng, Scheduler};
-use simulator::model::{Arrivals, CpuSharing, Work};
+use simulator::model::{Arrivals, CpuSharing, Plan, Simulation, Work};
 use simulator::run::replicate;
 
 use super::fixture::{
-    MILLISECOND, SERVICE, close, component, latency, replications, requests, system, widening,
+    MILLISECOND, SERVICE, close, component, edge, host, latency, process, replications, requests, source,
+    system, widening,
 };
 
 const ARRIVAL: u8 = 0;
@@ -91,4 +94,51 @@ fn one_slow_call_in_a_hundred_hits_most_of_a_hundred() {
     println!("{} of {all}, expected {expected}", slow / all);
     // Half a point for 160,000 requests, of which each makes a hundred calls: four standard deviations.
     assert!((slow / all - expected).abs() < 0.005 * widening());
+}
+
+/// Copies of a gateway, of feeds and of photos, of which each asks 32 of every component that it calls, with breakers and budgets
+/// of retries; `more` are operations of the feed that nobody asks for.
+fn copies(more: Vec<(&str, Work)>) -> Plan {
+    let copies = |name: &'static str, count: usize| {
+        (0..count).map(move |copy| process(&format!("{name}#{copy}"), "host", &[name]))
+    };
+    let get = |work| vec![("get", work)];
+    let both = Work::Seq(vec![Work::call("feed", "get"), Work::call("photo", "get")]);
+    let feed = get(Work::call("photo", "get")).into_iter().chain(more).collect();
+    let breaker = BreakerOptions { window: Window::Calls(20), ..BreakerOptions::default() };
+    Plan {
+        hosts: vec![host("host", 64, CpuSharing::Fcfs)],
+        processes: copies("client", 100)
+            .chain(copies("gateway", 300))
+            .chain(copies("feed", 250))
+            .chain(copies("photo", 200))
+            .chain(copies("profile", 50))
+            .collect(),
+        components: vec![
+            component("client", vec![("ask", Work::call("gateway", "get"))]),
+            component("gateway", get(both)),
+            component("feed", feed),
+            component("photo", get(Work::Cpu(Distribution::Constant(1_000)))),
+            component("profile", get(Work::Cpu(Distribution::Constant(1_000)))),
+        ],
+        policies: edge(Policy { breaker: Some(breaker), ..Policy::default() }),
+        sources: vec![source(Arrivals::Constant(1e3), &["ask"])],
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn a_copy_holds_little_and_nothing_for_calls_that_no_request_comes_to() {
+    let held = |plan: &Plan| {
+        let simulation: Simulation = Simulation::new(plan, 1).expect("a plan of the tests");
+        simulation.held_bytes()
+    };
+    let plan = copies(Vec::new());
+    let each = held(&plan) / plan.processes.len();
+    println!("{each} bytes a copy");
+    // 950 edges of 900 copies, each to 32: 34 views of 72 bytes and about 1,200 of the process, the edge, its breaker and its budget.
+    // Of ten thousand copies, which have more edges each, that is some 70 MB.
+    assert!(each < 4_200, "{each} bytes a copy");
+    let unused = vec![("list", Work::call("profile", "get"))];
+    assert_eq!(held(&copies(unused)), held(&plan), "an edge that is never asked for");
 }

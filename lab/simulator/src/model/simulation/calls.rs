@@ -11,7 +11,7 @@ use super::super::frame::{Call, Frame, Parent, Try, TryConnection, Waits};
 use super::super::system::{Route, System, TimerKind};
 use super::faults::EdgeFault;
 use super::{Simulation, kind};
-use crate::engine::{Draws, Event, EventQueue, Handle};
+use crate::engine::{Draws, Event, EventQueue, Handle, Slab};
 
 /// What a call has that brings no deadline, ns.
 const MAX_DEADLINE_NS: u64 = MAX_DEADLINE_MS * 1_000_000;
@@ -384,7 +384,9 @@ impl<Q: EventQueue> Simulation<Q> {
     /// Starts a timer of a class.
     pub(super) fn start_timer(&mut self, class: u32, handle: Handle) {
         let now_ns = self.events.now_ns();
-        if let Some(due_ns) = self.system.timers[class as usize].1.start(now_ns, handle) {
+        let (tries, calls, frames) = (&self.tries, &self.calls, &self.frames);
+        let (of, timers) = &mut self.system.timers[class as usize];
+        if let Some(due_ns) = timers.start(now_ns, handle, is_stale(*of, tries, calls, frames)) {
             self.events.at(due_ns, kind::TIMER, class);
         }
     }
@@ -395,11 +397,7 @@ impl<Q: EventQueue> Simulation<Q> {
             let (tries, calls, frames) = (&self.tries, &self.calls, &self.frames);
             let (of, timers) = &mut self.system.timers[class as usize];
             let of = *of;
-            let due = timers.due(now_ns, |handle| match of {
-                TimerKind::Try => tries.get(handle).is_none_or(|record| record.pass.is_none()),
-                TimerKind::Hedge => calls.get(handle).is_none(),
-                TimerKind::Patience => frames.get(handle).is_none(),
-            });
+            let due = timers.due(now_ns, is_stale(of, tries, calls, frames));
             let Some(handle) = due else { break };
             match of {
                 TimerKind::Try => self.end_try(handle, Outcome::TimedOut),
@@ -431,5 +429,19 @@ impl<Q: EventQueue> Simulation<Q> {
         if self.system.connections[call.edge as usize].edge.may_hedge(now_ns) {
             self.send_try(handle, 1);
         }
+    }
+}
+
+/// Whether a timer of a kind has nothing to end any longer.
+fn is_stale<'a>(
+    of: TimerKind,
+    tries: &'a Slab<Try>,
+    calls: &'a Slab<Call>,
+    frames: &'a Slab<Frame>,
+) -> impl Fn(Handle) -> bool + 'a {
+    move |handle| match of {
+        TimerKind::Try => tries.get(handle).is_none_or(|record| record.pass.is_none()),
+        TimerKind::Hedge => calls.get(handle).is_none(),
+        TimerKind::Patience => frames.get(handle).is_none(),
     }
 }

@@ -82,6 +82,11 @@ impl<Q: EventQueue> Simulation<Q> {
                 }
                 _ => None,
             };
+            let recorder = || match plan.good_within_ns {
+                // Nobody waits for an answer that might be good.
+                Some(_) if source.patience.is_zero() => RequestRecorder::counting(),
+                good_within_ns => RequestRecorder::new(good_within_ns),
+            };
             self.clients.push(Clients {
                 source: Source::new(
                     seed,
@@ -94,7 +99,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 instances: self.system.components[component as usize].instances.clone(),
                 turn: 0,
                 names: operations.iter().map(|(name, _)| format!("{}/{name}", source.name)).collect(),
-                recorders: programs.iter().map(|_| RequestRecorder::new(plan.good_within_ns)).collect(),
+                recorders: programs.iter().map(|_| recorder()).collect(),
                 programs,
                 patience: source.patience.clone(),
                 class,
