@@ -161,7 +161,7 @@ fn document(
     format!(
         "# How far predictions are off\n\n\
          Written by `cleave validate`. The scenarios are of loads, mixes, groupings and faults that the calibration was not made \
-         from; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
+         from, but that it learns from a monolith what calls within the gateway's process take; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
          run. *Bound*: 10 % for p50, 20 % for p99, 5 % for CPU per journey, or twice what two live runs of the same seed differ \
          by. *One station* is M/M/c with the CPU of a journey of the mix, *scaled* the calibration run's own figure for the mix and \
          load, *USL* the universal scalability law through three calibrated rates; see section 11 of [method.md](method.md).\n\n\

@@ -43,12 +43,9 @@ pub(super) struct Cooling {
 }
 
 impl Cooling {
-    /// How many times as much CPU a call takes as in a warm process, on average of so many calls a second that come at random:
-    /// the gaps between them are exponential, and a gap counts as far as it is shorter than the time in which a process cools.
+    /// How many times as much CPU a call takes as in a warm process, on average of so many calls a second that come at random.
     pub fn factor(self, calls_per_s: f64) -> f64 {
-        let calls = calls_per_s * self.cooling_ns / 1e9;
-        let coldness = if calls > 1e-9 { -(-calls).exp_m1() / calls } else { 1.0 };
-        1.0 + self.cold_cpu * coldness
+        1.0 + self.cold_cpu * coldness(self.cooling_ns, calls_per_s)
     }
 
     /// What was spent as if every call had come to a warm process.
@@ -72,19 +69,41 @@ impl Cooling {
         }
         ledger
     }
+}
 
-    /// Mean square of the logarithms by which CPU of calls is off, if every process takes what suits it best in a warm one.
-    fn loss(self, processes: &[Vec<Load>]) -> f64 {
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for loads in processes {
-            let warm = |load: &Load| (load.each / self.factor(load.calls_per_s)).ln();
-            let weight: f64 = loads.iter().map(|load| load.weight).sum();
-            let mean = loads.iter().map(|load| load.weight * warm(load)).sum::<f64>() / weight;
-            sum += loads.iter().map(|load| load.weight * (warm(load) - mean).powi(2)).sum::<f64>();
-            weights += weight;
+/// How cold calls that come at random find a process, from 0 to 1 and on average of so many a second: the gaps between them are
+/// exponential, and a gap counts as far as it is shorter than the time in which a process cools.
+fn coldness(cooling_ns: f64, calls_per_s: f64) -> f64 {
+    let calls = calls_per_s * cooling_ns / 1e9;
+    if calls > 1e-9 { -(-calls).exp_m1() / calls } else { 1.0 }
+}
+
+/// A load of a process that cools in a certain time.
+#[derive(Clone, Copy, Debug)]
+struct Cooled {
+    coldness: f64,
+    /// Logarithm of the CPU of a call.
+    log_each: f64,
+    weight: f64,
+}
+
+/// Mean square of the logarithms by which CPU of calls is off, if a call takes more by a share in a cold process, and in a warm one
+/// what suits its process best.
+fn loss(cold_cpu: f64, processes: &[Vec<Cooled>]) -> f64 {
+    let (mut squares, mut weights) = (0.0, 0.0);
+    for loads in processes {
+        let (mut weight, mut sum, mut square) = (0.0, 0.0, 0.0);
+        for load in loads {
+            let warm = load.log_each - (1.0 + cold_cpu * load.coldness).ln();
+            weight += load.weight;
+            sum += load.weight * warm;
+            square += load.weight * warm * warm;
         }
-        if weights > 0.0 { sum / weights } else { f64::INFINITY }
+        // About their mean.
+        squares += (square - sum * sum / weight).max(0.0);
+        weights += weight;
     }
+    if weights > 0.0 { squares / weights } else { f64::INFINITY }
 }
 
 /// What loads at several rates show, by process.
@@ -145,11 +164,20 @@ pub(super) fn fit(processes: &[Vec<Load>]) -> Option<Fitted> {
         return None;
     }
     let ratio = (TIMES_NS.1 / TIMES_NS.0).ln() / f64::from(TIMES - 1);
-    let times = (0..TIMES).map(|step| TIMES_NS.0 * (ratio * f64::from(step)).exp());
-    let points = times.flat_map(|cooling_ns| {
-        (0..=SHARES).map(move |step| Cooling { cold_cpu: SHARE_STEP * f64::from(step), cooling_ns })
-    });
-    let tried: Vec<(Cooling, f64)> = points.map(|point| (point, point.loss(&usable))).collect();
+    let mut tried: Vec<(Cooling, f64)> = Vec::new();
+    for cooling_ns in (0..TIMES).map(|step| TIMES_NS.0 * (ratio * f64::from(step)).exp()) {
+        let cooled = |load: &Load| Cooled {
+            coldness: coldness(cooling_ns, load.calls_per_s),
+            log_each: load.each.ln(),
+            weight: load.weight,
+        };
+        let processes: Vec<Vec<Cooled>> =
+            usable.iter().map(|loads| loads.iter().map(cooled).collect()).collect();
+        tried.extend((0..=SHARES).map(|step| {
+            let cold_cpu = SHARE_STEP * f64::from(step);
+            (Cooling { cold_cpu, cooling_ns }, loss(cold_cpu, &processes))
+        }));
+    }
     let least = tried.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
     let within = |more: f64| {
         let bound = least + more * more;

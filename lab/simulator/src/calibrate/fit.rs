@@ -13,7 +13,8 @@ use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
 use super::document::{Calibration, CostFactors, Origin, Parameter};
-use super::level::{FitError, Level};
+use super::learnt::Learnt;
+use super::level::{FitError, Level, LevelName};
 use super::parts::CpuParts;
 use super::{Source, dataset, is_learnt, layouts};
 use crate::engine::Draws;
@@ -28,6 +29,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// First looks: times the wake-up that the records suggest, and contentions.
 const WAKES: [f64; 4] = [0.25, 0.5, 1.0, 1.5];
 const CONTENTIONS: [f64; 3] = [0.0, 0.05, 0.15];
+/// At which it is seen how many threads run at once.
+const TRIED_CONTENTION: f64 = 0.1;
 /// No process takes longer to begin, ns, once a core is free: what is slower than that waited for a core.
 const MAX_WAKE_NS: f64 = 1e6;
 /// Steps of the simplex after that.
@@ -80,6 +83,8 @@ struct SimulatedPhase {
     figures: Figures,
     /// What the CPU of a journey was for.
     cpu: CpuParts,
+    /// How many times as much CPU was by neighbours on the cores.
+    slowed: f64,
 }
 
 impl<'a> Measured<'a> {
@@ -150,7 +155,8 @@ impl<'a> Measured<'a> {
             let phases = self.phases.iter().filter_map(|(name, seconds)| {
                 let figures = Block::figures_within(&blocks, letter, self.scenario, seconds.clone())?;
                 let cpu = CpuParts::simulated(&blocks, &self.layouts[arm], calibration, seconds, figures.cpu);
-                Some((name.clone(), SimulatedPhase { figures, cpu }))
+                let slowed = Block::slowed(&blocks, letter, seconds);
+                Some((name.clone(), SimulatedPhase { figures, cpu, slowed }))
             });
             let whole = Block::figures(&blocks, letter, self.scenario)?;
             Some((arm, Simulated { whole, phases: phases.collect() }))
@@ -159,12 +165,22 @@ impl<'a> Measured<'a> {
     }
 }
 
-/// Fits the free parameters of a calibration to the runs, and writes down how far it is off.
-pub(super) fn fit(calibration: &mut Calibration, runs: &[Measured<'_>]) {
+/// Fits the free parameters of a calibration to the runs, by what was learnt of them, and writes down how far it is off.
+pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt<'_>, runs: &[Measured<'_>]) {
     let start_ns = calibration.parameters.wake_ns.value;
-    let base = calibration.clone();
-    let weights = if base.noise.is_quiet() { WEIGHTS } else { NOISY_WEIGHTS };
-    let loss = |point: [f64; 2]| loss(&with(&base, point, runs), runs, weights);
+    let sources = calibration.sources.clone();
+    let neighbours = neighbours(calibration, runs);
+    // What was accounted has the contention of the runs in it already: things take so much less alone.
+    let with = |point: [f64; 2]| {
+        let others = |level: &LevelName| neighbours.get(level).copied().unwrap_or(0.0);
+        let priced = learnt.priced(|level| 1.0 + point[1].max(0.0) * others(level));
+        let mut calibration = Calibration { sources: sources.clone(), ..priced };
+        calibration.parameters.wake_ns.value = wake_ns(point);
+        calibration.parameters.contention.value = point[1].max(0.0);
+        scaled(&calibration, runs)
+    };
+    let weights = if calibration.noise.is_quiet() { WEIGHTS } else { NOISY_WEIGHTS };
+    let loss = |point: [f64; 2]| loss(&with(point), runs, weights);
     let looks =
         WAKES.iter().flat_map(|wake| CONTENTIONS.map(|contention| [(wake * start_ns).ln(), contention]));
     let mut seen: Vec<([f64; 2], f64)> = looks.map(|point| (point, loss(point))).collect();
@@ -183,7 +199,7 @@ pub(super) fn fit(calibration: &mut Calibration, runs: &[Measured<'_>]) {
     let (wake_low, wake_high) = around(0, [-0.4, -0.15, 0.15, 0.4]);
     let (contention_low, contention_high) = around(1, [-0.05, -0.02, 0.02, 0.05]);
     // Scaled anew: costs of the first scale leave processes busier, or less, and so less often woken or slowed down.
-    *calibration = scaled(&with(&base, best, runs), runs);
+    *calibration = scaled(&with(best), runs);
     let parameters = &mut calibration.parameters;
     parameters.wake_ns = Parameter {
         value: wake_ns(best),
@@ -201,53 +217,63 @@ fn wake_ns(point: [f64; 2]) -> f64 {
     point[0].exp().min(MAX_WAKE_NS)
 }
 
-/// The mean of factors, by their logarithms; 1 of none.
+/// CPU of a kind over some levels, seconds.
 #[derive(Clone, Copy, Debug, Default)]
-struct MeanFactor {
-    sum: f64,
-    count: f64,
+struct CpuSums {
+    measured: f64,
+    simulated: f64,
 }
 
-impl MeanFactor {
-    fn add(&mut self, factor: f64) {
-        if factor.is_finite() && factor > 0.0 {
-            self.sum += factor.ln();
-            self.count += 1.0;
+impl CpuSums {
+    /// Adds what so many journeys took each.
+    fn add(&mut self, journeys: f64, measured: f64, simulated: f64) {
+        self.measured += journeys * measured;
+        self.simulated += journeys * simulated;
+    }
+
+    /// By how many times the simulation has to spend more; 1 where there is nothing to compare.
+    fn factor(self) -> f64 {
+        if self.measured > 0.0 && self.simulated > 0.0 { self.measured / self.simulated } else { 1.0 }
+    }
+}
+
+/// How many other threads run beside one that starts, on average of an arm, at each level: less than one on two cores. How much each
+/// of them adds hardly changes that.
+fn neighbours(calibration: &Calibration, runs: &[Measured<'_>]) -> BTreeMap<LevelName, f64> {
+    let mut tried = calibration.clone();
+    tried.parameters.contention.value = TRIED_CONTENTION;
+    let tried = scaled(&tried, runs);
+    let mut neighbours = BTreeMap::new();
+    for run in runs {
+        for (arm, simulated) in run.simulated(&tried, true) {
+            for level in run.shown[arm].iter().flat_map(|shown| &shown.levels) {
+                let Some(phase) = simulated.phases.get(&level.phase) else { continue };
+                neighbours.insert(level.name(), (phase.slowed - 1.0) / TRIED_CONTENTION);
+            }
         }
     }
-
-    fn get(self) -> f64 {
-        if self.count > 0.0 { (self.sum / self.count).exp() } else { 1.0 }
-    }
+    neighbours
 }
 
-/// A calibration with a wake-up of `e^point[0]` ns and a contention of `point[1]`, scaled to the runs.
-fn with(base: &Calibration, point: [f64; 2], runs: &[Measured<'_>]) -> Calibration {
-    let mut calibration = base.clone();
-    calibration.parameters.wake_ns.value = wake_ns(point);
-    calibration.parameters.contention.value = point[1].max(0.0);
-    scaled(&calibration, runs)
-}
-
-/// A calibration whose simulation of the runs spends what they spent, on average of the levels that were learnt from, of which
-/// each counts alike: on operations, on what of them blocks, and on messages. What was accounted has the contention of the runs
-/// in it already, which a simulation adds, and what cools was warmed for calls that come at random, while those of a journey
-/// come together. The one is all CPU's, the other that of operations and messages in different components, of which a
-/// monolith has others than services: one factor would be right for neither.
+/// A calibration whose simulation of the runs spends what they spent, in all levels together that were learnt from: on operations,
+/// on what of them blocks, and on messages. What cools was warmed for calls that come at random, while those of a journey come
+/// together and find processes warmer: of operations and of messages that is not the same share, and a monolith has few of the
+/// latter.
 fn scaled(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
-    let [mut operations, mut blocking, mut messages] = [MeanFactor::default(); 3];
+    let [mut operations, mut blocking, mut messages] = [CpuSums::default(); 3];
     for run in runs {
         for (arm, simulated) in run.simulated(calibration, false) {
             for level in run.shown[arm].iter().flat_map(|shown| &shown.levels) {
                 let Some(phase) = simulated.phases.get(&level.phase) else { continue };
                 let (measured, simulated) = (level.measured_cpu, phase.cpu);
-                operations.add(measured.operations / simulated.operations);
-                blocking.add(measured.blocking / simulated.blocking);
-                messages.add(measured.messages / simulated.messages);
+                let journeys = level.rate * level.seconds;
+                operations.add(journeys, measured.operations, simulated.operations);
+                blocking.add(journeys, measured.blocking, simulated.blocking);
+                messages.add(journeys, measured.messages, simulated.messages);
             }
         }
     }
-    let [operations, blocking, messages] = [operations, blocking, messages].map(MeanFactor::get);
+    let [operations, blocking, messages] = [operations, blocking, messages].map(CpuSums::factor);
     calibration.with_costs(CostFactors { operations, blocking, messages })
 }
 
@@ -323,7 +349,7 @@ fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> (Vec<FitError>, V
         for (arm, figures) in run.simulated(calibration, true) {
             let Some(Shown { whole, levels: of_arm, is_learnt }) = &run.shown[arm] else { continue };
             levels.extend(of_arm.iter().filter_map(|level| {
-                let SimulatedPhase { figures: simulated, cpu: simulated_cpu } =
+                let SimulatedPhase { figures: simulated, cpu: simulated_cpu, .. } =
                     *figures.phases.get(&level.phase)?;
                 Some(Level { simulated, simulated_cpu, ..level.clone() })
             }));

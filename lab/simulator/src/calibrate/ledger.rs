@@ -121,6 +121,33 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The same where neighbours on the cores have made all CPU `slowed` times as much. Processes were as busy as they were, and
+    /// what they take at rest they took without.
+    pub fn without(&self, slowed: f64) -> Self {
+        let mut alone = self.clone();
+        for spent in alone.components.values_mut() {
+            for ns in [
+                &mut spent.operations,
+                &mut spent.blocking,
+                &mut spent.telemetry,
+                &mut spent.waking,
+                &mut spent.total,
+            ] {
+                *ns /= slowed;
+            }
+        }
+        let less = |ns: u64| (ns as f64 / slowed).round() as u64;
+        for cost in alone.operations.values_mut() {
+            (cost.business_ns, cost.blocking_ns) = (less(cost.business_ns), less(cost.blocking_ns));
+            cost.database_ns = less(cost.database_ns);
+        }
+        alone.generator_ns /= slowed;
+        alone.lab_ns_per_s /= slowed;
+        alone
+    }
+}
+
 /// What the names of handlers of events begin with, before their topic.
 const HANDLER: &str = "process ";
 
@@ -360,6 +387,50 @@ mod tests {
         );
         assert_eq!((ms(photo.operations), ms(photo.workers)), (160.0, 360.0), "{photo:?}");
         assert_eq!(ledger.operations["photo/photo.by_ids"].served, 400);
+    }
+
+    #[test]
+    fn what_neighbours_have_added_is_taken_away_of_all_but_how_busy_processes_were() {
+        let spent = Spent {
+            operations: 300.0,
+            blocking: 60.0,
+            telemetry: 15.0,
+            waking: 30.0,
+            total: 600.0,
+            workers: 500.0,
+            served: 10.0,
+            called: 20.0,
+            copies: 1.0,
+        };
+        let cost = OperationCost {
+            served: 10,
+            business_ns: 150,
+            blocking_ns: 60,
+            database_ns: 90,
+            ..OperationCost::default()
+        };
+        let ledger = Ledger {
+            components: [("photo".to_owned(), spent)].into(),
+            operations: [("photo/photo.by_ids".to_owned(), cost)].into(),
+            generator_ns: 45.0,
+            idle_ns_per_s: Some(7.0),
+            lab_ns_per_s: 9.0,
+            seconds: 4.0,
+        };
+        let alone = ledger.without(1.5);
+        let expected = Spent {
+            operations: 200.0,
+            blocking: 40.0,
+            telemetry: 10.0,
+            waking: 20.0,
+            total: 400.0,
+            ..spent
+        };
+        assert_eq!(alone.components["photo"], expected);
+        let cost = &alone.operations["photo/photo.by_ids"];
+        assert_eq!((cost.served, cost.business_ns, cost.blocking_ns, cost.database_ns), (10, 100, 40, 60));
+        assert_eq!((alone.generator_ns, alone.lab_ns_per_s, alone.idle_ns_per_s), (30.0, 6.0, Some(7.0)));
+        assert_eq!(ledger.without(1.0), ledger);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Level {
     pub arm: String,
     /// The phase's name.
     pub phase: String,
-    /// Whether the arm was learnt from; the others were held out.
+    /// Whether the arm was learnt from; the others were held out, but for `local_ns`.
     pub is_fitted: bool,
     /// Journeys that were offered a second.
     pub rate: f64,
@@ -40,6 +40,21 @@ pub struct Level {
     /// The same of the simulated CPU.
     #[serde(default)]
     pub simulated_cpu: CpuParts,
+}
+
+/// Which level one is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LevelName {
+    run_id: String,
+    arm: String,
+    phase: String,
+}
+
+impl LevelName {
+    /// That of a phase of an arm of a run.
+    pub fn new(run_id: &str, arm: &str, phase: &str) -> Self {
+        Self { run_id: run_id.to_owned(), arm: arm.to_owned(), phase: phase.to_owned() }
+    }
 }
 
 /// A process in a measured phase.
@@ -87,6 +102,11 @@ impl Level {
         }
     }
 
+    /// Which level it is.
+    pub(super) fn name(&self) -> LevelName {
+        LevelName::new(&self.run_id, &self.arm, &self.phase)
+    }
+
     /// How far the simulated CPU of a journey is off, as a share of the measured one: above 0 where it is more.
     pub fn cpu_error(&self) -> f64 {
         if self.measured.cpu > 0.0 { self.simulated.cpu / self.measured.cpu - 1.0 } else { 0.0 }
@@ -124,7 +144,7 @@ pub struct FitError {
     pub run_id: String,
     /// The arm's name.
     pub arm: String,
-    /// Whether the arm was learnt from; the others were held out.
+    /// Whether the arm was learnt from; the others were held out, but for `local_ns`.
     pub is_fitted: bool,
     /// The row of the scorecard that it is, over all measured phases: `latency_p50`, `latency_p99` or `cpu_per_journey`.
     pub measure: String,

@@ -5,12 +5,14 @@
 //! components are plain function calls, and take next to nothing.
 
 use contract::ComponentName;
+use contract::placement::Carrier;
 use model::Window;
 use record::OperationCost;
 
 use super::cooling::Cooling;
 use super::document::Calibration;
 use super::ledger::{Ledger, calls_of, component_of};
+use super::level::LevelName;
 use super::{Source, is_plain};
 
 const GATEWAY: &str = ComponentName::GATEWAY.as_str();
@@ -23,18 +25,22 @@ struct Sum {
 }
 
 /// CPU of such a call in a warm process, ns: what operations of the gateway take more there than they do in `ledgers`, which are of
-/// warm processes with one component each. 0 where no arm shows it.
+/// warm processes with one component each, without what neighbours on the cores add. They have made all `slowed` times as much in
+/// a level. 0 where no arm shows it.
 pub(super) fn cpu_ns(
     sources: &[Source<'_>],
     calibration: &Calibration,
     ledgers: &[(String, Ledger)],
     cooling: Cooling,
+    slowed: &dyn Fn(&LevelName) -> f64,
 ) -> f64 {
     let mut sum = Sum::default();
     for Source { run, scenario } in sources {
         let plain = run.header.arms.iter().filter(|arm| {
             let planned = scenario.arms.iter().find(|planned| planned.name == arm.name);
-            planned.is_some_and(|planned| is_plain(scenario, planned))
+            // On `wire` a call is encoded and read on its way to itself.
+            let is_call = |planned: &&::scenario::Arm| planned.placement.carrier != Carrier::Wire;
+            planned.filter(is_call).is_some_and(|planned| is_plain(scenario, planned))
         });
         for arm in plain {
             let shared: Vec<&record::Instance> = arm.instances.iter().filter(|of| is_shared(of)).collect();
@@ -50,9 +56,10 @@ pub(super) fn cpu_ns(
                 if served == 0 || seconds <= 0.0 {
                     continue;
                 }
-                let factor = cooling.factor(served as f64 / seconds / shared.len() as f64);
+                let cooled = cooling.factor(served as f64 / seconds / shared.len() as f64);
+                let dearer = cooled * slowed(&LevelName::new(&run.header.run_id, &arm.name, &phase.name));
                 for (name, cost) in own {
-                    sum.add(name, cost, factor, &first.hosts, calibration, ledgers);
+                    sum.add(name, cost, dearer, &first.hosts, calibration, ledgers);
                 }
             }
         }
@@ -66,12 +73,13 @@ fn is_shared(instance: &record::Instance) -> bool {
 }
 
 impl Sum {
-    /// Adds what an operation took beyond what it takes in a process of its own, where some of its calls stay in one with `hosts`.
+    /// Adds what an operation took beyond what it takes in a process of its own, where some of its calls stay in one with `hosts`, and
+    /// all was so many times as dear as alone in a warm one.
     fn add(
         &mut self,
         name: &str,
         cost: &OperationCost,
-        cooled: f64,
+        dearer: f64,
         hosts: &[String],
         calibration: &Calibration,
         ledgers: &[(String, Ledger)],
@@ -87,7 +95,7 @@ impl Sum {
             return;
         }
         let alone_ns = cost.served as f64 * ns as f64 / served as f64;
-        self.ns += cost.business_ns as f64 / cooled - alone_ns;
+        self.ns += cost.business_ns as f64 / dearer - alone_ns;
         self.calls += cost.served as f64 * local;
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! What an operation does, and what it waits for at the same time, is read from traces; how much CPU that takes is what the
 //! kernel and the processes account, since the length of a span has waiting in it. Learnt from are arms in which every
-//! component has a process of its own; the other arms of a run are held out, and show how far it carries.
+//! component has a process of its own; the other arms of a run are held out, but for what calls within the gateway's process
+//! take, and show how far it carries.
 //!
 //! - [`calibrate`]: does it. Start here. [`document`]: the result.
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
+//! - `learnt`: what runs show, and what things cost by it, by these:
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
 //!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: those of the gateway in its own process.
 //! - [`memory`]: what processes and their components hold.
@@ -18,6 +20,7 @@ mod costs;
 pub mod demand;
 pub mod document;
 mod fit;
+mod learnt;
 mod least_squares;
 mod ledger;
 pub mod level;
@@ -41,14 +44,13 @@ pub use self::document::{
     Activity, Calibration, CostFactors, DataShape, DocumentError, Hop, Noise, Operation, Origin, Parameter,
     Parameters, SourceRun, Stage, Times, What,
 };
+use self::learnt::Learnt;
 pub(crate) use self::ledger::{calls_of, component_of};
-use self::ledger::{Ledger, Rest};
 pub use self::level::{FitError, Level};
 pub use self::memory::MemoryUse;
 pub use self::parts::CpuParts;
 pub(crate) use self::scenario::load_table;
 pub use self::scenario::{journeys_scenario, levels_scenario};
-use self::traces::Samples;
 use crate::predict::Layout;
 
 /// Fewest traces that a calibration is made from: with fewer, most operations were seen once or never.
@@ -119,7 +121,8 @@ pub fn calibrate(
     components: &[ComponentName],
     threads: usize,
 ) -> Result<Calibration, CalibrateError> {
-    let mut calibration = learn(sources)?;
+    let learnt = Learnt::of(sources)?;
+    let mut calibration = learnt.priced(|_| 1.0);
     let measured = |source| fit::Measured::of(source, &calibration, components, threads);
     let simulated: Vec<fit::Measured<'_>> = sources.iter().map(measured).collect();
     for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
@@ -128,7 +131,7 @@ pub fn calibrate(
         source.groupings.sort();
         source.groupings.dedup();
     }
-    fit::fit(&mut calibration, &simulated);
+    fit::fit(&mut calibration, &learnt, &simulated);
     if !calibration.fit.iter().any(|error| error.is_fitted) {
         return Err(CalibrateError::NotFitted(names_of(sources)));
     }
@@ -141,97 +144,12 @@ pub fn calibrate(
 /// # Errors
 /// When the run shows too little.
 pub fn knee(source: Source<'_>, mix: &demand::Mix) -> Result<Option<f64>, CalibrateError> {
-    Ok(demand::knee(&learn(&[source])?, mix))
-}
-
-/// What levels have to have in common to differ in nothing but their rates: the carrier, and the journeys, to a percent.
-fn load_of(source: &SourceRun, carrier: &str) -> String {
-    let percent = |(journey, share): (&String, &f64)| format!(" {journey} {:.0}", share * 100.0);
-    carrier.to_owned() + &source.mix.iter().map(percent).collect::<String>()
+    Ok(demand::knee(&Learnt::of(&[source])?.priced(|_| 1.0), mix))
 }
 
 fn names_of(sources: &[Source<'_>]) -> String {
     let names: Vec<&str> = sources.iter().map(|source| source.run.header.run_id.as_str()).collect();
     names.join(" and ")
-}
-
-/// What runs show by themselves, before anything is fitted to a simulation.
-fn learn(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
-    let mut calibration = begin(sources)?;
-    let mut samples = Samples::default();
-    let mut hops = Hops::new();
-    let mut learnt: Vec<(usize, &record::Arm)> = Vec::new();
-    for (at, source) in sources.iter().enumerate() {
-        for arm in source.run.header.arms.iter().filter(|arm| is_learnt(source.scenario, arm)) {
-            let mut of_arm = Samples::of(source.run, arm.letter);
-            calibration.sources[at].traces += of_arm.traces;
-            hops.entry(carrier_of(source.scenario, &arm.name)).or_default().append(&mut of_arm.hops);
-            samples.append(of_arm);
-            learnt.push((at, arm));
-        }
-    }
-    let names = names_of(sources);
-    if learnt.is_empty() {
-        return Err(CalibrateError::NoArm(names));
-    }
-    if samples.traces < MIN_TRACES {
-        return Err(CalibrateError::FewTraces(names, samples.traces));
-    }
-    calibration.operations =
-        samples.operations.iter().map(|(name, seen)| (name.clone(), shape::operation(seen))).collect();
-    calibration.sync = shape::times(&samples.commits);
-    let levels = levels(sources, &learnt, &calibration.operations);
-    let mut alike: BTreeMap<String, Vec<&Ledger>> = BTreeMap::new();
-    for ((at, arm), levels) in learnt.iter().zip(&levels) {
-        let load = load_of(&calibration.sources[*at], &carrier_of(sources[*at].scenario, &arm.name));
-        alike.entry(load).or_default().extend(levels);
-    }
-    let loads: Vec<Vec<cooling::Load>> = alike.values().flat_map(|levels| cooling::loads(levels)).collect();
-    let cooled = cooling::fit(&loads);
-    let cooling = cooled.map(|fitted| fitted.cooling).unwrap_or_default();
-    let carriers = learnt.iter().map(|(at, arm)| carrier_of(sources[*at].scenario, &arm.name));
-    let ledgers: Vec<(String, Ledger)> = carriers
-        .zip(levels)
-        .flat_map(|(carrier, levels)| {
-            levels.into_iter().map(move |ledger| (carrier.clone(), cooling.warmed(ledger)))
-        })
-        .collect();
-    if ledgers.iter().all(|(_, ledger)| ledger.operations.values().all(|cost| cost.business_ns == 0)) {
-        return Err(CalibrateError::NoParts(names));
-    }
-    costs::apply(&mut calibration, &ledgers, &hops, cooled.is_some());
-    calibration.local_ns = local_calls::cpu_ns(sources, &calibration, &ledgers, cooling);
-    if let Some(fitted) = cooled {
-        calibration.parameters.cold_cpu = fitted.cold_cpu;
-        calibration.parameters.cooling_ns = fitted.cooling_ns;
-    }
-    calibration.start_ns =
-        learnt.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
-    calibration.memory = memory::learn(&sources.iter().map(plain_arms).collect::<Vec<_>>());
-    calibration.noise = noise(sources);
-    Ok(calibration)
-}
-
-/// The ledgers of every arm that is learnt from, one of each measured phase: phases have rates of their own. A run that was
-/// never at rest has processes like those of the others.
-fn levels(
-    sources: &[Source<'_>],
-    learnt: &[(usize, &record::Arm)],
-    operations: &BTreeMap<String, Operation>,
-) -> Vec<Vec<Ledger>> {
-    let rests: Vec<Option<Rest>> =
-        learnt.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
-    let usual = Rest::mean(rests.iter().flatten());
-    let of_arm = |((at, arm), rest): (&(usize, &record::Arm), &Option<Rest>)| {
-        let run = sources[*at].run;
-        let rest = rest.as_ref().or(usual.as_ref());
-        let phases = run.header.phases.iter().filter(|phase| phase.measure);
-        let ledgers = phases
-            .map(|phase| Ledger::of(run, arm, &Window::Phase(phase.name.clone()), operations, rest))
-            .filter(|ledger| ledger.seconds > 0.0);
-        ledgers.collect()
-    };
-    learnt.iter().zip(&rests).map(of_arm).collect()
 }
 
 /// What is known of a calibration without a look at its figures.

@@ -209,6 +209,12 @@ fn by_group<'a>(
     sums
 }
 
+/// Whether a process is one of an arm's own, which the load generator is not.
+fn is_of(process: &str, letter: char) -> bool {
+    let name = process.strip_prefix(letter).and_then(|name| name.strip_prefix(':'));
+    name.is_some_and(|name| name != GENERATOR)
+}
+
 /// As records number the states of breakers.
 const fn level(breaker: BreakerState) -> u8 {
     match breaker {
@@ -245,11 +251,8 @@ fn measured_seconds(scenario: &Scenario) -> Range<u64> {
 impl Block {
     /// CPU of an arm's processes so far at the end of a second, ns.
     pub fn cpu_ns(&self, letter: char, second: u64) -> f64 {
-        let prefix = format!("{letter}:");
-        let generator = format!("{letter}:generator");
         let Some(snapshot) = self.at(second) else { return 0.0 };
-        let own = snapshot.processes.iter();
-        let own = own.filter(|(name, _)| name.starts_with(&prefix) && **name != generator);
+        let own = snapshot.processes.iter().filter(|(name, _)| is_of(name, letter));
         own.map(|(_, (ns, _))| *ns as f64).sum()
     }
 
@@ -268,6 +271,20 @@ impl Block {
             sum(seconds.end).since(sum(seconds.start)).factor()
         };
         (factor(|snapshot| &snapshot.cooled), factor(|snapshot| &snapshot.contended))
+    }
+
+    /// By how many times CPU of an arm's processes is what it is without neighbours on the cores, over some blocks, from the end
+    /// of one second to that of another.
+    pub fn slowed(blocks: &[Self], letter: char, seconds: &Range<u64>) -> f64 {
+        let mut sum = Surcharge::default();
+        for block in blocks.iter().filter(|block| block.letters.contains(&letter)) {
+            let before = |name: &str| block.at(seconds.start)?.contended.get(name).copied();
+            let all = block.at(seconds.end).into_iter().flat_map(|end| &end.contended);
+            for (name, end) in all.filter(|(name, _)| is_of(name, letter)) {
+                sum.add(end.since(before(name).unwrap_or_default()));
+            }
+        }
+        sum.factor()
     }
 
     /// Calls that were served from the end of one second to that of another, by component and operation.

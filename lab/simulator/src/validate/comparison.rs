@@ -137,7 +137,7 @@ impl Validation {
             missed.entry(*arm).or_default().push(row.measure.clone());
         }
         self.explanations.extend(missed.into_iter().map(|(arm, missed)| {
-            Explanation::of((&held_out.name, arm, missed), predicted, runs, calibration)
+            Explanation::of((held_out.name.as_str(), arm, missed), predicted, runs, calibration)
         }));
         self.rows.extend(rows.into_iter().map(|(_, row)| row));
     }
