@@ -3,6 +3,8 @@
 //! [`policy::client`] decides; here is the waiting. A client is an account, where its token is one of the suite's, and the
 //! address that it comes from, where addresses set clients apart. A request takes a place of each, in the line for its route.
 
+mod shares;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,13 +14,19 @@ use contract::{ComponentName, Principal, Refusal, RefusalKind};
 use http::StatusCode;
 use policy::admission::AdmissionDecision;
 use policy::client::{ClientFailures, ClientLimits, ClientLine, ClientOptions};
+use policy::client_network;
 use runtime::clock;
 use runtime::cost::{self, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout_at};
 
-/// Clients whose failures are remembered; beyond them those that are over are looked for.
+pub(crate) use self::shares::{AccountBytes, ClientStream};
+
+/// Clients whose failures are remembered; beyond them those that are over are looked for. What more fail at once is no single
+/// client's doing, and is not counted.
 const MAX_CLIENTS: usize = 65_536;
+/// Looking through all of them is dear, and done so often at most.
+const PRUNE_INTERVAL_NS: u64 = 1_000_000_000;
 /// Answers that are held back at once. Each is a connection that its client keeps open; beyond them no answer is.
 const MAX_HELD: usize = 1_024;
 /// When a client whose line is full may come back.
@@ -37,6 +45,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     failures: HashMap<ClientKey, ClientFailures>,
+    /// Before this moment failures that are over are not looked for.
+    next_prune_ns: u64,
     /// Long answers on their way.
     streams: HashMap<ClientKey, u32>,
     /// Bytes of long bodies.
@@ -50,6 +60,7 @@ type LineKey = (ClientKey, u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ClientKey {
     Account(Principal),
+    /// As [`client_network()`] has it.
     Address(IpAddr),
     Anonymous,
 }
@@ -74,19 +85,6 @@ pub(crate) struct ClientPlace {
     clients: Clients,
     line: LineKey,
     limits: ClientLimits,
-}
-
-/// A long answer on its way, counted until this is dropped.
-pub(crate) struct ClientStream {
-    clients: Clients,
-    keys: [Option<ClientKey>; 2],
-}
-
-/// What a long body holds of its account's share; free again when dropped.
-pub(crate) struct AccountBytes {
-    clients: Clients,
-    account: Option<(ClientKey, ClientLimits)>,
-    bytes: u64,
 }
 
 /// An answer that is held back for a while.
@@ -119,7 +117,7 @@ impl Clients {
     ) -> ClientRequest {
         let ClientOptions { account: by_account, address: by_address, anonymous } = self.0.options;
         let account = by_account.and_then(|limits| Some((ClientKey::Account(account()?), limits)));
-        let address = by_address.map(|limits| (ClientKey::Address(address), limits));
+        let address = by_address.map(|limits| (ClientKey::Address(client_network(address)), limits));
         let anonymous = anonymous.map(|limits| (ClientKey::Anonymous, limits));
         let keys = [account, address.or(if account.is_none() { anonymous } else { None })];
         ClientRequest { clients: self.clone(), keys, route, has_ended: false }
@@ -191,10 +189,19 @@ impl State {
     /// How long the answer to one more failure is held back, ns.
     fn fail(&mut self, client: ClientKey, limits: &ClientLimits) -> u64 {
         let now_ns = clock::now_ns();
-        if self.failures.len() >= MAX_CLIENTS {
-            self.failures.retain(|_, failures| !failures.are_forgotten(now_ns));
+        if !self.failures.contains_key(&client) && !self.has_room(now_ns) {
+            return 0;
         }
         self.failures.entry(client).or_default().on_failure(limits, now_ns)
+    }
+
+    /// Whether the failures of one more client can be remembered.
+    fn has_room(&mut self, now_ns: u64) -> bool {
+        if self.failures.len() >= MAX_CLIENTS && now_ns >= self.next_prune_ns {
+            self.failures.retain(|_, failures| !failures.are_forgotten(now_ns));
+            self.next_prune_ns = now_ns.saturating_add(PRUNE_INTERVAL_NS);
+        }
+        self.failures.len() < MAX_CLIENTS
     }
 }
 
@@ -295,48 +302,6 @@ impl Drop for ClientRequest {
     fn drop(&mut self) {
         if !self.has_ended {
             self.fail();
-        }
-    }
-}
-
-impl AccountBytes {
-    /// Whether so many more bytes may be held; they are counted if so.
-    pub fn grow(&mut self, bytes: u64) -> bool {
-        let Some((client, limits)) = self.account else { return true };
-        let mut state = self.clients.state();
-        let held = state.bytes.get(&client).copied().unwrap_or_default().saturating_add(bytes);
-        let has_room = held <= limits.body_bytes;
-        if has_room {
-            state.bytes.insert(client, held);
-            self.bytes += bytes;
-        }
-        has_room
-    }
-}
-
-impl Drop for AccountBytes {
-    fn drop(&mut self) {
-        let Some((client, _)) = self.account.filter(|_| self.bytes > 0) else { return };
-        let mut state = self.clients.state();
-        if let Some(held) = state.bytes.get_mut(&client) {
-            *held -= self.bytes;
-            if *held == 0 {
-                state.bytes.remove(&client);
-            }
-        }
-    }
-}
-
-impl Drop for ClientStream {
-    fn drop(&mut self) {
-        let mut state = self.clients.state();
-        for client in self.keys.into_iter().flatten() {
-            if let Some(streams) = state.streams.get_mut(&client) {
-                *streams -= 1;
-                if *streams == 0 {
-                    state.streams.remove(&client);
-                }
-            }
         }
     }
 }
@@ -453,6 +418,30 @@ mod tests {
             assert!(request.end(StatusCode::OK, false).is_none());
         }
         assert!(clients.state().lines.is_empty() && clients.state().failures.is_empty());
+    }
+
+    #[test]
+    fn failures_of_so_many_clients_are_remembered_and_no_more() {
+        // A failure is remembered for an hour, so that none of these is over.
+        let failures = Quota { burst: 1, interval_ns: 3_600_000_000_000 };
+        let limits = ClientLimits { failures, ..LIMITS };
+        let clients = Clients::new(ClientOptions { account: Some(limits), ..ClientOptions::default() });
+        let fail = |account| request(&clients, account).end(StatusCode::BAD_REQUEST, false);
+        let most = MAX_CLIENTS as u64;
+        assert!((0..most + 100).all(|account| fail(account).is_none()), "the first of each is free");
+        assert_eq!(clients.state().failures.len(), MAX_CLIENTS);
+        assert!(fail(most + 50).is_none(), "not counted, so it is the first again");
+        assert!(fail(0).is_some(), "those that are remembered are held back as ever");
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let clients = Clients::new(ClientOptions { address: Some(LIMITS), ..ClientOptions::default() });
+        let begin = |text: &str| clients.begin(ROUTE, text.parse().expect("an address"), || None);
+        let reading = ["2001:db8::1", "2001:db8::2"].map(|address| begin(address).begin_stream());
+        assert!(reading.iter().all(Result::is_ok), "two may be on their way");
+        assert!(begin("2001:db8::3").begin_stream().is_err(), "whatever address it chooses");
+        assert!(begin("2001:db8:0:1::1").begin_stream().is_ok(), "another network");
     }
 
     #[tokio::test]

@@ -6,7 +6,8 @@
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time. [`drain`]: how long a process takes to leave.
 //! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
-//! - [`admission`]: how many may come in. [`client`]: how many of one client. [`gcra`]: how often one may.
+//! - [`admission`]: how many may come in. [`client`]: how many of one client.
+//!   [`mod@client_network`]: which addresses are one. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
 //! - [`autoscale`]: how many copies there should be.
 //! - [`connections`]: how many a caller has to an endpoint. [`lease`]: when the registry leaves a process alone.
@@ -24,6 +25,7 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 pub mod client;
+pub mod client_network;
 pub mod connections;
 pub mod deadline;
 pub mod drain;
@@ -44,6 +46,7 @@ pub use autoscale::{AutoscaleOptions, Autoscaler};
 pub use balance::{Balance, EndpointLoad, Picker};
 pub use bodies::{BodyLimits, BodyOptions};
 pub use client::{ClientLimits, ClientOptions};
+pub use client_network::client_network;
 pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
 pub use network::NetworkOptions;
 pub use pace::MinimumRate;

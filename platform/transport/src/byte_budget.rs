@@ -1,5 +1,5 @@
 //! Bytes of bodies that are held at once: bounded in all and, where clients have addresses of their own, for each
-//! address.
+//! address; those of one /64 network of IPv6 are one address.
 //!
 //! [`Reservation::grow`] refuses where there is no room, for what can be sent again later; [`Reservation::poll_grow`]
 //! waits for room, for what is on its way already. Those that wait get their bytes in the order in which they came; one
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
-use policy::BodyLimits;
+use policy::{BodyLimits, client_network};
 
 /// So many bytes, shared by all bodies of a kind. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl ByteBudget {
 
     /// The budget of a client at this address.
     pub fn of(&self, address: IpAddr) -> ClientBudget {
-        let count = self.0.limits.per_address.map(|_| self.0.count_of(address));
+        let count = self.0.limits.per_address.map(|_| self.0.count_of(client_network(address)));
         ClientBudget { budget: self.0.clone(), address: count }
     }
 
@@ -354,6 +354,17 @@ mod tests {
         drop(one);
         assert!(other.grow(2) && !other.grow(1));
         drop(other);
+        assert!(budget.0.state().addresses.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_one_share_for_all_addresses_of_its_ipv6_network() {
+        let budget = budget(10, Some(6));
+        let at = |text: &str| budget.reserve(text.parse().expect("an address"));
+        let (mut one, mut other) = (at("2001:db8::1"), at("2001:db8::2"));
+        assert!(one.grow(4) && other.grow(2) && !other.grow(1));
+        assert!(at("2001:db8:0:1::1").grow(4), "another network");
+        drop((one, other));
         assert!(budget.0.state().addresses.is_empty());
     }
 

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use policy::client_network;
 use tokio::sync::Notify;
 
-/// How many connections there may be.
+/// How many connections there may be. Addresses of one /64 network of IPv6 are one: see [`client_network()`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Of one address; `None` where all clients share one.
@@ -108,8 +109,9 @@ impl Connections {
         Self { limits, idle, next, state }
     }
 
-    /// Counts a connection in; `None` when its address has as many as it may.
+    /// Counts a connection in; `None` when its address, or its network in IPv6, has as many as it may.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionEntry> {
+        let address = client_network(address);
         let mut state = self.state();
         let entry = state.addresses.entry(address).or_default();
         if self.limits.per_address.is_some_and(|most| entry.open >= most) {
@@ -276,6 +278,20 @@ mod tests {
         assert!(connections.enter(HERE).is_none() && connections.enter(THERE).is_some());
         drop(one);
         assert!(connections.enter(HERE).is_some());
+    }
+
+    #[test]
+    fn a_client_has_no_more_for_choosing_its_own_ipv6_addresses() {
+        let connections = limited(4, 2, 9);
+        let at = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let entries: Vec<_> =
+            (1..=4).map(|host| connections.enter(at(&format!("2001:db8::{host}")))).collect();
+        let evicted: Vec<_> = entries.iter().flatten().map(is_evicted).collect();
+        assert_eq!(evicted, [true, true, false, false], "two of one network may be idle");
+        assert!(connections.enter(at("2001:db8::5")).is_none(), "and four may be open");
+        assert!(connections.enter(at("2001:db8:0:1::1")).is_some(), "another network");
+        drop(entries);
+        assert!(connections.enter(at("2001:db8::5")).is_some());
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Wrong passwords are limited: of one address for one account, of one address, and for one account. So are new accounts of
-//! one address.
+//! one address. Addresses of one /64 network of IPv6 are one address, since a client chooses among them.
 //!
 //! An account whose log-in is limited by one address can be logged in to from another, and its
 //! tokens work everywhere: no user who is logged in can be locked out by others. Who guesses from many addresses, or from
 //! the one that all clients share, can keep others from logging in for as long as that goes on.
 
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use contract::hash::{fnv1a64, fnv1a64_with};
 use contract::{Refusal, RefusalKind};
+use policy::client_network;
 use policy::gcra::{Quota, RateLimit};
 use runtime::clock;
 
@@ -63,7 +65,7 @@ impl LogInLimit {
     /// # Errors
     /// 429 with the time after which the next one may be.
     pub fn sign_up(&self, address: &str) -> Result<(), Refusal> {
-        let (address, now_ns) = (fnv1a64(address.as_bytes()), clock::now_ns());
+        let (address, now_ns) = (address_key(address), clock::now_ns());
         let mut limits = self.limits();
         let Some(sign_ups) = &mut limits.sign_ups else { return Ok(()) };
         let wait_ns = sign_ups.wait_ns(&address, now_ns);
@@ -81,7 +83,7 @@ impl LogInLimit {
     /// # Errors
     /// 429 with the time after which the next one may.
     pub fn begin(&self, handle: &str, address: &str) -> Result<LogInAttempt<'_>, Refusal> {
-        let (account, address) = (fnv1a64(handle.as_bytes()), fnv1a64(address.as_bytes()));
+        let (account, address) = (fnv1a64(handle.as_bytes()), address_key(address));
         let keys = Keys { pair: fnv1a64_with(&address.to_le_bytes(), account), address, account };
         let now_ns = clock::now_ns();
         let mut limits = self.limits();
@@ -106,6 +108,15 @@ impl LogInLimit {
 
     fn limits(&self) -> std::sync::MutexGuard<'_, Limits> {
         self.0.lock().expect("no panic while held")
+    }
+}
+
+/// Who is counted at an address.
+fn address_key(address: &str) -> u64 {
+    match address.parse::<IpAddr>() {
+        Ok(parsed) => fnv1a64(client_network(parsed).to_string().as_bytes()),
+        // None came with the request.
+        Err(_) => fnv1a64(address.as_bytes()),
     }
 }
 
@@ -165,6 +176,16 @@ mod tests {
             limit.sign_up("10.0.0.2").expect("another address");
             assert!(wrong(&limit, "ada", "10.0.0.1"), "log-ins are another matter");
         }
+    }
+
+    #[test]
+    fn a_client_has_no_more_attempts_for_choosing_its_own_ipv6_addresses() {
+        let limit = LogInLimit::new(true);
+        let tried = (0..200).filter(|n| wrong(&limit, "ada", &format!("2001:db8::{n:x}"))).count();
+        assert_eq!(tried, 10, "as of one address");
+        assert!(wrong(&limit, "ada", "2001:db8:0:1::1"), "from where she is");
+        let opened = (0..200).filter(|n| limit.sign_up(&format!("2001:db8::{n:x}")).is_ok()).count();
+        assert_eq!(opened, 20);
     }
 
     #[test]
