@@ -221,7 +221,9 @@ impl Breaker {
     /// [`Breaker::on_result`] or [`Breaker::forget`].
     pub fn admit(&mut self, now_ns: u64) -> Permission {
         if self.state == BreakerState::Open {
-            let left = (self.opened_ns + self.options.open.nanos()).saturating_sub(now_ns);
+            // Times are read before its lock is taken, so that one may be from before it opened.
+            let rested_ns = now_ns.saturating_sub(self.opened_ns);
+            let left = self.options.open.nanos().saturating_sub(rested_ns);
             if left > 0 {
                 return Permission::Denied(left);
             }
@@ -448,6 +450,13 @@ mod tests {
         }
         calls(&mut breaker, 1, 15 * SECOND, false);
         assert_eq!(breaker.state(), BreakerState::Closed, "and these have aged as well");
+    }
+
+    #[test]
+    fn a_call_that_began_before_it_opened_waits_no_longer_than_it_is_open() {
+        let mut breaker = breaker("10s");
+        calls(&mut breaker, 20, 9 * SECOND, false);
+        assert_eq!(breaker.admit(8 * SECOND), Permission::Denied(5 * SECOND));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Compared with resilience4j (`CircuitBreakerStateMachine`, docs "CircuitBreaker"): a window of calls or of
 //! time, a share of failures from a minimum of calls on, a rest, a number of probes. Stricter in two things:
-//! only a failure opens, and one failed probe opens again.
+//! only a failure opens, and one failed probe opens again. Times may go backwards: they are read before its lock is taken.
 
 use std::collections::VecDeque;
 
@@ -24,11 +24,14 @@ enum Step {
     GiveUp,
 }
 
-fn history() -> impl Strategy<Value = Vec<(u64, Step)>> {
-    let step = prop_oneof![
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
         3 => Just(Step::Call), 1 => Just(Step::Succeed), 2 => Just(Step::Fail), 1 => Just(Step::GiveUp)
-    ];
-    proptest::collection::vec((0..SECOND, step), 0..300)
+    ]
+}
+
+fn history() -> impl Strategy<Value = Vec<(u64, Step)>> {
+    proptest::collection::vec((0..SECOND, any_step()), 0..300)
 }
 
 fn windows() -> impl Strategy<Value = Window> {
@@ -190,6 +193,48 @@ proptest! {
             watched.breaker.on_result(watched.now, generation, true);
         }
         prop_assert_eq!(watched.breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn it_heals_whatever_its_clock_did(
+        steps in proptest::collection::vec((any::<bool>(), 0..30 * SECOND, any_step()), 0..300),
+        window in windows(), probes in 1_u32..5,
+    ) {
+        let options = BreakerOptions { probes, window, minimum: 5, ..BreakerOptions::default() };
+        let (mut breaker, mut out) = (Breaker::new(options), VecDeque::<Generation>::new());
+        let mut now = 100 * SECOND;
+        let mut latest = now;
+        for (is_back, gap, step) in steps {
+            now = if is_back { now.saturating_sub(gap) } else { now + gap };
+            latest = latest.max(now);
+            let before = breaker.state();
+            match step {
+                Step::Call => match breaker.admit(now) {
+                    Permission::Granted(generation) => out.push_back(generation),
+                    Permission::Denied(left) => prop_assert!(left <= options.open.nanos(), "{left} ns"),
+                },
+                Step::GiveUp => out.pop_front().into_iter().for_each(|generation| breaker.release(generation)),
+                Step::Succeed | Step::Fail => {
+                    if let Some(generation) = out.pop_front() {
+                        breaker.on_result(now, generation, matches!(step, Step::Succeed));
+                    }
+                }
+            }
+            let opened = before != BreakerState::Open && breaker.state() == BreakerState::Open;
+            prop_assert!(!opened || matches!(step, Step::Fail), "{step:?} opened it");
+        }
+        // What was under way has come to its end, and then it rests.
+        out.into_iter().for_each(|generation| breaker.on_result(latest, generation, false));
+        let rested = latest + options.open.nanos();
+        for _ in 0..probes {
+            if breaker.state() == BreakerState::Closed {
+                break;
+            }
+            let admitted = breaker.admit(rested);
+            let Permission::Granted(generation) = admitted else { panic!("a rested breaker refuses: {admitted:?}") };
+            breaker.on_result(rested, generation, true);
+        }
+        prop_assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]

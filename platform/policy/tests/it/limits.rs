@@ -10,6 +10,7 @@ use policy::client::{ClientFailures, ClientLimits, ClientLine};
 use policy::deadline::{MAX_DEADLINE_MS, remaining_ms};
 use policy::gcra::Quota;
 use policy::retry::{MAX_BACKOFF_NS, MIN_LEFT_NS, backoff};
+use policy::throttle::{Throttle, ThrottleOptions};
 use policy::units::{HumanDuration, Rate, Ratio};
 use proptest::prelude::*;
 
@@ -95,6 +96,29 @@ proptest! {
                 prop_assert!(spent <= min * 10.0 + ratio * earned + 1e-6, "{spent} of {earned}");
             }
         }
+    }
+
+    #[test]
+    fn a_throttle_lets_its_share_through_and_forgives_whatever_its_clock_did(
+        steps in proptest::collection::vec((any::<bool>(), 0..5 * SECOND, any::<bool>(), 0.0..1.0_f64), 0..200),
+        window_s in 1_u64..60, probe_percent in 1_u32..50,
+    ) {
+        let probe = f64::from(probe_percent) / 100.0;
+        let window = HumanDuration::from_millis(window_s * 1_000);
+        let mut throttle = Throttle::new(ThrottleOptions { k: 2.0, window, probe: Ratio::new(probe) });
+        let (mut now, mut latest) = (100 * SECOND, 100 * SECOND);
+        for (is_back, gap, is_accepted, die) in steps {
+            now = if is_back { now.saturating_sub(gap) } else { now + gap };
+            latest = latest.max(now);
+            let rejection = throttle.rejection(now);
+            prop_assert!((0.0..=1.0 - probe).contains(&rejection), "{rejection}");
+            prop_assert_eq!(throttle.admits(now, die), die >= rejection);
+            if is_accepted {
+                throttle.accepted(now);
+            }
+        }
+        // A window, and the slot that its first moment lies in.
+        prop_assert_eq!(throttle.rejection(latest + 2 * window.nanos()), 0.0);
     }
 
     #[test]

@@ -5,3 +5,4 @@ mod breaker;
 mod limits;
 mod outlier;
 mod parsing;
+mod retry;
