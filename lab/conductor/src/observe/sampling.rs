@@ -172,13 +172,19 @@ impl Sampler {
             sums.add(&line);
             record.append_at(read_at, Entry::from(line));
         }
-        self.trackers.retain(|pid, _| sums.cpu.contains_key(pid));
-        self.trees.retain(|pid, _| sums.cpu.contains_key(pid));
+        self.forget_all_but(&sums.cpu);
         if has_rates {
             self.host_line(sums, seconds, read_at, record);
         } else if self.accounted.is_empty() {
             (self.host, self.accounted) = (host::usage(), sums.cpu);
         }
+    }
+
+    /// Forgets processes that are sampled no longer: their ids may come again.
+    fn forget_all_but(&mut self, sampled: &CpuByProcess) {
+        self.trackers.retain(|pid, _| sampled.contains_key(pid));
+        self.trees.retain(|pid, _| sampled.contains_key(pid));
+        self.earlier_checkpoints.retain(|pid, _| sampled.contains_key(pid));
     }
 
     fn instance_line(
@@ -292,6 +298,21 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn nothing_is_remembered_of_a_process_that_is_sampled_no_longer() {
+        let (record, _folder) = fixture::record();
+        let mut sampler = Sampler::new(&record);
+        for pid in [1, 2] {
+            sampler.trackers.entry(pid).or_default();
+            sampler.trees.entry(pid).or_default();
+            sampler.earlier_checkpoints.insert(pid, 7);
+        }
+        sampler.forget_all_but(&CpuByProcess::from([(2, 0)]));
+        assert!(sampler.trackers.keys().eq(&[2_u32]) && sampler.trees.keys().eq(&[2_u32]));
+        assert!(sampler.earlier_checkpoints.keys().eq(&[2_u32]), "a log of another process counts anew");
+    }
 
     #[test]
     fn cpu_of_a_process_that_ended_hides_none_of_the_others() {

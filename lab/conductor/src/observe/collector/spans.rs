@@ -1,4 +1,5 @@
-//! OTLP's spans as `trace` needs them: ids as numbers, and of the attributes those that show where time went.
+//! OTLP's spans as `trace` needs them: ids as numbers, and of the attributes those that show where time went. Texts are cut, since
+//! what is held of spans is counted by their number.
 
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use telemetry::names::attr;
 use trace::{Kind, Observed};
 
+/// Longest text that is kept of a span: our own are shorter, and what another program sends may have megabytes.
+const MAX_TEXT_BYTES: usize = 256;
+
 /// All spans of an export.
 pub(super) fn observed(request: &ExportTraceServiceRequest) -> Vec<Observed> {
     request.resource_spans.iter().flat_map(of_resource).collect()
@@ -20,8 +24,8 @@ fn of_resource(resource: &ResourceSpans) -> Vec<Observed> {
     let attributes = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
     let service: Arc<str> = text(attributes, "service.name").unwrap_or("unknown").into();
     // `run/arm/feed#0`; an arm's name may have slashes of its own.
-    let id = text(attributes, "service.instance.id").unwrap_or_default();
-    let instance: Arc<str> = id.rsplit('/').next().unwrap_or_default().into();
+    let id = whole_text(attributes, "service.instance.id").unwrap_or_default();
+    let instance: Arc<str> = cut(id.rsplit('/').next().unwrap_or_default()).into();
     let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
     spans.map(|span| of_span(span, &service, &instance)).collect()
 }
@@ -36,7 +40,7 @@ fn of_span(span: &Span, service: &Arc<str>, instance: &Arc<str>) -> Observed {
         parent: u64::try_from(number(&span.parent_span_id)).unwrap_or(0),
         service: service.clone(),
         instance: instance.clone(),
-        name: span.name.clone(),
+        name: cut(&span.name).to_owned(),
         kind: kind(span.kind()),
         start: span.start_time_unix_nano,
         end: span.end_time_unix_nano,
@@ -53,7 +57,16 @@ fn number(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
+/// The first bytes of a text, up to a character's end.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
 fn text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+    whole_text(attributes, name).map(cut)
+}
+
+fn whole_text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
     let attribute = attributes.iter().find(|attribute| attribute.key == name)?;
     match attribute.value.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text),
@@ -115,6 +128,19 @@ mod tests {
         assert_eq!((observed.start, observed.end, observed.kind), (5, 8, Kind::Client));
         assert_eq!((observed.peer.as_str(), observed.local, observed.database), ("photo", true, false));
         assert_eq!(observed.error, "");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_the_end_of_a_character() {
+        // Two bytes each, after one of one byte: the 256th byte is in the middle of one.
+        let long = format!("a{}", "é".repeat(1 << 20));
+        let status = Status { code: StatusCode::Error.into(), ..Status::default() };
+        let attributes = vec![attribute("error.type", &long), attribute(attr::PEER, &long)];
+        let observed =
+            observe(Span { name: long.clone(), status: Some(status), attributes, ..Span::default() });
+        for kept in [&observed.name, &observed.error, &observed.peer] {
+            assert!(kept.len() == MAX_TEXT_BYTES - 1 && long.starts_with(kept.as_str()));
+        }
     }
 
     #[test]
