@@ -163,8 +163,11 @@ mod tests {
     fn an_address_that_tries_many_accounts_is_limited_unless_all_share_it() {
         for (per_address, most) in [(true, 50), (false, 200)] {
             let limit = LogInLimit::new(per_address);
+            let began = clock::now();
             let tried = (0..200).filter(|n| wrong(&limit, &format!("user{n}"), "10.0.0.1")).count();
-            assert_eq!(tried, most, "{per_address}");
+            // One more for each second that a busy machine takes.
+            let more = began.elapsed().as_secs() as usize + 1;
+            assert!((most..most + more).contains(&tried), "{per_address}: {tried}");
         }
     }
 
