@@ -157,6 +157,15 @@ impl EndpointLoad {
         self.fail_streak.store(0, Ordering::Relaxed);
     }
 
+    /// Others have found it well: it is back before its time, with a ramp. That it was out is remembered (Envoy:
+    /// `successful_active_health_check_uneject_host`).
+    pub fn readmit(&self, now_ns: u64) {
+        if self.is_ejected(now_ns) {
+            self.ejected_until_ns.store(now_ns, Ordering::Relaxed);
+            self.joined_ns.store(now_ns, Ordering::Relaxed);
+        }
+    }
+
     /// Whether it is out.
     pub fn is_ejected(&self, now_ns: u64) -> bool {
         self.ejected_until_ns.load(Ordering::Relaxed) > now_ns
@@ -322,6 +331,18 @@ mod tests {
         loads[2].eject(0, 10 * SECOND);
         assert!(shares(&loads, SECOND, None)[0] > 0, "panic: three of four are out, so all are used");
         assert!(!loads[0].is_ejected(10 * SECOND));
+    }
+
+    #[test]
+    fn one_that_is_readmitted_has_a_ramp_and_one_that_was_not_out_has_none() {
+        let [out, other] = [EndpointLoad::first(), EndpointLoad::first()];
+        out.eject(0, 10 * SECOND);
+        for load in [&out, &other] {
+            load.readmit(2 * SECOND);
+            assert!(!load.is_ejected(2 * SECOND));
+        }
+        assert_eq!((out.cost(2 * SECOND), other.cost(2 * SECOND)), (10.0, 1.0), "a tenth of its share");
+        assert_eq!((out.ejections(2 * SECOND), other.ejections(2 * SECOND)), (1, 0));
     }
 
     #[test]

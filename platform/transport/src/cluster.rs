@@ -207,6 +207,10 @@ impl Cluster {
             .into_iter()
             .map(|instance| match known.get(&instance.key()) {
                 Some(endpoint) => {
+                    // Its lease is renewed: it is as well as one that was left out meanwhile, and joins anew.
+                    if (endpoint.state(), instance.state) == (State::Suspect, State::Ready) {
+                        endpoint.load.readmit(now_ns);
+                    }
                     endpoint.state.store(instance.state as u8, Ordering::Relaxed);
                     Arc::clone(endpoint)
                 }
@@ -372,6 +376,23 @@ mod tests {
         assert_eq!(first.state(), State::Draining);
         cluster.update(vec![Instance { epoch: 1, ..at("a", 1, State::Ready) }]);
         assert!(!Arc::ptr_eq(&first, &cluster.endpoints()[0]), "a later life is another endpoint");
+    }
+
+    #[test]
+    fn an_ejected_endpoint_is_back_when_its_lease_is_renewed_and_not_by_any_other_news() {
+        let cluster = cluster();
+        let list = |state| vec![at("a", 1, state), at("b", 2, State::Ready)];
+        cluster.update(list(State::Ready));
+        let endpoint = cluster.endpoints()[0].clone();
+        let is_out = || endpoint.load.is_ejected(clock::now_ns());
+        // For longer than any test takes.
+        endpoint.load.eject(clock::now_ns(), u64::MAX);
+        cluster.update(list(State::Ready));
+        assert!(is_out());
+        cluster.update(list(State::Suspect));
+        assert!(is_out());
+        cluster.update(list(State::Ready));
+        assert!(!is_out());
     }
 
     #[test]
