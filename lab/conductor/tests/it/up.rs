@@ -1,6 +1,7 @@
 //! A suite that stays up until it is interrupted, of fake nodes.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use conductor::RunError;
@@ -30,6 +31,22 @@ fn options(nodes: &FakeNodes) -> UpOptions {
     }
 }
 
+/// Files below a folder that have a text in them.
+fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("ours") {
+        let entry = entry.expect("ours");
+        let (path, kind) = (entry.path(), entry.file_type().expect("ours"));
+        if kind.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if kind.is_file() {
+            let bytes = std::fs::read(&path).expect("ours");
+            found.extend(bytes.windows(text.len()).any(|part| part == text.as_bytes()).then_some(path));
+        }
+    }
+    found
+}
+
 #[tokio::test]
 async fn a_suite_stays_up_until_the_first_interrupt() {
     let nodes = FakeNodes::start().await;
@@ -46,15 +63,17 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
     assert!(!shown.user_token.is_empty() && shown.user_token != shown.run_token);
     assert!(shown.folder.join("data").is_dir(), "each suite has data of its own");
     let config = shown.folder.join("app#0.json");
-    let mode =
-        |path: &std::path::Path| std::fs::metadata(path).expect("written").permissions().mode() & 0o777;
+    let mode = |path: &Path| std::fs::metadata(path).expect("written").permissions().mode() & 0o777;
     assert_eq!(
         (mode(&shown.folder), mode(&config)),
         (0o700, 0o600),
         "the suite's folder is its user's alone"
     );
-    let config = std::fs::read_to_string(&config).expect("ours");
-    assert!(!config.contains(&shown.run_token), "and what opens a node is on no disk");
+    assert!(files_with(&shown.folder, "\"instance\"").contains(&config), "it is looked into");
+    for secret in [&shown.run_token, &shown.user_token] {
+        let found = files_with(&shown.folder, secret);
+        assert!(found.is_empty(), "and what opens a node, or an account, is on no disk: {found:?}");
+    }
     assert_eq!(nodes.drained.lock().expect("no panic while held")[..], ["app#0"], "it has ended in order");
 }
 
