@@ -252,6 +252,7 @@ impl Drop for ConnectionEntry {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -362,5 +363,89 @@ mod tests {
         let state = connections.state();
         assert!(state.addresses.is_empty() && state.order.is_empty());
         assert_eq!(connections.idle.load(Ordering::Relaxed), 0);
+    }
+
+    /// What happens next; numbers are of connections that are open.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Enter(IpAddr),
+        Begin(usize),
+        End(usize),
+        Leave(usize),
+        MakeRoom,
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => any::<bool>().prop_map(|is_here| Step::Enter(if is_here { HERE } else { THERE })),
+            4 => any::<usize>().prop_map(Step::Begin),
+            3 => any::<usize>().prop_map(Step::End),
+            2 => any::<usize>().prop_map(Step::Leave),
+            1 => Just(Step::MakeRoom),
+        ]
+    }
+
+    /// A connection that is open, and those of its requests that are at work: they outlive it.
+    struct Open {
+        entry: ConnectionEntry,
+        requests: Vec<ActiveRequest>,
+        is_evicted: bool,
+    }
+
+    proptest! {
+        #[test]
+        fn those_without_a_request_are_counted_exactly_and_no_other_is_asked_to_go(
+            steps in proptest::collection::vec(any_step(), 0..200),
+        ) {
+            let connections = limited(6, 3, 5);
+            let mut open: Vec<Open> = Vec::new();
+            for step in steps {
+                let size = open.len().max(1);
+                match step {
+                    Step::Enter(address) => {
+                        let is_of_it = |one: &&Open| one.entry.connection.address == address;
+                        let has_room = open.iter().filter(is_of_it).count() < 6;
+                        let entry = connections.enter(address);
+                        prop_assert_eq!(entry.is_some(), has_room);
+                        open.extend(entry.map(|entry| Open { entry, requests: Vec::new(), is_evicted: false }));
+                    }
+                    Step::Begin(at) => {
+                        if let Some(one) = open.get_mut(at % size) {
+                            one.requests.push(one.entry.begin_request());
+                        }
+                    }
+                    Step::End(at) => {
+                        if let Some(one) = open.get_mut(at % size) {
+                            drop(one.requests.pop());
+                        }
+                    }
+                    Step::Leave(at) => {
+                        if !open.is_empty() {
+                            drop(open.swap_remove(at % size));
+                        }
+                    }
+                    Step::MakeRoom => connections.make_room(),
+                }
+                for one in &mut open {
+                    let has_to_go = is_evicted(&one.entry);
+                    prop_assert!(!has_to_go || (one.requests.is_empty() && !one.is_evicted));
+                    one.is_evicted |= has_to_go;
+                }
+                let idle = |address: IpAddr| {
+                    let of_it = open.iter().filter(|one| one.entry.connection.address == address);
+                    of_it.filter(|one| one.requests.is_empty() && !one.is_evicted).count()
+                };
+                prop_assert_eq!(connections.idle.load(Ordering::Relaxed), idle(HERE) + idle(THERE));
+                for address in [HERE, THERE] {
+                    let state = connections.state();
+                    let counted = state.addresses.get(&address).map(|known| known.idle.load(Ordering::Relaxed));
+                    prop_assert_eq!(counted.unwrap_or(0), idle(address));
+                }
+            }
+            drop(open);
+            prop_assert_eq!(connections.idle.load(Ordering::Relaxed), 0);
+            let state = connections.state();
+            prop_assert!(state.addresses.is_empty() && state.order.is_empty());
+        }
     }
 }
