@@ -108,6 +108,33 @@ async fn a_breaker_opens_half_opens_and_closes() {
 }
 
 #[tokio::test]
+async fn a_probe_whose_caller_leaves_teaches_nothing_and_leaves_its_place_to_the_next() {
+    let policy = "attempts = 1\nbreaker = { window = \"2 calls\", open = \"1ms\", probes = 1 }";
+    let pair = Pair::with(Carrier::Json, policy).await;
+    let edge = pair.here.edge(HOST, GREETER);
+    put(&pair.edge_faults, lease("host->greeter", ABORT, Match::default()));
+    for _ in 0..2 {
+        pair.greet(&patient()).await.expect_err("everything is aborted");
+    }
+    assert_eq!(edge.circuit(), BreakerState::Open);
+    pair.edge_faults.end("test");
+    let (cx, asked) = (patient(), pair.ask::<Ponder>());
+    loop {
+        let call = asked.answer(&cx, Ponder);
+        tokio::select! {
+            refused = call => {
+                let refusal = refused.expect_err("no call of this test is released");
+                assert_eq!(refusal.code, "circuit_open", "until it has rested");
+            }
+            () = until("the probe arrives", || pair.greeter.begun() == 1) => break,
+        }
+    }
+    assert_eq!(edge.circuit(), BreakerState::HalfOpen, "its caller has left");
+    pair.greet(&patient()).await.expect("the next probe");
+    assert_eq!(edge.circuit(), BreakerState::Closed);
+}
+
+#[tokio::test]
 async fn an_open_breaker_ends_the_retries() {
     let policy = "attempts = 4\nbackoff = \"0s\"\nbreaker = { window = \"2 calls\", open = \"1m\" }";
     let pair = Pair::with(Carrier::Json, policy).await;
