@@ -260,7 +260,8 @@ mod tests {
         let users = users_of("small", 1);
         let data = users.dataset();
         let all = || 0..data.users.len() as u32;
-        let photos = |user: u32| data.following.of(user).iter().map(|of| data.photos_of(*of).len()).sum::<usize>();
+        let photos =
+            |user: u32| data.following.of(user).iter().map(|of| data.photos_of(*of).len()).sum::<usize>();
         assert!(all().any(|user| !data.following.of(user).is_empty() && photos(user) == 0), "there are such");
         for user in all() {
             assert_eq!(users.has_empty_feed(user), photos(user) == 0, "{user}");

@@ -235,7 +235,9 @@ pub fn explain(
     for assertion in &scenario.check {
         let why = if assertion.why.is_empty() { String::new() } else { format!("    ({})", assertion.why) };
         print(format_args!("  {}{why}", assertion.that.text));
-        for sentence in needs::of(scenario, &assertion.that, false).into_iter().flat_map(|needs| needs.sentences) {
+        for sentence in
+            needs::of(scenario, &assertion.that, false).into_iter().flat_map(|needs| needs.sentences)
+        {
             print(format_args!("      {sentence}"));
         }
     }

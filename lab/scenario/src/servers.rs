@@ -53,12 +53,7 @@ fn topologies_keeping(reader: &Reader<'_>, name: ComponentName) -> Vec<String> {
 
 impl Reader<'_> {
     /// Reports a table to lock or to change that its component does not have.
-    pub(crate) fn check_table(
-        &mut self,
-        action: &Action,
-        target: Option<Target>,
-        place: Range<usize>,
-    ) {
+    pub(crate) fn check_table(&mut self, action: &Action, target: Option<Target>, place: Range<usize>) {
         let (Some(fault), Some(Target::Store(name))) = (action.fault(), target) else { return };
         let table = match fault {
             Fault::LockTable(lock) => lock.table.as_str(),

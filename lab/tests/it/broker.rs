@@ -124,7 +124,8 @@ fn a_broker_whose_disk_was_full_serves_again_after_a_restart_and_nothing_is_lost
         return;
     }
     let cleave = Cleave::wide();
-    let restart = "[[step]]\nid = \"back\"\nin = \"steady\"\nat = \"+6s\"\non = \"server:events\"\ndo = \"restart\"";
+    let restart =
+        "[[step]]\nid = \"back\"\nin = \"steady\"\nat = \"+6s\"\non = \"server:events\"\ndo = \"restart\"";
     let file = with_step(&cleave, &format!("do = \"disk-full\"\nfor = \"4s\"\n\n{restart}"));
     let (document, lines) = cleave.document(&[file]);
     // What is degraded is in the log, beside the reason for it.

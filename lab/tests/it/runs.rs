@@ -130,7 +130,8 @@ fn a_file_of_ones_own_is_written_explained_and_listed_for_programs() {
     assert_eq!(explained["opt_in_arms"], Value::Array(Vec::new()), "all of crash-one's arms are run");
     let explained = json(&["explain", "retry-storm", "--output", "json"]);
     let opt_in = explained["opt_in_arms"].as_array().expect("a list");
-    let breaker = opt_in.iter().find(|arm| arm["name"] == "breaker/micro").expect("run where --arms names it");
+    let breaker =
+        opt_in.iter().find(|arm| arm["name"] == "breaker/micro").expect("run where --arms names it");
     assert!(breaker["differs_from_first"].as_object().is_some_and(|keys| !keys.is_empty()), "{breaker}");
     let list = json(&["list", "--output", "json"]);
     assert!(list["scenarios"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "hop-tax")));

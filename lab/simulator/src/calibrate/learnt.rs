@@ -89,8 +89,7 @@ impl<'a> Learnt<'a> {
         let warm = |(level, ledger): (&LearntLevel, Ledger)| (level.carrier.clone(), cooling.warmed(ledger));
         let ledgers: Vec<(String, Ledger)> = alone.into_iter().map(warm).collect();
         costs::apply(&mut calibration, &ledgers, &self.hops, cooled.is_some());
-        calibration.local_ns =
-            local_calls::cpu_ns(self.sources, &calibration, &ledgers, cooling, &slowed);
+        calibration.local_ns = local_calls::cpu_ns(self.sources, &calibration, &ledgers, cooling, &slowed);
         if let Some(fitted) = cooled {
             calibration.parameters.cold_cpu = fitted.cold_cpu;
             calibration.parameters.cooling_ns = fitted.cooling_ns;
@@ -113,8 +112,7 @@ fn levels(
     calibration: &Calibration,
 ) -> Vec<LearntLevel> {
     let operations: &BTreeMap<String, Operation> = &calibration.operations;
-    let rests: Vec<Option<Rest>> =
-        arms.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
+    let rests: Vec<Option<Rest>> = arms.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
     let usual = Rest::mean(rests.iter().flatten());
     let mut levels = Vec::new();
     for ((at, arm), rest) in arms.iter().zip(&rests) {

@@ -418,14 +418,8 @@ mod tests {
             seconds: 4.0,
         };
         let alone = ledger.without(1.5);
-        let expected = Spent {
-            operations: 200.0,
-            blocking: 40.0,
-            telemetry: 10.0,
-            waking: 20.0,
-            total: 400.0,
-            ..spent
-        };
+        let expected =
+            Spent { operations: 200.0, blocking: 40.0, telemetry: 10.0, waking: 20.0, total: 400.0, ..spent };
         assert_eq!(alone.components["photo"], expected);
         let cost = &alone.operations["photo/photo.by_ids"];
         assert_eq!((cost.served, cost.business_ns, cost.blocking_ns, cost.database_ns), (10, 100, 40, 60));

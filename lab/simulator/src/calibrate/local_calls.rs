@@ -89,8 +89,7 @@ impl Sum {
         let local: f64 =
             calls_of(operation).filter(|(called, _)| stays(called)).map(|(_, share)| share).sum();
         let known = ledgers.iter().filter_map(|(_, ledger)| ledger.operations.get(name));
-        let (ns, served) =
-            known.fold((0, 0), |(ns, served), of| (ns + of.business_ns, served + of.served));
+        let (ns, served) = known.fold((0, 0), |(ns, served), of| (ns + of.business_ns, served + of.served));
         if local <= 0.0 || served == 0 {
             return;
         }

@@ -60,16 +60,17 @@ impl Connections {
 
     /// Bytes that it has taken for requests that wait.
     pub fn held_bytes(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| {
-            size_of::<Waiting>() + waiting.0.capacity() * size_of::<Handle>()
-        })
+        self.waiting
+            .as_ref()
+            .map_or(0, |waiting| size_of::<Waiting>() + waiting.0.capacity() * size_of::<Handle>())
     }
 
     /// A request needs its connection no longer: the one that gets it, if any waits.
     pub fn give_back(&mut self, waits: impl Fn(Handle) -> bool) -> Option<Handle> {
-        let next = self.waiting.as_mut().and_then(|waiting| {
-            std::iter::from_fn(|| waiting.0.pop_front()).find(|queued| waits(*queued))
-        });
+        let next = self
+            .waiting
+            .as_mut()
+            .and_then(|waiting| std::iter::from_fn(|| waiting.0.pop_front()).find(|queued| waits(*queued)));
         if next.is_none() {
             self.in_use -= 1;
         }

@@ -121,14 +121,8 @@ pub struct Listing {
 
 impl Listing {
     /// Listed from the start.
-    pub const FIRST: Self = Self {
-        is_listed: true,
-        life: 0,
-        known_life: 0,
-        since_ns: 0,
-        is_member: true,
-        weight: COPY_WEIGHT,
-    };
+    pub const FIRST: Self =
+        Self { is_listed: true, life: 0, known_life: 0, since_ns: 0, is_member: true, weight: COPY_WEIGHT };
 }
 
 /// What an edge has done.

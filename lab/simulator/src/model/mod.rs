@@ -40,5 +40,6 @@ pub use plan::{
 };
 pub use report::Report;
 pub use simulation::Simulation;
-pub use system::{PlanError, SUBSET};
+pub use subsets::SUBSET;
+pub use system::PlanError;
 pub use work::Work;

@@ -7,7 +7,7 @@ use crate::engine::Rng;
 /// Copies that one caller asks, at most. Where a callee has more, each caller has its subset, and all copies have as many
 /// callers (Site Reliability Engineering, chapter 20, "Deterministic Subsetting"): a caller cannot hold connections to
 /// thousands.
-const SUBSET: usize = 32;
+pub const SUBSET: usize = 32;
 
 /// Which copies each caller asks.
 pub(super) struct Subsets {

@@ -100,8 +100,7 @@ impl Explanation {
         runs: &[Run],
         calibration: &Calibration,
     ) -> Self {
-        let measured: Vec<CpuUse> =
-            runs.iter().filter_map(|run| CpuUse::of(run, arm, calibration)).collect();
+        let measured: Vec<CpuUse> = runs.iter().filter_map(|run| CpuUse::of(run, arm, calibration)).collect();
         Self {
             scenario: scenario.to_owned(),
             arm: runs.first().map(|run| run.arm_name(arm)).unwrap_or_default(),
@@ -168,9 +167,10 @@ mod tests {
             predicted: Some(side(240e-6, None)),
             measured: Some(measured),
         };
-        let text = table(&[explanation.clone()]);
+        let text = table(std::slice::from_ref(&explanation));
         let line = text.lines().nth(2).expect("a head of two lines, and the arm");
-        let start = "| held-out-load-55 | mono | cpu_per_journey, latency_p50 | 240µs for 290µs | 2.40 for 2.90 | ";
+        let start =
+            "| held-out-load-55 | mono | cpu_per_journey, latency_p50 | 240µs for 290µs | 2.40 for 2.90 | ";
         assert!(line.starts_with(start), "{text}");
         assert!(line.ends_with("| 90µs for 90µs | 5µs for 5µs | - for 22µs | 10µs for 10µs |"), "{text}");
         let unknown = table(&[Explanation { predicted: None, ..explanation }]);

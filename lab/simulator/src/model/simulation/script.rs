@@ -110,7 +110,7 @@ fn begin(changes: &Changes, system: &System, change: u32, sets: &[u32]) -> Vec<L
             };
             let replaced = changes.replaced.keys().filter(|(of, _)| *of == deploy as u32);
             let sets: Vec<u32> = replaced.map(|(_, set)| *set).filter(is_meant).collect();
-            let done = (!sets.is_empty()).then(|| Line::NoteOf(deploy as u32, Moment::RolledBack));
+            let done = (!sets.is_empty()).then_some(Line::NoteOf(deploy as u32, Moment::RolledBack));
             sets.into_iter().map(Line::Each).chain(done).collect()
         }
         ChangeAction::Drain(names) => {

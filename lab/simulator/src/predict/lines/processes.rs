@@ -145,9 +145,8 @@ impl<'a> Processes<'a> {
         let process = layout.own(&group.name);
         let alone = snapshot.copies.get(&process);
         // What came to a process that had cooled took more, and so did what had neighbours on the cores.
-        let dearer = |of: &BTreeMap<String, Surcharge>| {
-            of.get(&process).copied().unwrap_or_default().factor()
-        };
+        let dearer =
+            |of: &BTreeMap<String, Surcharge>| of.get(&process).copied().unwrap_or_default().factor();
         let contended = dearer(&snapshot.contended);
         let factor = dearer(&snapshot.cooled) * contended;
         for component in &group.components {

@@ -45,11 +45,9 @@ fn a_simulation_spends_on_operations_and_on_messages_what_each_level_did() {
     let operations: Part = ("operations", |parts| parts.operations);
     let messages: Part = ("messages", |parts| parts.messages);
     // Services were learnt from. The monolith was not, and has one message a journey.
-    for (arm, (what, of), of_all, of_each) in [
-        ("micro", operations, 0.03, 0.12),
-        ("micro", messages, 0.03, 0.12),
-        ("mono", operations, 0.12, 0.2),
-    ] {
+    for (arm, (what, of), of_all, of_each) in
+        [("micro", operations, 0.03, 0.12), ("micro", messages, 0.03, 0.12), ("mono", operations, 0.12, 0.2)]
+    {
         let levels: Vec<&Level> = learnt.levels.iter().filter(|level| level.arm == arm).collect();
         let factors: Vec<f64> = levels.iter().map(|level| off(level, of)).collect();
         assert_eq!(factors.len(), 3, "{arm}");
@@ -116,9 +114,8 @@ fn each_kind_of_cpu_is_scaled_by_itself() {
     let photo = "photo/GET /v1/photos/{id}";
     known.operations.get_mut(photo).expect("it is there").blocking = times(1_000);
     let scaled = known.with_costs(CostFactors { operations: 2.0, blocking: 3.0, messages: 0.5 });
-    let times_as_much = |name: &str, of: fn(&Operation) -> f64| {
-        of(&scaled.operations[name]) / of(&known.operations[name])
-    };
+    let times_as_much =
+        |name: &str, of: fn(&Operation) -> f64| of(&scaled.operations[name]) / of(&known.operations[name]);
     let is = |seen: f64, factor: f64| (seen - factor).abs() < 1e-9;
     assert!(is(times_as_much(photo, |operation| operation.own.mean_ns), 2.0));
     assert!(is(times_as_much(photo, Operation::statements_ns), 2.0));
