@@ -93,6 +93,34 @@ async fn five_failures_in_a_row_are_enough() {
 }
 
 #[tokio::test]
+async fn one_copy_of_three_that_fails_is_ejected_and_the_others_have_as_much_as_each_other() {
+    let tasks = Tasks::new();
+    let hits = [Hits::default(), Hits::default(), Hits::default()];
+    let [bad, left, right] = &hits;
+    let copies = [
+        copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, bad.clone())).await,
+        copy(&tasks, answering(StatusCode::OK, left.clone())).await,
+        copy(&tasks, answering(StatusCode::OK, right.clone())).await,
+    ];
+    let policy = Policy { balance: Some(Balance::RoundRobin), attempts: Some(1), ..Policy::default() };
+    let cluster = cluster_of(&copies.map(|copy| copy.addr()));
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster), tuned(policy)).await;
+    let mut failed = 0;
+    for _ in 0..90 {
+        failed += usize::from(get(fixture.addr, "/v1/echo/7").await.status == 500);
+    }
+    let clusters = get(fixture.admin, "/clusters").await.json();
+    let ejections = clusters["photo"][0]["ejections"].as_u64().expect("a number") as usize;
+    // Out after five; back 3 s later, should the test take so long, for five more.
+    assert!((1..=failed / 5).contains(&ejections), "{failed} failed: {clusters}");
+    assert_eq!(failed, bad.count(), "each failure is the bad copy's");
+    let (left, right) = (left.count(), right.count());
+    assert_eq!(failed + left + right, 90);
+    // Its turns go to each in turn: a difference of one each time it goes or comes back.
+    assert!(left.abs_diff(right) <= 2 + 2 * ejections, "{left} and {right}: {clusters}");
+}
+
+#[tokio::test]
 async fn an_edge_that_mostly_fails_is_left_alone() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let copy = copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, hits.clone())).await;

@@ -13,7 +13,7 @@ use crate::raw_client::{RawConnection, request};
 
 /// Asks over kept connections, reads and writes in turn, until the door asks
 /// it to leave or `stop` is set. Answers how many requests were served.
-async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
+pub async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
     let mut line = RawConnection::open(addr).await;
     let mut write = false;
     while !stop.load(Ordering::Relaxed) {

@@ -241,13 +241,27 @@ impl Picker {
         });
         let allowed = |i: usize| Some(i) != avoid && (!load(&endpoints[i]).is_ejected(now_ns) || *panic);
         let from = |start: usize| (0..n).map(|step| (start + step) % n).find(|i| allowed(*i));
+        // The requests of one that may not be asked are shared by all the others: were they its neighbour's in the list,
+        // that one would have twice the requests of its peers.
+        let instead_of = |at: usize, turn: u64| {
+            if allowed(at) {
+                return Some(at);
+            }
+            let others = (0..n).filter(|i| allowed(*i)).count() as u64;
+            let nth = turn.checked_rem(others)?;
+            (0..n).filter(|i| allowed(*i)).nth(nth as usize)
+        };
         let spread = |bits: u64| (((bits >> 32) * n as u64) >> 32) as usize;
         let picked = match self.balance {
-            Balance::RoundRobin => from((self.turn.fetch_add(1, Ordering::Relaxed) % n as u64) as usize),
+            Balance::RoundRobin => {
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+                instead_of((turn % n as u64) as usize, turn / n as u64)
+            }
             Balance::P2cEwma => {
                 let cost = |i: usize| load(&endpoints[i]).cost(now_ns);
-                from(spread(bits)).map(|one| {
-                    let second = from(spread(bits << 32)).filter(|other| *other != one);
+                let (first_bits, second_bits) = (bits >> 32, bits & u64::from(u32::MAX));
+                instead_of(spread(bits), first_bits).map(|one| {
+                    let second = instead_of(spread(bits << 32), second_bits).filter(|other| *other != one);
                     let other = second.or_else(|| from(one + 1)).unwrap_or(one);
                     if cost(other) < cost(one) { other } else { one }
                 })
@@ -382,6 +396,24 @@ mod tests {
         let picker = Picker::new(Balance::RoundRobin);
         let turns: Vec<_> = (0..6).filter_map(|_| picker.pick(&loads, |load| load, 0, 0, None)).collect();
         assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn the_others_share_the_requests_of_one_that_is_out() {
+        let loads = endpoints(5);
+        loads[1].eject(0, 10 * SECOND);
+        let picker = Picker::new(Balance::RoundRobin);
+        let mut turns = [0; 5];
+        for _ in 0..40 {
+            turns[picker.pick(&loads, |load| load, SECOND, 0, None).expect("four are well")] += 1;
+        }
+        // Eight rounds of five: a turn of its own in each, and two of the eight that fall to one out.
+        assert_eq!(turns, [10, 0, 10, 10, 10]);
+        // All cost the same, so the first of two draws counts: 750 each of 3,000, give or take 24 (binomial); were its draws
+        // its neighbour's, that one would have 1,200.
+        let drawn = shares(&loads, SECOND, None);
+        assert_eq!(drawn[1], 0);
+        assert!([0, 2, 3, 4].iter().all(|i| (630..870).contains(&drawn[*i])), "{drawn:?}");
     }
 
     #[test]
