@@ -10,13 +10,18 @@ pub fn balance(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("balance");
     for endpoints in [3_u64, 100] {
         let loads: Vec<EndpointLoad> = (0..endpoints)
-            .map(|n| {
-                let load = EndpointLoad::first();
+            .zip(0_u32..)
+            .map(|(n, place)| {
+                let load = EndpointLoad::first().placed(place);
                 load.succeeded(n, 1_000_000 + n * 10_000);
                 load
             })
             .collect();
-        for (name, balance) in [("round-robin", Balance::RoundRobin), ("p2c-ewma", Balance::P2cEwma)] {
+        for (name, balance) in [
+            ("round-robin", Balance::RoundRobin),
+            ("p2c-ewma", Balance::P2cEwma),
+            ("bounded-hash", Balance::BoundedHash),
+        ] {
             let picker = Picker::new(balance);
             let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
             group.bench_function(BenchmarkId::new(name, endpoints), |bencher| {

@@ -50,6 +50,10 @@ impl Message for Exchange<'_> {
         }
     }
 
+    fn affinity(&self) -> u64 {
+        self.request.affinity()
+    }
+
     fn is_replayable(&self) -> bool {
         self.body.is_replayable()
     }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::hash::{fnv1a64, mix};
+use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use contract::{CallContext, ComponentName, Deadline, TraceContext};
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use policy::deadline::remaining_ms;
@@ -151,6 +151,14 @@ impl RequestContext {
     /// The client's headers, as they are passed on.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// A hash of what is asked for: of what the path names, and whose it is where it names nothing.
+    pub fn affinity(&self) -> u64 {
+        let path = fnv1a64(self.uri.path().as_bytes());
+        let is_named = self.target.route.path.contains('{');
+        let account = self.headers.get(AUTHORIZATION).filter(|_| !is_named);
+        mix(account.map_or(path, |account| fnv1a64_with(account.as_bytes(), path)))
     }
 
     /// The request as one try sends it. `to` is the `Host` of the endpoint that is asked;

@@ -121,6 +121,31 @@ async fn one_copy_of_three_that_fails_is_ejected_and_the_others_have_as_much_as_
 }
 
 #[tokio::test]
+async fn what_is_asked_for_decides_which_copy_answers_it() {
+    let tasks = Tasks::new();
+    let hits = [Hits::default(), Hits::default(), Hits::default()];
+    let mut addrs = Vec::new();
+    for counted in &hits {
+        addrs.push(copy(&tasks, answering(StatusCode::OK, counted.clone())).await.addr());
+    }
+    let cluster = cluster_of(&addrs);
+    let policy = Policy { balance: Some(Balance::BoundedHash), ..Policy::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster.clone()), tuned(policy)).await;
+    for photo in 0..24 {
+        let before = hits.each_ref().map(Hits::count);
+        for _ in 0..3 {
+            assert_eq!(get(fixture.addr, &format!("/v1/echo/{photo}")).await.status, 200);
+            // One that is still under way would be a copy's share of two.
+            let idle = || cluster.endpoints().iter().all(|endpoint| endpoint.load.inflight() == 0);
+            until("the end of the request", idle).await;
+        }
+        let asked: Vec<usize> = hits.iter().zip(before).map(|(hits, before)| hits.count() - before).collect();
+        assert!(asked.contains(&3), "photo {photo}: {asked:?}");
+    }
+    assert!(hits.iter().all(|hits| hits.count() > 0), "each copy has some of the 24");
+}
+
+#[tokio::test]
 async fn an_edge_that_mostly_fails_is_left_alone() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let copy = copy(&tasks, answering(StatusCode::INTERNAL_SERVER_ERROR, hits.clone())).await;

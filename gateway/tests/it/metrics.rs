@@ -1,13 +1,17 @@
-//! What the gateway counts: requests by route.
+//! What the gateway counts: requests by route, and those that their copy was too busy for.
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::any;
 use gateway::Upstream;
-use runtime::Tasks;
+use policy::{Balance, Policy};
+use runtime::{ShutdownPolicy, Tasks};
 use telemetry::{Level, LogTarget, Options};
+use tokio::sync::Semaphore;
 
-use crate::fixture::{Hits, TestGateway, cluster_of, copy, echo, until};
-use crate::raw_client::{exchange, request};
+use crate::fixture::{Hits, TestGateway, Tuning, cluster_of, copy, echo, until};
+use crate::raw_client::{exchange, get, request};
 
 #[tokio::test]
 async fn requests_are_counted_by_route() {
@@ -39,4 +43,36 @@ async fn requests_are_counted_by_route() {
     .await;
     let unmatched = [r#"service="gateway""#, r#"http_route="<unmatched>""#, r#"http_request_method="PATCH""#];
     assert!(line("http_server_request_duration_seconds_count", &unmatched).is_some());
+
+    two_requests_for_one_photo_at_once(&tasks).await;
+    let edge = [r#"service="gateway""#, r#"peer_service="photo""#];
+    assert_eq!(line("cleave_balance_overflows_total", &edge), Some(1.0));
+}
+
+/// The second goes to another copy than the first, which has as much as it may of two.
+async fn two_requests_for_one_photo_at_once(tasks: &Tasks) {
+    let (hits, free) = ([Hits::default(), Hits::default(), Hits::default()], Arc::new(Semaphore::new(0)));
+    let mut addrs = Vec::new();
+    for counted in hits.clone() {
+        let free = free.clone();
+        let held = move || {
+            counted.hit();
+            let free = free.clone();
+            async move { free.acquire().await.expect("never closed").forget() }
+        };
+        addrs.push(copy(tasks, Router::new().route("/v1/echo/{id}", any(held))).await.addr());
+    }
+    let policy = Policy { balance: Some(Balance::BoundedHash), ..Policy::default() };
+    let tuning = Tuning { policy: Some(policy), ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&addrs)), tuning).await;
+    let addr = fixture.addr;
+    let visit =
+        || tasks.spawn("test.visit", ShutdownPolicy::Drain, async move { get(addr, "/v1/echo/7").await });
+    let visits = [visit(), visit()];
+    until("both inside", || hits.iter().map(Hits::count).sum::<usize>() == 2).await;
+    assert_eq!(hits.iter().map(Hits::count).max(), Some(1), "one for each of two copies");
+    free.add_permits(2);
+    for visit in visits {
+        assert_eq!(visit.await.expect("no panic").expect("not cut").status, 200);
+    }
 }

@@ -1,10 +1,12 @@
-//! Load balancing: power of two choices over a penalised moving average, or turn by turn.
+//! Load balancing: power of two choices over a penalised moving average, turn by turn, or by what is asked for.
 
 use std::cell::LazyCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::bounded_hash::{self, Candidate};
 
 /// Half-life-like constant of the average: an old sample fades to 1/e in it.
 /// Phases last tens of seconds, so it is shorter than linkerd's 10 s.
@@ -37,6 +39,10 @@ pub enum Balance {
     /// counted as slow.
     #[default]
     P2cEwma,
+    /// By a hash of what is asked for, so that the same copy answers it each time; the
+    /// next in rank where that has over 1.25 times its share of the requests in flight
+    /// (Mirrokni 2018).
+    BoundedHash,
 }
 
 /// What is known of an endpoint: atomics, so that no request waits for another.
@@ -44,6 +50,8 @@ pub enum Balance {
 #[derive(Debug)]
 pub struct EndpointLoad {
     inflight: AtomicU32,
+    /// What keys are ranked by.
+    place: u32,
     /// Bits of an `f64`, nanoseconds.
     ewma: AtomicU64,
     last_ns: AtomicU64,
@@ -59,6 +67,7 @@ impl EndpointLoad {
     pub const fn new(now_ns: u64, median_ns: f64) -> Self {
         Self {
             inflight: AtomicU32::new(0),
+            place: 0,
             ewma: AtomicU64::new(median_ns.to_bits()),
             last_ns: AtomicU64::new(now_ns),
             joined_ns: AtomicU64::new(now_ns),
@@ -71,6 +80,13 @@ impl EndpointLoad {
     /// The first of a cluster: there is nothing to ramp up against.
     pub const fn first() -> Self {
         Self::new(0, 0.0)
+    }
+
+    /// The same, known by a hash of its name: copies that are asked by a hash of what is asked for differ by it.
+    #[must_use]
+    pub const fn placed(mut self, place: u32) -> Self {
+        self.place = place;
+        self
     }
 
     /// A request was sent.
@@ -212,16 +228,22 @@ pub fn drawn_weight(mut weights: impl Iterator<Item = u32> + Clone, bits: u64) -
 pub struct Picker {
     balance: Balance,
     turn: AtomicU64,
+    overflows: AtomicU64,
 }
 
 impl Picker {
     /// A picker of a kind.
     pub const fn new(balance: Balance) -> Self {
-        Self { balance, turn: AtomicU64::new(0) }
+        Self { balance, turn: AtomicU64::new(0), overflows: AtomicU64::new(0) }
     }
 
-    /// Index of the endpoint to ask, `None` of none. `bits` are random; `avoid`
-    /// was tried already and is asked again only if there is no other.
+    /// How often since the last time it was asked a copy had too much to do, and another was picked in its stead.
+    pub fn take_overflows(&self) -> u64 {
+        self.overflows.swap(0, Ordering::Relaxed)
+    }
+
+    /// Index of the endpoint to ask, `None` of none. `bits` are random, or the hash of what is asked for where that decides;
+    /// `avoid` was tried already and is asked again only if there is no other.
     pub fn pick<'e, E>(
         &self,
         endpoints: &'e [E],
@@ -264,6 +286,17 @@ impl Picker {
                     let second = instead_of(spread(bits << 32), second_bits).filter(|other| *other != one);
                     let other = second.or_else(|| from(one + 1)).unwrap_or(one);
                     if cost(other) < cost(one) { other } else { one }
+                })
+            }
+            Balance::BoundedHash => {
+                let candidate = |index: usize| {
+                    let load = load(&endpoints[index]);
+                    Candidate { index, place: load.place, inflight: load.inflight() }
+                };
+                let others = (0..n).filter(|i| allowed(*i)).map(candidate);
+                bounded_hash::choose(others, bits).map(|choice| {
+                    self.overflows.fetch_add(u64::from(choice.is_overflow), Ordering::Relaxed);
+                    choice.index
                 })
             }
         };

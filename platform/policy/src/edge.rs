@@ -170,6 +170,9 @@ impl fmt::Display for EffectivePolicy {
         if self.fallback {
             f.write_str(", with a fallback")?;
         }
+        if self.balance == Balance::BoundedHash {
+            f.write_str(", the same copy for the same request")?;
+        }
         if self.connections > 1 {
             write!(f, ", {} shared connections", self.connections)?;
         }
@@ -444,8 +447,8 @@ mod tests {
              disconnects"
         );
         assert_eq!(
-            line("attempts = 1\nbulkhead = 6\nfallback = true\nconnections = 2"),
-            "1 attempt, no breaker, bulkhead 6, with a fallback, 2 shared connections"
+            line("attempts = 1\nbulkhead = 6\nfallback = true\nbalance = \"bounded-hash\"\nconnections = 2"),
+            "1 attempt, no breaker, bulkhead 6, with a fallback, the same copy for the same request, 2 shared connections"
         );
     }
 

@@ -5,7 +5,7 @@
 //! - [`breaker`], [`bulkhead`]: when an edge is left alone, how many calls it may have.
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time. [`drain`]: how long a process takes to leave.
-//! - [`balance`], [`outlier`]: which copy is asked, which is taken out.
+//! - [`balance`], `bounded_hash`, [`outlier`]: which copy is asked, which is taken out.
 //! - [`admission`]: how many may come in. [`client`]: how many of one client.
 //!   [`mod@client_network`]: which addresses are one. [`gcra`]: how often one may.
 //! - [`pace`]: how slowly bytes may come and go. [`bodies`]: how many are held.
@@ -21,6 +21,7 @@ pub mod admission;
 pub mod autoscale;
 pub mod balance;
 pub mod bodies;
+mod bounded_hash;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;

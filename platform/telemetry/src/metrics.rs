@@ -194,6 +194,15 @@ impl EdgeMetrics {
         self.shed.get(&reason, made).increment(1);
     }
 
+    /// So many tries were sent to another copy than that of their key. Seldom, so that the counter is looked up each time.
+    pub fn overflowed(&self, tries: u64) {
+        if tries > 0 {
+            let (service, peer) = (self.caller.as_str(), self.callee.as_str());
+            counter!(names::BALANCE_OVERFLOWS, names::SERVICE => service, names::PEER_SERVICE => peer)
+                .increment(tries);
+        }
+    }
+
     /// A call failed for good; whether its caller could go on without an answer.
     pub fn fell_back(&self, went_on: bool) {
         if went_on {

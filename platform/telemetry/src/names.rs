@@ -141,6 +141,8 @@ pub const FAULT_INJECTED: &str = "cleave_fault_injected_total";
 pub const RETRIES: &str = "cleave_retries_total";
 /// Requests refused to protect the rest.
 pub const REQUESTS_SHED: &str = "cleave_requests_shed_total";
+/// `service`, `peer_service`; only of edges that balance by what is asked for.
+pub const BALANCE_OVERFLOWS: &str = "cleave_balance_overflows_total";
 /// Breaker: 0 closed, 1 half-open, 2 open.
 pub const CIRCUIT_STATE: &str = "cleave_circuit_state";
 /// Connections in a pool that wait for work.
@@ -217,6 +219,7 @@ pub const NODE: &[(&str, &str)] = &[
     (FAULT_INJECTED, "Calls that a fault hit."),
     (RETRIES, "Tries beyond the first of a call."),
     (REQUESTS_SHED, "Requests refused to protect the rest, by reason."),
+    (BALANCE_OVERFLOWS, "Tries sent to another copy than that of their key, which had too much to do."),
     (CIRCUIT_STATE, "Circuit breaker: 0 closed, 1 half-open, 2 open."),
     (POOL_IDLE, "Connections in a pool that wait for work."),
     (POOL_ACTIVE, "Connections in a pool at work."),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use contract::ComponentName;
+use contract::hash::{fnv1a64, mix};
 use http::HeaderValue;
 use http::uri::Authority;
 use policy::balance::{drawn_weight, median_ns};
@@ -248,17 +249,24 @@ impl Cluster {
         let pool = Pool::new(addr, self.options, metrics.clone(), detours.clone(), network.clone());
         let channel = Channel::new(addr, self.options, metrics, detours, network.clone());
         let (state, peers) = (AtomicU8::new(instance.state as u8), Arc::downgrade(&self.lists));
+        // A copy that has started anew keeps the keys it had.
+        let load = load.placed(mix(fnv1a64(instance.id.as_bytes())) as u32);
         Endpoint { instance, load, pool, channel, network, state, host, authority, peers }
     }
 
     /// The endpoint to ask. `avoid` was asked before and is asked again only
     /// where there is no other.
     pub fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
-        self.pick_by(&self.picker, avoid)
+        self.pick_by(&self.picker, avoid, random::bits)
     }
 
-    /// The same, by another rule than the cluster's own.
-    pub fn pick_by(&self, picker: &Picker, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
+    /// The same, by another rule than the cluster's own, with the bits that it asks for.
+    pub fn pick_by(
+        &self,
+        picker: &Picker,
+        avoid: Option<&Arc<Endpoint>>,
+        bits: impl FnOnce() -> u64,
+    ) -> Option<Arc<Endpoint>> {
         let lists = self.lists.load();
         let eligible = &lists.eligible;
         if let [only] = eligible.as_slice() {
@@ -266,9 +274,9 @@ impl Cluster {
         }
         if eligible.iter().any(|endpoint| endpoint.instance.weight != eligible[0].instance.weight) {
             let class = self.draw_weight_class(eligible, avoid);
-            return Self::pick_among(&class, picker, avoid);
+            return Self::pick_among(&class, picker, avoid, bits);
         }
-        Self::pick_among(eligible, picker, avoid)
+        Self::pick_among(eligible, picker, avoid, bits)
     }
 
     /// The copies of one weight, drawn by the weight of all of them: a canary gets its
@@ -290,13 +298,13 @@ impl Cluster {
         eligible: &[Arc<Endpoint>],
         picker: &Picker,
         avoid: Option<&Arc<Endpoint>>,
+        bits: impl FnOnce() -> u64,
     ) -> Option<Arc<Endpoint>> {
         if let [only] = eligible {
             return Some(only.clone());
         }
         let avoid = avoid.and_then(|avoid| eligible.iter().position(|endpoint| Arc::ptr_eq(endpoint, avoid)));
-        let index =
-            picker.pick(eligible, |endpoint| &endpoint.load, clock::now_ns(), random::bits(), avoid)?;
+        let index = picker.pick(eligible, |endpoint| &endpoint.load, clock::now_ns(), bits(), avoid)?;
         eligible.get(index).cloned()
     }
 }

@@ -8,7 +8,8 @@ use policy::breaker::{Breaker, BreakerState};
 use policy::budget::RetryBudget;
 use policy::bulkhead::Bulkhead;
 use policy::throttle::Throttle;
-use policy::{EffectivePolicy, Picker};
+use policy::{Balance, EffectivePolicy, Picker};
+use runtime::random;
 use telemetry::EdgeMetrics;
 
 use crate::cluster::{Cluster, Endpoint};
@@ -93,8 +94,18 @@ impl Edge {
         !self.faults.is_empty()
     }
 
-    pub(crate) fn pick(&self, avoid: Option<&Arc<Endpoint>>) -> Option<Arc<Endpoint>> {
-        self.cluster.pick_by(&self.picker, avoid)
+    /// The copy to ask. `affinity` is a hash of what is asked for, made only where it decides.
+    pub(crate) fn pick(
+        &self,
+        avoid: Option<&Arc<Endpoint>>,
+        affinity: impl FnOnce() -> u64,
+    ) -> Option<Arc<Endpoint>> {
+        if self.policy.balance != Balance::BoundedHash {
+            return self.cluster.pick_by(&self.picker, avoid, random::bits);
+        }
+        let picked = self.cluster.pick_by(&self.picker, avoid, affinity);
+        self.metrics.overflowed(self.picker.take_overflows());
+        picked
     }
 }
 

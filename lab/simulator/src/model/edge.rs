@@ -191,7 +191,7 @@ pub struct Edge {
 impl Edge {
     /// An edge that has seen nothing, to these instances.
     pub fn new(policy: Arc<EffectivePolicy>, instances: &[u32], rng: Rng) -> Self {
-        let endpoint = |instance: &u32| Endpoint::new(*instance, EndpointLoad::first(), 0);
+        let endpoint = |instance: &u32| Endpoint::new(*instance, EndpointLoad::first().placed(*instance), 0);
         // A budget that no retry asks is not kept.
         let retried = policy.attempts > 1;
         Self {
@@ -232,7 +232,7 @@ impl Edge {
                 let Listing { is_listed, known_life, since_ns, .. } = listing(endpoint.instance);
                 let is_new = is_listed && known_life != endpoint.life;
                 is_new.then(|| {
-                    let load = EndpointLoad::new(since_ns.max(1), *median);
+                    let load = EndpointLoad::new(since_ns.max(1), *median).placed(endpoint.instance);
                     // Tries of its former life end here as well.
                     (0..endpoint.load.inflight()).for_each(|_| load.begin());
                     (at, Endpoint::new(endpoint.instance, load, known_life))

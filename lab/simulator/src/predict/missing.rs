@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use policy::Balance;
 use policy::service::ServiceOptions;
 use scenario::{DataRetention, Scenario};
 use traffic::load::Overload;
@@ -40,6 +41,8 @@ fn of_arm(scenario: &Scenario, layout: &Layout) -> impl Iterator<Item = &'static
     let any = |is_set: &dyn Fn(&ServiceOptions) -> bool| layout.arm.services.values().any(is_set);
     let shares_connections =
         layout.arm.policies.values().any(|policy| policy.connections.is_some_and(|n| n > 1));
+    let has_affinity =
+        layout.arm.policies.values().any(|policy| policy.balance == Some(Balance::BoundedHash));
     let found = [
         (
             placement.has_server(),
@@ -59,6 +62,7 @@ fn of_arm(scenario: &Scenario, layout: &Layout) -> impl Iterator<Item = &'static
         (any(&|of| of.pool.is_some()), "how many connections read its databases"),
         (any(&|of| of.bodies.is_some()), "bytes of bodies that its gateway holds"),
         (shares_connections, "several connections that calls share"),
+        (has_affinity, "what a copy remembers of requests: copies chosen by what is asked for are drawn"),
     ];
     found.into_iter().filter_map(|(is_so, what)| is_so.then_some(what))
 }

@@ -13,7 +13,7 @@ fn an_endpoint_is_picked_and_the_healthy_and_untried_first() {
         for (out, avoid) in (0_u32..1 << n).flat_map(|out| (0..=n).map(move |avoid| (out, avoid))) {
             // `avoid == n` is no endpoint.
             let avoid = Some(avoid).filter(|i| *i < n);
-            for balance in [Balance::RoundRobin, Balance::P2cEwma] {
+            for balance in [Balance::RoundRobin, Balance::P2cEwma, Balance::BoundedHash] {
                 check_picks(n, out, avoid, balance);
             }
         }

@@ -65,7 +65,8 @@ impl HttpCarrier {
 impl Layer for HttpCarrier {
     async fn send<M: Message>(&self, outbound: OutboundCall<M>) -> Outcome<M> {
         let settled = outbound.to.clone();
-        let Some(endpoint) = settled.or_else(|| self.edge.pick(outbound.avoid.as_ref())) else {
+        let affinity = || outbound.message.affinity();
+        let Some(endpoint) = settled.or_else(|| self.edge.pick(outbound.avoid.as_ref(), affinity)) else {
             return Err(failure(&AttemptError::NotSent(NotSentReason::NoEndpoint(self.edge.callee))));
         };
         let addr = endpoint.host().to_str().unwrap_or_default();

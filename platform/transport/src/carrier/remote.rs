@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use contract::{Answer, Call, CallContext, Carrier, Pending, Refusal, RefusalKind, Repeat};
 use fault::Corruption;
 use http::header::{CONTENT_TYPE, HOST};
@@ -155,6 +156,10 @@ impl Message for EncodedCall<'_> {
 
     fn span(&self, edge: &Edge) -> Span {
         telemetry::call_span(self.target.name, edge.callee, self.target.carrier.as_str())
+    }
+
+    fn affinity(&self) -> u64 {
+        mix(fnv1a64_with(&self.body, fnv1a64(self.target.name.as_bytes())))
     }
 
     fn is_replayable(&self) -> bool {

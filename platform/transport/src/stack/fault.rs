@@ -38,7 +38,7 @@ impl<L: Layer> FaultLayer<L> {
     async fn under_faults<M: Message>(&self, mut outbound: OutboundCall<M>) -> Outcome<M> {
         let Edge { faults, callee, .. } = &*self.edge;
         // Some faults are between two copies: the endpoint is chosen before.
-        outbound.to = self.edge.pick(outbound.avoid.as_ref());
+        outbound.to = self.edge.pick(outbound.avoid.as_ref(), || outbound.message.affinity());
         let to = outbound.to.clone();
         let copy = to.as_ref().map(|endpoint| endpoint.instance.id.as_str());
         let message = outbound.message.clone();

@@ -58,6 +58,9 @@ pub trait Message: Clone + Send + Sync {
     /// The span around all tries; disabled where the caller's own span is enough.
     fn span(&self, edge: &Edge) -> Span;
 
+    /// A hash of what is asked for, by which an edge may choose the copy.
+    fn affinity(&self) -> u64;
+
     /// Whether all of it is here, so that it can be sent as often as needed. Only such a
     /// message is hedged, duplicated, or sent again after a callee may have read it.
     fn is_replayable(&self) -> bool;
