@@ -5,6 +5,8 @@
 //! | `GET /routes` | the table, its revision, and those one can go back to |
 //! | `PUT /routes` | replaces the table; 422 lists every fault, and nothing changes |
 //! | `POST /routes/rollback/{rev}` | makes an earlier table the newest |
+//! | `GET /keys` | names of the API keys |
+//! | `PUT /keys` | replaces all API keys; 422 lists every fault, and nothing changes |
 //! | `GET /clusters` | endpoints with state, latency, requests in flight, ejections |
 //! | `GET /breakers` | breaker and retry budget by component |
 //! | `GET /pools` | connections by endpoint |
@@ -14,6 +16,7 @@
 //!
 //! Changes need `x-cleave-token`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
@@ -25,6 +28,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use policy::breaker;
 use runtime::clock;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use telemetry::Telemetry;
 use transport::edge::Edge;
@@ -43,10 +47,12 @@ impl Gateway {
         let changes = Router::new()
             .route("/routes", axum::routing::put(replace))
             .route("/routes/rollback/{rev}", post(roll_back))
+            .route("/keys", axum::routing::put(replace_keys))
             .route("/drain", post(drain))
             .route_layer(middleware::from_fn_with_state(self.clone(), token));
         let admin = Router::new()
             .route("/routes", get(routes))
+            .route("/keys", get(keys))
             .route("/clusters", get(clusters))
             .route("/breakers", get(breakers))
             .route("/pools", get(pools))
@@ -103,6 +109,40 @@ async fn roll_back(State(gateway): State<Gateway>, Path(rev): Path<u64>) -> Resp
             Json(json!({ "rev": now, "of": rev })).into_response()
         }
         Err(not_kept) => error(StatusCode::NOT_FOUND, "table_not_kept", &not_kept.to_string()),
+    }
+}
+
+/// All API keys, by name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    keys: BTreeMap<String, String>,
+}
+
+/// Keys themselves are never shown.
+async fn keys(State(gateway): State<Gateway>) -> Json<Value> {
+    Json(json!({ "keys": gateway.0.api_keys.names() }))
+}
+
+async fn replace_keys(
+    State(gateway): State<Gateway>,
+    body: Result<Json<KeyTable>, JsonRejection>,
+) -> Response {
+    let keys = match body {
+        Ok(Json(table)) => table.keys,
+        Err(rejection) => return error(rejection.status(), "keys_unreadable", &rejection.body_text()),
+    };
+    match gateway.0.api_keys.replace(keys) {
+        Ok(()) => {
+            let names = gateway.0.api_keys.names();
+            tracing::info!(keys = names.len(), "API keys replaced");
+            Json(json!({ "keys": names })).into_response()
+        }
+        Err(errors) => {
+            let message = format!("the keys have {} errors; nothing has changed", errors.len());
+            let body = json!({ "error": { "code": "keys_invalid", "message": message }, "errors": errors });
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+        }
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Route {
     /// Whether it takes a user's token: without one no byte of a body is read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub authenticated: bool,
+    /// Whether it asks for an API key, one of those that the operator's side has; without one no byte of a body is read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub api_key: bool,
     /// Whether the client's `Host` reaches the component; else it sees its own address.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub preserve_host: bool,
@@ -58,6 +61,7 @@ impl Route {
             deadline_ms: Self::default_deadline_ms(),
             max_body: Self::default_max_body(),
             authenticated: false,
+            api_key: false,
             preserve_host: false,
         }
     }

@@ -16,6 +16,7 @@ use transport::body_budget::BodyBudget;
 use transport::serve::{self, Server};
 
 use crate::admission_queue::AdmissionQueue;
+use crate::api_keys::ApiKeys;
 use crate::backend::{Backend, Location, Upstream};
 use crate::clients::Clients;
 use crate::config::{ConfigError, RouteTable};
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub table: Table,
     pub admission: AdmissionQueue,
     pub clients: Clients,
+    pub api_keys: ApiKeys,
     pub bodies: BodyTerms,
     backends: Arc<Backends>,
     draining: AtomicBool,
@@ -122,6 +124,7 @@ impl Gateway {
             table,
             admission,
             clients,
+            api_keys: ApiKeys::default(),
             bodies,
             backends,
             draining: AtomicBool::new(false),

@@ -4,6 +4,7 @@
 //! - `request_context`: what the gateway makes of a request's head.
 //! - `request_body`: a request's body, taken whole before anything works for it.
 //! - `clients`: how many requests of one client are served and wait, and what its failures cost it.
+//! - `api_keys`: which programs may use a route that asks for a key.
 //! - `admission_queue`: how many requests are served, wait, and are refused in all.
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
@@ -15,6 +16,7 @@
 
 pub mod admin;
 mod admission_queue;
+mod api_keys;
 mod backend;
 mod clients;
 pub mod config;

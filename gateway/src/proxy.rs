@@ -137,7 +137,7 @@ impl Gateway {
         (response, deadline.is_chosen_by_client())
     }
 
-    /// Size, token, and then all of the body; or what the client gets in their place.
+    /// Size, key and token, and then all of the body; or what the client gets in their place.
     async fn take_body(
         &self,
         request: &RequestContext,
@@ -151,10 +151,7 @@ impl Gateway {
         if body.size_hint().lower() > max_body {
             return Err(refused(BodyFailure::TooLarge));
         }
-        if route.authenticated
-            && !body.is_end_stream()
-            && let Err(refusal) = self.authorize(request.headers())
-        {
+        if let Err(refusal) = self.may_send(request, &body) {
             let response = refusal_response::encode(&refusal);
             let is_over = !request.expects_continue && discard(body, max_body).await;
             // What follows on the connection is unknown while the body has not ended.
@@ -197,6 +194,18 @@ impl Gateway {
         sanitize::strip_hop_by_hop(response.headers_mut());
         let left = deadline.remaining(clock::now()).unwrap_or_default();
         response.map(|body| body.waits_at_most(left))
+    }
+
+    /// Whether a request may go on, as far as its headers show it before a byte of its body is read.
+    fn may_send(&self, request: &RequestContext, body: &Body) -> Result<(), Refusal> {
+        let route = &request.target.route;
+        if route.api_key {
+            self.0.api_keys.admit(request.headers())?;
+        }
+        if route.authenticated && !body.is_end_stream() {
+            self.authorize(request.headers())?;
+        }
+        Ok(())
     }
 
     fn authorize(&self, fields: &HeaderMap) -> Result<(), Refusal> {

@@ -173,6 +173,10 @@ impl RequestContext {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         let mut fields = self.headers.clone();
+        if self.target.route.api_key {
+            // It has been checked, and is no component's business.
+            fields.remove(headers::API_KEY);
+        }
         fields.insert(headers::REQUEST, headers::request_value(self.request));
         fields.insert(headers::DEADLINE, HeaderValue::from(attempt_headers.deadline_ms));
         headers::write_chooser(attempt_headers.by_client, &mut fields);

@@ -14,7 +14,7 @@ use crate::drain::visitor;
 use crate::fixture::{Hits, PHOTO, TOKEN, TestGateway, bounded, cluster_of, copy, echo, routes, until};
 use crate::raw_client::{Answer, exchange, get, request};
 
-async fn change(fixture: &TestGateway, method: &str, path: &str, body: &Value) -> Answer {
+pub async fn change(fixture: &TestGateway, method: &str, path: &str, body: &Value) -> Answer {
     let fields = format!("x-cleave-token: {TOKEN}\r\ncontent-type: application/json\r\n");
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     exchange(fixture.admin, request(method, path, &fields, &body)).await
@@ -126,7 +126,9 @@ async fn the_last_eight_tables_are_kept_to_go_back_to() {
 #[tokio::test]
 async fn changes_need_the_token_and_looking_does_not() {
     let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
-    for (method, path) in [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("POST", "/drain")] {
+    let changes =
+        [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("PUT", "/keys"), ("POST", "/drain")];
+    for (method, path) in changes {
         for fields in ["", "x-cleave-token: wrong\r\n", "x-cleave-token: the-run's-toker\r\n"] {
             let answer = exchange(fixture.admin, request(method, path, fields, b"")).await;
             assert_eq!(
@@ -136,7 +138,7 @@ async fn changes_need_the_token_and_looking_does_not() {
             );
         }
     }
-    for path in ["/routes", "/clusters", "/breakers", "/pools", "/healthz", "/readyz"] {
+    for path in ["/routes", "/keys", "/clusters", "/breakers", "/pools", "/healthz", "/readyz"] {
         assert_eq!(get(fixture.admin, path).await.status, 200, "{path}");
         assert_eq!(get(fixture.addr, path).await.status, 404, "{path} is not public");
     }

@@ -1,6 +1,7 @@
 //! The door over real sockets, in front of real components.
 
 mod admin;
+mod api_keys;
 mod balance;
 mod bytes_held;
 mod clients;

@@ -1,4 +1,4 @@
-//! What the gateway counts: requests by route, and those that their copy was too busy for.
+//! What the gateway counts: requests by route, those that their copy was too busy for, and those with an API key.
 
 use std::sync::Arc;
 
@@ -7,9 +7,12 @@ use axum::routing::any;
 use gateway::Upstream;
 use policy::{Balance, Policy};
 use runtime::{ShutdownPolicy, Tasks};
+use serde_json::json;
 use telemetry::{Level, LogTarget, Options};
 use tokio::sync::Semaphore;
 
+use crate::admin::change;
+use crate::api_keys::{KEY, ask_with, keyed};
 use crate::fixture::{Hits, TestGateway, Tuning, cluster_of, copy, echo, until};
 use crate::raw_client::{exchange, get, request};
 
@@ -47,6 +50,13 @@ async fn requests_are_counted_by_route() {
     two_requests_for_one_photo_at_once(&tasks).await;
     let edge = [r#"service="gateway""#, r#"peer_service="photo""#];
     assert_eq!(line("cleave_balance_overflows_total", &edge), Some(1.0));
+
+    let keyed = TestGateway::tuned(Upstream::Local(echo(Hits::default())), keyed()).await;
+    let keys = json!({ "keys": { "counted": KEY } });
+    assert_eq!(change(&keyed, "PUT", "/keys", &keys).await.status, 200);
+    assert_eq!(ask_with(&keyed, KEY).await.status, 200);
+    let used = [r#"service="gateway""#, r#"kind="counted""#];
+    assert_eq!(line("cleave_api_key_requests_total", &used), Some(1.0));
 }
 
 /// The second goes to another copy than the first, which has as much as it may of two.

@@ -387,6 +387,12 @@ pub fn deadline_refused(service: ComponentName) {
     LATE.get(&service, made).increment(1);
 }
 
+/// A request came to a route that asks for an API key: with the key of this name, or with none that is valid.
+pub fn api_key(service: ComponentName, name: Option<&str>) {
+    let kind = name.unwrap_or(names::NO_API_KEY).to_owned();
+    counter!(names::API_KEY_REQUESTS, names::SERVICE => service.as_str(), names::KIND => kind).increment(1);
+}
+
 static SHEDS: Cache<(ComponentName, &'static str), Counter> = Cache::new();
 
 /// A component refused a call to protect itself: `queue_full`.
