@@ -14,6 +14,8 @@ const INTERNAL_SEGMENTS: [&str; 5] = ["call", "outbox", "control", "metrics", "f
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 1..=30_000;
 /// Largest body a route may take, bytes.
 const MAX_BODY_BYTES: u64 = 64 << 20;
+/// Most copies of a route's requests that may be under way: as many as may wait for connections to one component.
+const MAX_MIRRORED: u16 = 256;
 
 /// All public routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,49 @@ pub struct Route {
     /// Whether the client's `Host` reaches the component; else it sees its own address.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub preserve_host: bool,
+    /// Where copies of its requests go, for which no client waits: of reads alone, since a write would happen twice, and of
+    /// those without a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+}
+
+/// `{ "component": "photo", "percent": 10, "at_once": 8 }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// The component that gets the copies, marked with `x-cleave-mirror`.
+    pub component: ComponentName,
+    /// How many of a hundred requests are copied.
+    #[serde(default = "Mirror::default_percent")]
+    pub percent: u8,
+    /// Copies that are under way at once; requests beyond them are not copied.
+    #[serde(default = "Mirror::default_at_once")]
+    pub at_once: u16,
+}
+
+impl Mirror {
+    fn default_percent() -> u8 {
+        100
+    }
+
+    fn default_at_once() -> u16 {
+        8
+    }
+
+    /// What is wrong with it on a route of this method: the field, and what to write instead.
+    fn diagnostics(&self, method: Option<&str>) -> impl Iterator<Item = (&'static str, String)> {
+        let is_read = matches!(method, Some("GET" | "HEAD"));
+        let wrong = [
+            (!is_read)
+                .then(|| ("mirror", "only GET and HEAD are copied: a write would happen twice".to_owned())),
+            (!(1..=100).contains(&self.percent))
+                .then(|| ("mirror.percent", format!("{} is out of range; give 1 to 100", self.percent))),
+            (!(1..=MAX_MIRRORED).contains(&self.at_once)).then(|| {
+                ("mirror.at_once", format!("{} is out of range; give 1 to {MAX_MIRRORED}", self.at_once))
+            }),
+        ];
+        wrong.into_iter().flatten()
+    }
 }
 
 impl Route {
@@ -63,6 +108,7 @@ impl Route {
             authenticated: false,
             api_key: false,
             preserve_host: false,
+            mirror: None,
         }
     }
 
@@ -118,6 +164,14 @@ impl RouteTable {
                     at("max_body"),
                     format!("{given} bytes is too much; give at most {MAX_BODY_BYTES}"),
                 ));
+            }
+            if let Some(mirror) = &route.mirror {
+                if !known(mirror.component) {
+                    let wrong = format!("no component `{}` can be reached from here", mirror.component);
+                    errors.push(error(at("mirror.component"), wrong));
+                }
+                let wrong = mirror.diagnostics(route.method.as_deref());
+                errors.extend(wrong.map(|(field, message)| error(at(field), message)));
             }
             if let Some(wrong) = path_error(&route.path) {
                 errors.push(error(at("path"), wrong));
@@ -200,6 +254,24 @@ mod tests {
             Route::new("GET", "/v1/photos/{id}/original", PHOTO),
         ];
         assert_eq!(errors(routes), [""; 0]);
+    }
+
+    #[test]
+    fn only_reads_are_mirrored_and_within_bounds() {
+        let mirror = Mirror { component: PHOTO, percent: 100, at_once: 8 };
+        let copied = |method, mirror| Route { mirror: Some(mirror), ..Route::new(method, "/v1/feed", FEED) };
+        assert_eq!(errors(vec![copied("GET", mirror)]), [""; 0]);
+        let unknown = ComponentName::of("fed");
+        let bad = Mirror { component: unknown, percent: 101, at_once: 0 };
+        assert_eq!(
+            errors(vec![copied("POST", bad)]),
+            [
+                "routes[0].mirror.component: no component `fed` can be reached from here",
+                "routes[0].mirror: only GET and HEAD are copied: a write would happen twice",
+                "routes[0].mirror.percent: 101 is out of range; give 1 to 100",
+                "routes[0].mirror.at_once: 0 is out of range; give 1 to 256",
+            ]
+        );
     }
 
     #[test]

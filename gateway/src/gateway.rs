@@ -82,6 +82,8 @@ pub(crate) struct Shared {
     backends: Arc<Backends>,
     draining: AtomicBool,
     server: OnceLock<Server>,
+    /// Of the process that serves it: what outlives its request is started there.
+    pub tasks: OnceLock<Tasks>,
 }
 
 /// Every component a table has named so far.
@@ -129,6 +131,7 @@ impl Gateway {
             backends,
             draining: AtomicBool::new(false),
             server: OnceLock::new(),
+            tasks: OnceLock::new(),
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -138,6 +141,8 @@ impl Gateway {
     /// # Panics
     /// When it is served already: it has one port.
     pub fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
+        let is_first = self.0.tasks.set(tasks.clone()).is_ok();
+        assert!(is_first, "the gateway serves one public port");
         let gateway = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let gateway = gateway.clone();
@@ -145,8 +150,7 @@ impl Gateway {
         });
         // What is spawned here belongs to the gateway, also inside a monolith.
         let server = scope::enter(ComponentName::GATEWAY, || serve::serve(tasks, listener, service, options));
-        let first = self.0.server.set(server.clone()).is_ok();
-        assert!(first, "the gateway serves one public port");
+        self.0.server.get_or_init(|| server.clone());
         server
     }
 

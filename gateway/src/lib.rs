@@ -8,6 +8,7 @@
 //! - `admission_queue`: how many requests are served, wait, and are refused in all.
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
+//! - `mirror`: copies of reads, which nothing waits for.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
 //! - [`admin`]: the operator's side, on a port of its own.
 //!
@@ -22,6 +23,7 @@ mod clients;
 pub mod config;
 mod exchange;
 mod gateway;
+mod mirror;
 mod proxy;
 mod request_body;
 mod request_context;

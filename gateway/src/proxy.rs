@@ -27,6 +27,7 @@ use crate::backend::Location;
 use crate::clients::ClientRequest;
 use crate::exchange::{Exchange, failed_response};
 use crate::gateway::Gateway;
+use crate::mirror::send_copy;
 use crate::request_body::{BodyFailure, RequestBody};
 use crate::request_context::{AttemptHeaders, Rejection, RequestContext, screen};
 use crate::table::{ResolvedRoute, RouteMatch};
@@ -129,7 +130,10 @@ impl Gateway {
         let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
         let response = match places {
             Ok(_places) => match self.admit(deadline).await {
-                Ok(_permit) => within_streams(client, request, self.exchange(request, &body, deadline).await),
+                Ok(_permit) => {
+                    self.mirror(request, &body);
+                    within_streams(client, request, self.exchange(request, &body, deadline).await)
+                }
                 Err(refusal) => refusal_response::encode(&refusal),
             },
             Err(refusal) => refusal_response::encode(&refusal),
@@ -194,6 +198,15 @@ impl Gateway {
         sanitize::strip_hop_by_hop(response.headers_mut());
         let left = deadline.remaining(clock::now()).unwrap_or_default();
         response.map(|body| body.waits_at_most(left))
+    }
+
+    /// Sends a copy of it along where its route says so.
+    fn mirror(&self, request: &RequestContext, body: &RequestBody) {
+        if let Some(mirror) = &request.target.mirror
+            && let Some(tasks) = self.0.tasks.get()
+        {
+            send_copy(mirror, tasks, request, body);
+        }
     }
 
     /// Whether a request may go on, as far as its headers show it before a byte of its body is read.

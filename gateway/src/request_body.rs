@@ -113,6 +113,11 @@ impl RequestBody {
         self.is_unread().then(|| Body::other(lent))
     }
 
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Whether it can be sent as often as one likes.
     pub fn is_replayable(&self) -> bool {
         self.is_read.is_none()

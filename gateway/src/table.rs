@@ -12,9 +12,10 @@ use contract::ComponentName;
 use contract::hash::{fnv1a64, fnv1a64_with};
 use http::Method;
 use telemetry::ServerMetrics;
+use tokio::sync::Semaphore;
 
 use crate::backend::Backend;
-use crate::config::{ConfigError, Route, RouteTable};
+use crate::config::{ConfigError, Mirror, Route, RouteTable};
 
 /// Tables one can go back to.
 const MAX_REVISIONS: usize = 8;
@@ -27,8 +28,18 @@ pub struct ResolvedRoute {
     pub(crate) id: u64,
     /// The component that answers.
     pub(crate) backend: Arc<Backend>,
+    /// Where copies of its requests go.
+    pub(crate) mirror: Option<MirrorTarget>,
     /// Rate, errors and durations, by method, in the order of [`ResolvedRoute::metrics`].
     metrics: Vec<(Method, Arc<ServerMetrics>)>,
+}
+
+/// Where copies of a route's requests go.
+pub(crate) struct MirrorTarget {
+    pub options: Mirror,
+    pub backend: Arc<Backend>,
+    /// A permit for each copy that may be under way.
+    pub room: Arc<Semaphore>,
 }
 
 /// One version of the table.
@@ -138,7 +149,13 @@ impl Snapshot {
         for route in &config.routes {
             let method = route.method.as_deref().map(|name| name.parse::<Method>().expect("validated"));
             let backend = resolve(route.component).expect("validated");
-            let target = Arc::new(ResolvedRoute::new(route.clone(), method.as_ref(), backend));
+            let mut target = ResolvedRoute::new(route.clone(), method.as_ref(), backend);
+            target.mirror = route.mirror.map(|options| MirrorTarget {
+                options,
+                backend: resolve(options.component).expect("validated"),
+                room: Arc::new(Semaphore::new(usize::from(options.at_once))),
+            });
+            let target = Arc::new(target);
             let tree = match method {
                 None => &mut snapshot.any,
                 Some(method) => snapshot.tree_of(method),
@@ -200,7 +217,7 @@ impl ResolvedRoute {
         let metrics = methods.into_iter().map(of).collect();
         let id =
             fnv1a64_with(route.path.as_bytes(), fnv1a64(route.method.as_deref().unwrap_or("*").as_bytes()));
-        Self { route, id, backend, metrics }
+        Self { route, id, backend, mirror: None, metrics }
     }
 
     /// Where a request of this method is counted; registered when the table was built.

@@ -10,6 +10,7 @@ mod fixture;
 mod hygiene;
 mod isolation;
 mod metrics;
+mod mirror;
 mod outcomes;
 mod policies;
 mod raw_client;

@@ -30,9 +30,8 @@ pub use export::SpanCounts;
 pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
     EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, api_key, cache_read, db_operation,
-    deadline_refused, discovery_staleness, drain_aborted, fault_injected, log_synced, messages, outbox,
-    queue_depth,
-    queue_wait, shed, slow_statement, wal_bytes, work_done,
+    deadline_refused, discovery_staleness, drain_aborted, fault_injected, log_synced, messages, mirrored,
+    outbox, queue_depth, queue_wait, shed, slow_statement, wal_bytes, work_done,
 };
 pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use sampling::Origin;

@@ -387,6 +387,14 @@ pub fn deadline_refused(service: ComponentName) {
     LATE.get(&service, made).increment(1);
 }
 
+static MIRRORED: Cache<(ComponentName, &'static str), Counter> = Cache::new();
+
+/// What came of a copy of a request to a component: `answered`, `failed`, `no_endpoint`, or `dropped` for want of room.
+pub fn mirrored(peer: ComponentName, outcome: &'static str) {
+    let made = || counter!(names::MIRRORED, names::PEER_SERVICE => peer.as_str(), names::OUTCOME => outcome);
+    MIRRORED.get(&(peer, outcome), made).increment(1);
+}
+
 /// A request came to a route that asks for an API key: with the key of this name, or with none that is valid.
 pub fn api_key(service: ComponentName, name: Option<&str>) {
     let kind = name.unwrap_or(names::NO_API_KEY).to_owned();

@@ -141,6 +141,8 @@ pub const FAULT_INJECTED: &str = "cleave_fault_injected_total";
 pub const RETRIES: &str = "cleave_retries_total";
 /// Requests refused to protect the rest.
 pub const REQUESTS_SHED: &str = "cleave_requests_shed_total";
+/// `peer_service`, `outcome`: copies of requests that the gateway makes.
+pub const MIRRORED: &str = "cleave_mirrored_requests_total";
 /// `service`, `kind`: the name of the key, or [`NO_API_KEY`].
 pub const API_KEY_REQUESTS: &str = "cleave_api_key_requests_total";
 /// Stands for the name of a key where a request had none that is valid.
@@ -223,6 +225,7 @@ pub const NODE: &[(&str, &str)] = &[
     (FAULT_INJECTED, "Calls that a fault hit."),
     (RETRIES, "Tries beyond the first of a call."),
     (REQUESTS_SHED, "Requests refused to protect the rest, by reason."),
+    (MIRRORED, "Copies of requests that no client waits for, by what came of them."),
     (API_KEY_REQUESTS, "Requests of routes that ask for an API key, by the name of the key."),
     (BALANCE_OVERFLOWS, "Tries sent to another copy than that of their key, which had too much to do."),
     (CIRCUIT_STATE, "Circuit breaker: 0 closed, 1 half-open, 2 open."),

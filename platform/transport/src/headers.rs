@@ -30,6 +30,8 @@ pub const PRINCIPAL: HeaderName = HeaderName::from_static("x-cleave-principal");
 pub const REQUEST: HeaderName = HeaderName::from_static("x-cleave-request");
 /// Makes a write safe to repeat.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// On a copy of a request, for whose answer no client waits.
+pub const MIRROR: HeaderName = HeaderName::from_static("x-cleave-mirror");
 /// The key of a client that is a program, for the gateway alone.
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Version of the messages a caller speaks; 1 where the header is missing.
