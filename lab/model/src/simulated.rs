@@ -72,7 +72,8 @@ impl Run {
         let letters: BTreeSet<char> = sweep.cells.iter().flat_map(|cell| cell.arms.keys().copied()).collect();
         for letter in letters {
             let arm = self.header.arms.iter().find(|arm| arm.letter == letter);
-            let arm = arm.map_or_else(|| letter.to_string(), |arm| format!("{letter} {}", arm.name));
+            // A condition that compares two arms is of neither.
+            let arm = arm.map_or_else(|| "arms compared".to_owned(), |arm| format!("{letter} {}", arm.name));
             for (row, cells) in sweep.cells.chunks(columns.values.len().max(1)).enumerate() {
                 let of_row =
                     |axis: &record::SweptKey| Some(format!(", {} {}", axis.name, axis.values.get(row)?));
@@ -192,6 +193,28 @@ mod tests {
         assert!(many.contains(" busy at C 700/s to H 1200/s, each arm alone"), "{many}");
         let live = Run::new(Header { prediction: Some(prediction), ..Header::default() });
         assert_eq!((live.mark(), live.prediction_limits()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_condition_that_compares_arms_has_rows_of_its_own() {
+        let interval = Some(Interval::new(0.438, 1.0));
+        let cell = SweepCell { arms: [('-', SweepCount { held: 3, judged: 3, interval })].into() };
+        let axis = SweptKey {
+            name: "load".into(),
+            key: "scale.rate".into(),
+            values: vec!["1/s".into(), "2/s".into()],
+        };
+        let sweep = SweepResult {
+            holds: "cpu for micro < cpu for mono".into(),
+            replications: 3,
+            axes: vec![axis],
+            cells: vec![cell, SweepCell::default()],
+        };
+        let prediction = Some(Prediction { sweep: Some(sweep), ..Prediction::default() });
+        let header = Header { source: Provenance::Simulated, prediction, ..Header::default() };
+        let lines = Run::new(header).prediction_limits();
+        let counts = "arms compared; load 1/s: 3 of 3 (44 to 100 %); 2/s: not judged";
+        assert_eq!(lines.last().map(String::as_str), Some(counts));
     }
 
     #[test]

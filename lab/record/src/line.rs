@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::{is_false, is_zero};
 use crate::{
-    Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Prediction, Proc, Provenance,
-    Resources, Score, Split, Start, Trace, TraceSecond,
+    Audit, Build, Check, Cost, Delay, End, Host, Latencies, Machine, Network, Prediction, Prices, Proc,
+    Provenance, Resources, Score, Split, Start, Trace, TraceSecond,
 };
 
 /// One line of a record, `run.jsonl`: the first is a header, the last an end, and without an end the run was cut short. A
@@ -333,6 +333,9 @@ pub struct Header {
     /// Slots of the generator per arm, and how many its peak needs by Little's law.
     #[serde(default)]
     pub slots: (usize, usize),
+    /// What the scenario assumes that computing and engineers' time cost; absent where it prices nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
 }
 
 /// A phase began.

@@ -34,7 +34,7 @@ pub struct SweptKey {
 /// A combination of values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SweepCell {
-    /// By arm that the condition is about.
+    /// By arm that the condition is about; `-` where it compares two.
     pub arms: BTreeMap<char, SweepCount>,
 }
 

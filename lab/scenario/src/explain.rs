@@ -156,6 +156,7 @@ pub fn explain(
     for line in difference_lines(arms)
         .into_iter()
         .chain(sizing::lines(scenario, arms))
+        .chain(sizing::price_lines(scenario))
         .chain(sizing::sweep_lines(scenario))
     {
         print(format_args!("{line}"));

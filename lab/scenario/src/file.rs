@@ -21,6 +21,7 @@ use traffic::load::Load;
 
 use crate::action::{Build, Deploy, Drain, Policies, Reconfigure, Rollback, Scale, Surge, lasts_by_name};
 use crate::change::Change;
+use crate::prices::Prices;
 use crate::scale::SystemScale;
 use crate::scenario::{Budget, DataRetention, Phase, RunMode, TelemetryLevel};
 use crate::sweep::{MAX_AXES, MAX_REPLICATIONS, SweepAxis};
@@ -74,6 +75,8 @@ pub(crate) struct ScenarioFile {
     arms: Option<Vec<String>>,
     /// The size at which the scenario is simulated; one that has it is not run live.
     scale: Option<SystemScale>,
+    /// What a month of each arm is priced with, assumed; needs `scale` or `sweep`.
+    prices: Option<Prices>,
     /// Keys that vary from one simulation to the next; a scenario that has it is not run live.
     sweep: Option<SweepFile>,
     /// Timed actions.

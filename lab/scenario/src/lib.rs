@@ -6,6 +6,7 @@
 //! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
 //! - `names`, `references`, `copies`, `servers`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scale`]: the size at which a scenario is only simulated. [`sweep`]: keys that vary from one simulation to the next.
+//!   [`prices`]: what a month of an arm is priced with.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
 //! - [`scenario`]: what a scenario says: the sum of the types of those who carry it out.
 //! - [`source`]: places, carets and right choices for messages.
@@ -28,6 +29,7 @@ mod file;
 mod load;
 pub mod names;
 mod optional_keys;
+pub mod prices;
 pub mod read;
 mod reader;
 mod references;
@@ -47,6 +49,7 @@ pub use action::Action;
 pub use application::Application;
 pub use arms::MAX_ARMS;
 pub use change::{Change, Probe};
+pub use prices::Prices;
 pub use read::{read, read_combination};
 pub use scale::SystemScale;
 pub use scenario::{

@@ -26,7 +26,7 @@ use crate::tokens::{remove, string_entry};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// Top-level keys of a file.
-pub(crate) const TOP_KEYS: [&str; 24] = [
+pub(crate) const TOP_KEYS: [&str; 25] = [
     "schema",
     "name",
     "title",
@@ -48,6 +48,7 @@ pub(crate) const TOP_KEYS: [&str; 24] = [
     "variant",
     "arms",
     "scale",
+    "prices",
     "sweep",
     "step",
     "expect",
@@ -132,6 +133,8 @@ impl Reader<'_> {
         let length: Duration = phases.iter().map(|phase| phase.length.duration()).sum();
         let mut load: Option<Load> = self.load(&mut top, source, has_all_phases.then_some(length));
         let arms = self.arms(&mut top);
+        let has_prices = top.contains_key("prices");
+        let prices = self.prices(&mut top);
         let scale = self.scale(&mut top, load.as_ref());
         let before = self.diagnostics.len();
         let steps = self.steps(&mut top, &phases, source);
@@ -147,6 +150,7 @@ impl Reader<'_> {
         let sweep = self.sweep(&mut top, source);
         let stop = self.stop(&mut top, source, has_all_phases.then_some(&phases));
         references::check_references(self, source, load.as_ref());
+        references::check_prices(self, source, has_prices);
         if let (Some(place), Some(load), true) = (self.further_place.take(), &load, has_all_steps) {
             let claims = valid.iter().chain(&check).map(|assertion| &assertion.that);
             if let Some(obstacle) = search::obstacle(load, !steps.is_empty(), claims) {
@@ -194,6 +198,7 @@ impl Reader<'_> {
             load: load?,
             arms,
             scale,
+            prices,
             sweep: sweep.map(|(sweep, _)| sweep),
             steps,
             valid,

@@ -13,6 +13,9 @@ use crate::reader::Reader;
 use crate::scenario::{Arm, Step, first_deploy_of_change};
 use crate::source::{Source, unknown};
 
+/// The measure that takes `[prices]`.
+const PRICED: &str = "monthly_cost";
+
 /// Checks the references of all expectations; `load` is none if it has mistakes of its own.
 pub(crate) fn check_references(reader: &mut Reader<'_>, source: &Source, load: Option<&Load>) {
     for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
@@ -20,6 +23,21 @@ pub(crate) fn check_references(reader: &mut Reader<'_>, source: &Source, load: O
             if let Side::Measure { query, .. } = side {
                 check_measure(reader, query, load, &|word| source.word_within(&span, word));
             }
+        }
+    }
+}
+
+/// Checks that what is priced has prices; `has_prices` also where these have mistakes.
+pub(crate) fn check_prices(reader: &mut Reader<'_>, source: &Source, has_prices: bool) {
+    if has_prices {
+        return;
+    }
+    for PlacedExpectation { that, span, .. } in reader.expectations.clone() {
+        let is_priced =
+            |side: &&Side| matches!(side, Side::Measure { query, .. } if query.measure.name == PRICED);
+        if [&that.left, &that.right].iter().any(is_priced) {
+            let message = format!("`{PRICED}` needs prices; write [prices] with what is assumed");
+            reader.report(source.word_within(&span, PRICED), message);
         }
     }
 }

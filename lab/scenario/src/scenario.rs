@@ -17,6 +17,7 @@ use traffic::load::Load;
 
 use crate::action::{Action, Build};
 use crate::change::Change;
+use crate::prices::Prices;
 use crate::scale::SystemScale;
 use crate::source::{Source, catalogue_folder};
 use crate::sweep::Sweep;
@@ -59,6 +60,8 @@ pub struct Scenario {
     pub arms: Vec<Arm>,
     /// The size at which it is simulated; one that has it is not run live.
     pub scale: Option<SystemScale>,
+    /// What a month of each arm is priced with; assumed, so one that has it is not run live either.
+    pub prices: Option<Prices>,
     /// Keys that vary from one simulation to the next; one that has it is not run live.
     pub sweep: Option<Sweep>,
     /// Timed actions, in file order.

@@ -115,6 +115,7 @@ fn header() -> Header {
         drops: false,
         overloaded: Vec::new(),
         slots: (32, 32),
+        prices: None,
     }
 }
 

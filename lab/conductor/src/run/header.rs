@@ -3,7 +3,7 @@
 use contract::ProcessPlan;
 use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
 use runtime::clock;
-use scenario::Scenario;
+use scenario::{Prices, Scenario};
 use traffic::load::{Model, Overload};
 
 use crate::arm::Arm;
@@ -78,6 +78,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         drops: scenario.load.overload == Overload::Drop,
         overloaded: scenario.load.overloaded.clone(),
         slots: (scenario.load.slots(), scenario.load.needed_slots()),
+        prices: scenario.prices.as_ref().map(Prices::record),
     }
 }
 

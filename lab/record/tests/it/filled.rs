@@ -162,6 +162,20 @@ fn header() -> Header {
         drops: true,
         overloaded: vec!["rush".into()],
         slots: (1, 2),
+        prices: Some(Prices {
+            currency: "EUR".into(),
+            core_hour: 0.5,
+            gib_hour: 0.5,
+            engineer_hour: 80.5,
+            utilisation: 0.5,
+            teams: 5,
+            changes_a_week: 4.5,
+            deploy_h: 0.5,
+            retest_h: 2.5,
+            coordination_h: 0.5,
+            contract_share: 0.5,
+            operation_h: 4.5,
+        }),
     }
 }
 

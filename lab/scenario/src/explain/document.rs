@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{PlannedArm, differences, duration_s, letter, needs, sizing};
+use crate::prices::Prices;
 use crate::scenario::{Arm, Assertion, RunMode, Scenario};
 
 /// The scenario as one JSON object. `reach` returns the target of a step in an arm, both by index.
@@ -57,6 +58,7 @@ pub fn document(
         "arms": arms.iter().enumerate().map(|(index, arm)| planned(index, arm, &arms[0])).collect::<Vec<_>>(),
         "opt_in_arms": scenario.opt_in_arms().map(|arm| opt_in(arm, &arms[0])).collect::<Vec<_>>(),
         "scale": sizing::document(scenario),
+        "assumed_prices": scenario.prices.as_ref().map(Prices::record),
         "sweep": sizing::sweep_document(scenario),
         "phases": phases.collect::<Vec<_>>(),
         "further_rates": further.collect::<Vec<_>>(),

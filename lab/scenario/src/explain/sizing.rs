@@ -59,6 +59,15 @@ fn regions(scale: &SystemScale) -> String {
     if regions.is_empty() { String::new() } else { format!("; regions: {}", regions.join("; ")) }
 }
 
+/// Sentences on what a month is priced with, none where nothing is.
+pub(super) fn price_lines(scenario: &Scenario) -> Vec<String> {
+    let Some(prices) = &scenario.prices else { return Vec::new() };
+    let prices = prices.record().to_string();
+    let mut lines = vec![String::new(), "prices, assumed and not measured:".to_owned()];
+    lines.extend(prices.split("; ").map(|part| format!("  {part}")));
+    lines
+}
+
 /// Sentences on the keys that vary, none where none does.
 pub(super) fn sweep_lines(scenario: &Scenario) -> Vec<String> {
     let Some(Sweep { holds, replications, axes }) = &scenario.sweep else { return Vec::new() };

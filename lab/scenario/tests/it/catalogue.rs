@@ -111,6 +111,10 @@ fn every_shipped_scenario_is_explained_in_full() {
         }
         contains("      database connections: 10 to read, 1 to write; threads: 7");
         contains("      calls between processes: ");
+        if scenario.prices.is_some() {
+            contains("prices, assumed and not measured:");
+            contains("  a core-hour is ");
+        }
         for phase in &scenario.phases {
             contains(&format!("  {:<10} {:>5}  ", phase.name, phase.length.to_string()));
         }

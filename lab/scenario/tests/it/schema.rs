@@ -190,6 +190,8 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "pick-of-more-than-there-are",
     "policy-fallback-at-gateway",
     "pool-of-a-closed-loop",
+    "prices-missing",
+    "prices-of-a-run",
     "process-names-taken",
     "promotion-of-unknown-names",
     "promotion-that-leaves-an-arm-out",

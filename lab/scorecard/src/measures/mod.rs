@@ -27,6 +27,7 @@ mod idle_cpu;
 mod latency;
 mod lost_writes;
 mod memory;
+mod monthly_cost;
 mod ports;
 mod processes;
 mod rate;
@@ -71,6 +72,7 @@ pub const CATALOGUE: &[&Measure] = &[
     &cpu_per_journey::CPU_PER_JOURNEY,
     &idle_cpu::MARGINAL_CPU,
     &cost::COST,
+    &monthly_cost::MONTHLY_COST,
     &goodput::GOODPUT,
     &rate::RATE,
     &rate_per_core::RATE_PER_CORE,

@@ -115,6 +115,7 @@ pub fn header(rounds: u32) -> Header {
         drops: false,
         overloaded: Vec::new(),
         slots: (200, 200),
+        prices: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Edge, Entry, Event, EventKind, Host, Proc};
+use record::{Edge, Entry, Event, EventKind, Host, Prices, Proc};
 
 use crate::fixture::{Run, SECOND};
 
@@ -83,6 +83,28 @@ fn what_never_recovers_lies_beyond_what_was_looked_at() {
     );
     let both = standing("recovery(all) for micro <= recovery(all) for mono");
     assert_eq!(both.verdict, record::Verdict::Inconclusive, "never is not at most never");
+}
+
+#[test]
+fn a_month_is_priced_by_cores_memory_and_engineers_time() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS).cpu('A', 200_000_000).cpu('B', 400_000_000);
+    assert_eq!(run.values("monthly_cost in steady"), [None, None], "at no prices");
+    let free = Prices { utilisation: 0.5, ..Prices::default() };
+    let mut priced = |prices: Prices| {
+        run.header().prices = Some(prices);
+        [run.values("monthly_cost in steady"), run.values("cpu in steady")]
+    };
+    let [costs, cores] = priced(Prices { core_hour: 0.04, ..free.clone() });
+    // Half of the cores paid for are busy, in each of a month's 730.5 hours.
+    for (cost, cores) in costs.iter().zip(&cores) {
+        near(*cost, cores.expect("sampled") / 0.5 * 730.5 * 0.04);
+    }
+    let [costs, _] = priced(Prices { gib_hour: 2.0, ..free.clone() });
+    near(costs[0], 730.5 * 2.0 / 1_024.0);
+    // A monolith's process, and one for each of three components and the gateway.
+    let [costs, _] = priced(Prices { engineer_hour: 10.0, operation_h: 3.0, ..free });
+    near(costs[0], 30.0);
+    near(costs[1], 120.0);
 }
 
 #[test]

@@ -86,6 +86,7 @@ pub(super) fn validity(
                 .push(format!("{}: a part of the data with each copy, calibrated with all", layout.arm.name));
         }
     }
+    assumed.extend(scenario.prices.iter().map(|prices| format!("prices: {}", prices.record())));
     assumed.extend(changes::assumed_start(calibration, scenario));
     extrapolated.extend(of_groupings(calibration, layouts));
     if not_simulated.iter().any(|what| what.starts_with("journey") || what.starts_with("the carrier")) {

@@ -267,6 +267,7 @@ fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
         good_within_us: 1_000_000,
         timeout_us: 1_000_000,
         telemetry: "sampled(0.1)".into(),
+        prices: scenario.prices.as_ref().map(scenario::Prices::record),
         ..Header::default()
     }
 }

@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use model::Run;
 use model::sweep::FrontPlace;
 use policy::units::{HumanDuration, Ratio};
-use record::{Line, Verdict};
+use record::{Line, Validity, Verdict};
 use scenario::{Application, Scenario};
+use scorecard::{Expectation, judge};
 use simulator::calibrate::{Calibration, MemoryUse};
 use simulator::predict::{Predictor, Utilisation};
 use simulator::validate::Agreement;
@@ -211,6 +212,40 @@ fn arms_keep_the_cores_as_busy_as_the_law_has_it() {
             assert!(arm.rate_of_machine(0.8) > 100.0, "{arm:?}");
         }
     }
+}
+
+/// At which services are the cheaper ones.
+const CHEAPER: &str = "monthly_cost in steady for micro < monthly_cost in steady for mono";
+
+/// The small application at prices, with so many changes a week.
+fn priced(changes: u32) -> Scenario {
+    scenario(&format!(
+        "[prices]\ncurrency = \"EUR\"\ncore_hour = 0.04\ngib_hour = 0.005\nengineer_hour = 80\nutilisation = \"60%\"\n\
+         teams = 5\nchanges_a_week = {changes}\ndeploy = \"30min\"\nretest = \"2h\"\ncoordination = \"15min\"\n\
+         contract = \"20%\"\noperation = \"4h\"\n\
+         [sweep]\nholds = \"{CHEAPER}\"\n\
+         axes = [{{ name = \"changes\", key = \"prices.changes_a_week\", values = [0, 20] }}]\n"
+    ))
+}
+
+#[test]
+fn the_monolith_is_the_cheaper_one_without_changes_and_services_with_many() {
+    let holds: Expectation = CHEAPER.parse().expect("a condition");
+    let judged = |memory: Option<MemoryUse>, changes: u32| {
+        let known = Calibration { memory, ..calibration() };
+        let Made { predicted, run, .. } = Made::with(&known, &priced(changes), |_| {});
+        let prediction = &predicted.prediction;
+        assert_eq!(prediction.validity, Validity::Assumed);
+        let mut because = prediction.because.iter();
+        assert!(because.any(|why| why.starts_with("prices: a core-hour is 0.04 EUR")), "{prediction:?}");
+        let checks = judge::premises(&run, 0, &holds);
+        assert_eq!(checks.len(), 1, "one of both arms");
+        checks[0].verdict
+    };
+    // Six more processes are operated for 4 h a month each; a change takes some 2.4 h less.
+    assert_eq!(judged(Some(memory()), 0), Verdict::Fail);
+    assert_eq!(judged(Some(memory()), 20), Verdict::Pass);
+    assert_eq!(judged(None, 20), Verdict::Inconclusive, "what processes hold is not known");
 }
 
 /// The same predictor.
