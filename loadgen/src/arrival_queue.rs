@@ -8,8 +8,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
+use traffic::Arrival;
 
-use crate::pacer::Dispatched;
+/// An arrival dispatched to an arm.
+#[derive(Clone, Copy, Debug)]
+pub struct Dispatched {
+    /// The arrival.
+    pub arrival: Arrival,
+    /// When it was dispatched, microseconds since the load's start; when it was due, if it was dispatched before.
+    pub dispatched_us: u64,
+    /// Whether a slot was idle then.
+    pub idle: bool,
+}
 
 /// The queue of an arm.
 #[derive(Debug)]
@@ -91,7 +101,7 @@ impl ArrivalQueue {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use traffic::{Arrival, Journey};
+    use traffic::Journey;
 
     use super::*;
 

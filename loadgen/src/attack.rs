@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
-use crate::pacer::Dispatched;
+use crate::arrival_queue::Dispatched;
 use crate::slot::ArmContext;
 
 /// Why the load did not run to its end.

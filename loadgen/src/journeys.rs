@@ -9,7 +9,7 @@ use traffic::dataset::user_id;
 use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Journey};
 
-use crate::pacer::Dispatched;
+use crate::arrival_queue::Dispatched;
 use crate::recorder::{Cause, Outcome};
 use crate::reply::{self, Account, EditedProfile, FeedPage, Hits, Identified, Session};
 use crate::slot::ArmContext;

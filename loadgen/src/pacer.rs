@@ -10,24 +10,13 @@ use std::time::{Duration, Instant};
 use traffic::load::Overload;
 use traffic::{Arrival, Load};
 
-use crate::arrival_queue::ArrivalQueue;
+use crate::arrival_queue::{ArrivalQueue, Dispatched};
 use crate::gate::Gate;
 use crate::lead::Lead;
 use crate::recorder::Recorder;
 
 /// Longest single sleep, so that a cancellation is noticed.
 const MAX_SLEEP: Duration = Duration::from_millis(50);
-
-/// An arrival dispatched to an arm.
-#[derive(Clone, Copy, Debug)]
-pub struct Dispatched {
-    /// The arrival.
-    pub arrival: Arrival,
-    /// When it was dispatched, microseconds since the load's start; when it was due, if it was dispatched before.
-    pub dispatched_us: u64,
-    /// Whether a slot was idle then.
-    pub idle: bool,
-}
 
 /// The queue of an arm, as the pacer uses it. Dropped, it is closed: the slots end.
 pub struct ArmQueue {

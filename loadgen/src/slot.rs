@@ -8,9 +8,9 @@ use load_protocol::TracedJourney;
 use traffic::{Arrival, Journey, Schedule};
 
 use crate::arrival_queue::ArrivalQueue;
+use crate::arrival_queue::Dispatched;
 use crate::journeys;
 use crate::lead::Lead;
-use crate::pacer::Dispatched;
 use crate::pacer::OverloadPolicy;
 use crate::recorder::{Cause, Instants, Recorder};
 use crate::users::UserPool;

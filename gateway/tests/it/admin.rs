@@ -126,8 +126,7 @@ async fn the_last_eight_tables_are_kept_to_go_back_to() {
 #[tokio::test]
 async fn changes_need_the_token_and_looking_does_not() {
     let fixture = TestGateway::open(Upstream::Local(echo(Hits::default()))).await;
-    let changes =
-        [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("PUT", "/keys"), ("POST", "/drain")];
+    let changes = [("PUT", "/routes"), ("POST", "/routes/rollback/1"), ("PUT", "/keys"), ("POST", "/drain")];
     for (method, path) in changes {
         for fields in ["", "x-cleave-token: wrong\r\n", "x-cleave-token: the-run's-toker\r\n"] {
             let answer = exchange(fixture.admin, request(method, path, fields, b"")).await;

@@ -167,7 +167,8 @@ fn header(lines: &[Line]) -> &Header {
 fn range(lines: &[Line]) -> (f64, f64) {
     let at = |t: u64| header(lines).wall_us as f64 / 1e6 + t as f64 / 1e9;
     let last = lines.iter().map(|line| line.t).max().unwrap_or(0);
-    (at(0), at(last))
+    // It is evaluated every second: what came last is seen a second later.
+    (at(0), at(last) + 1.0)
 }
 
 fn panels() -> Vec<(String, Panel)> {

@@ -36,7 +36,7 @@ pub(crate) fn choose(candidates: impl Iterator<Item = Candidate> + Clone, key: u
         inflight += u64::from(candidate.inflight);
     }
     let bound = ((inflight + 1) as f64 * LOAD_FACTOR / count as f64).ceil();
-    let (mut first, mut below): (Option<(u64, usize)>, Option<(u64, usize)>) = (None, None);
+    let (mut first, mut below) = (None::<(u64, usize)>, None::<(u64, usize)>);
     for candidate in candidates {
         let ranked = Some((rank(key, candidate.place), candidate.index));
         first = first.max(ranked);

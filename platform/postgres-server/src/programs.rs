@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_says_its_version() {
+    fn a_server_prints_its_version() {
         for (printed, version) in [
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-0)\n", Some("15.18 (Debian 15.18-0)")),
             ("postgres (PostgreSQL) 17beta1\n", Some("17beta1")),

@@ -200,7 +200,7 @@ mod tests {
         release.send(()).expect("it waits");
         leading.join().expect("no panic");
         assert_eq!((durable.load(Ordering::SeqCst), log.syncs()), (10, 2));
-        assert!(commit(&log, &durable), "nobody leads any more");
+        assert!(commit(&log, &durable), "no commit leads any more");
     }
 
     #[test]

@@ -25,6 +25,8 @@ mod reconfigure;
 #[cfg(feature = "postgres")]
 mod schema_changes;
 mod served;
+#[cfg(feature = "postgres")]
+mod server_answers;
 mod server_connections;
 mod server_faults;
 #[cfg(feature = "postgres")]

@@ -1,5 +1,5 @@
 //! Changes of a schema under load, one part of expand and contract at a time, in the lab's sessions on a database server: as a
-//! migration makes them that lets nobody wait for long.
+//! migration makes them that lets no statement wait for long.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use runtime::clock;
 use storage::StorageError;
 use storage::postgres::{Address, Session};
 
-use super::server_sessions::{in_time, with_cause};
+use super::server_answers::{in_time, with_cause};
 use crate::steps::context::ActiveStep;
 
 /// Wait for a table that others hold: statements that come meanwhile wait behind it.

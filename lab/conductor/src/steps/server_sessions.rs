@@ -18,6 +18,7 @@ use crate::process::guardian::ProcessIdentity;
 use crate::process::tree;
 use crate::steps::context::ActiveStep;
 use crate::steps::schema_changes;
+use crate::steps::server_answers::{in_time, with_cause};
 
 /// How often a server is asked what waits for a lock: statements wait until it is given back, so only those are missed that
 /// begin in its last moment.
@@ -26,8 +27,6 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(25);
 const ROOM_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The server ends a lock by itself so long after its step should have.
 const GRACE: Duration = Duration::from_secs(1);
-/// A server that answers nothing for so long stands still, or has no time.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that are opened at a time: each takes a new process of the server.
 const OPENED_AT_ONCE: usize = 16;
 
@@ -206,19 +205,6 @@ async fn open_sessions(address: &Address, wanted: usize) -> Opened {
 
 fn no_session(active: &ActiveStep<'_>, server: &Arc<Server>, error: &StorageError) {
     active.log(format!("{} {} let no session in: {}", active.letter(), server.name, with_cause(error)));
-}
-
-/// What a server answers in time.
-pub(super) async fn in_time<T>(
-    answer: impl Future<Output = Result<T, StorageError>>,
-) -> Result<T, StorageError> {
-    let silent = || StorageError::Unreachable(format!("no answer within {ANSWER_TIMEOUT:?}").into());
-    tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(silent()))
-}
-
-/// An error and its cause, in one sentence.
-pub(super) fn with_cause(error: &StorageError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 #[cfg(test)]

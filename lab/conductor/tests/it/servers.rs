@@ -256,7 +256,7 @@ fn can_be_mounted() -> bool {
 }
 
 #[tokio::test]
-async fn a_disk_of_its_own_is_full_until_it_is_emptied_and_is_nobody_elses() {
+async fn a_disk_of_its_own_is_full_until_it_is_emptied_and_is_no_other_servers() {
     if !can_be_mounted() {
         return;
     }

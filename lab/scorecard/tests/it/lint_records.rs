@@ -87,7 +87,7 @@ pub fn with_hosts(mut run: Run, seconds: std::ops::Range<u64>, change: impl Fn(&
         if seconds.contains(&second) {
             change(&mut host);
         }
-        run.add(second * SECOND + 1, Entry::Host(host));
+        run.add((second + 1) * SECOND + 1, Entry::Host(host));
     }
     run
 }

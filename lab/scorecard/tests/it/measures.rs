@@ -291,7 +291,7 @@ fn the_host_is_the_same_in_every_arm() {
             memory_available_mib: 250,
             ..Host::default()
         };
-        run.add(second * SECOND + 1, Entry::Host(host));
+        run.add((second + 1) * SECOND + 1, Entry::Host(host));
     }
     let stall = run.values("host.cpu_stall in steady");
     assert_eq!(stall.len(), 1, "one check, of no arm");

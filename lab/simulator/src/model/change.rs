@@ -73,7 +73,7 @@ pub struct Rollout {
     pub order: RolloutOrder,
     /// How long what is new is watched, ns.
     pub watched_ns: u64,
-    /// Whether a condition decides over it: then it is watched also where it is everywhere at once, and goes on once it is told
+    /// Whether a condition decides over it: then it is watched also where it is everywhere at once, and goes on once it is known
     /// whether the condition holds.
     pub is_judged: bool,
     /// Whether what it deploys is taken back where the condition does not hold.
@@ -93,7 +93,7 @@ pub enum RolloutOrder {
     Canary(f64),
 }
 
-/// A change that waits to be told whether what it deployed passes.
+/// A change that waits for whether what it deployed passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
     /// The change.

@@ -97,7 +97,7 @@ fn one_slow_call_in_a_hundred_hits_most_of_a_hundred() {
 }
 
 /// Copies of a gateway, of feeds and of photos, of which each asks 32 of every component that it calls, with breakers and budgets
-/// of retries; `more` are operations of the feed that nobody asks for.
+/// of retries; `more` are operations of the feed that no request asks for.
 fn copies(more: Vec<(&str, Work)>) -> Plan {
     let copies = |name: &'static str, count: usize| {
         (0..count).map(move |copy| process(&format!("{name}#{copy}"), "host", &[name]))

@@ -29,7 +29,7 @@ fn a_write_without_a_key_that_was_sent_is_never_sent_again() {
 
 /// An answer that says what it is, and one that has begun, are passed on.
 #[test]
-fn only_what_says_that_another_try_may_help_is_repeated() {
+fn only_an_answer_with_a_status_that_may_pass_is_repeated() {
     let repeated: Vec<u16> = (100..1_000)
         .filter(|status| may_retry(AttemptOutcome::Status(*status), Idempotency::Idempotent))
         .collect();

@@ -48,7 +48,7 @@ pub struct Disk {
 /// # Errors
 /// Why it does not.
 pub fn availability() -> Result<(), String> {
-    // Where nobody but this command sees it.
+    // Where no process but this command sees it.
     let mount = ["mount", "-t", "tmpfs", "cleave", "/tmp"];
     let mut command = Command::new("unshare");
     let output = command.args(new_namespaces()).args(mount).stdin(Stdio::null()).output();

@@ -245,7 +245,7 @@ impl<Q: EventQueue> Simulation<Q> {
         }
     }
 
-    /// Changes that wait to be told whether what they deployed passes.
+    /// Changes that wait for whether what they deployed passes.
     pub fn watched(&self) -> Vec<Watched> {
         let watched = |task: &Task| {
             let (since_ns, until_ns) = task.watch?;
@@ -255,7 +255,7 @@ impl<Q: EventQueue> Simulation<Q> {
         self.changes.tasks.iter().filter_map(watched).collect()
     }
 
-    /// Tells a change that is watched whether what it deployed passes. It goes on.
+    /// Takes in whether what a watched change deployed passes. The change goes on.
     pub fn judge(&mut self, change: &str, passes: bool) {
         for number in 0..self.changes.tasks.len() as u32 {
             let task = &mut self.changes.tasks[number as usize];

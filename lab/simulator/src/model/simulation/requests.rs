@@ -83,7 +83,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 _ => None,
             };
             let recorder = || match plan.good_within_ns {
-                // Nobody waits for an answer that might be good.
+                // No user waits for an answer that might be good.
                 Some(_) if source.patience.is_zero() => RequestRecorder::counting(),
                 good_within_ns => RequestRecorder::new(good_within_ns),
             };

@@ -48,7 +48,7 @@ pub(super) enum Line {
     NoteOf(u32, Moment),
     /// Which copy is the canary.
     NoteCanary,
-    /// Nothing happens until it is told whether what was deployed passes; the watch lasts so long, ns.
+    /// Nothing happens until it is known whether what was deployed passes; the watch lasts so long, ns.
     Watch(u64),
     /// Lines where it passes, and where it does not.
     Judged { passes: Vec<Line>, fails: Vec<Line> },
