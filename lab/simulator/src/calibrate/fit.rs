@@ -12,6 +12,7 @@ use model::Window;
 use scenario::Scenario;
 use traffic::{Dataset, Schedule};
 
+use super::attribution;
 use super::document::{Calibration, CostFactors, Origin, Parameter};
 use super::learnt::Learnt;
 use super::level::{FitError, Level, LevelName};
@@ -105,7 +106,7 @@ impl<'a> Measured<'a> {
             let measured = |level: Level| {
                 let window = Window::Phase(level.phase.clone());
                 let figures = Figures::of(|row| run.figure_in(layout.letter, row, &window))?;
-                let measured_cpu = CpuParts::recorded(run, layout.letter, &window, calibration)?;
+                let measured_cpu = attribution::recorded(run, layout.letter, &window, calibration)?;
                 Some(Level { measured: figures, measured_cpu, ..level })
             };
             let levels = Level::of(run, arm, is_learnt).into_iter().filter_map(measured).collect();
@@ -154,7 +155,8 @@ impl<'a> Measured<'a> {
             let letter = self.layouts[arm].letter;
             let phases = self.phases.iter().filter_map(|(name, seconds)| {
                 let figures = Block::figures_within(&blocks, letter, self.scenario, seconds.clone())?;
-                let cpu = CpuParts::simulated(&blocks, &self.layouts[arm], calibration, seconds, figures.cpu);
+                let cpu =
+                    attribution::simulated(&blocks, &self.layouts[arm], calibration, seconds, figures.cpu);
                 let slowed = Block::slowed(&blocks, letter, seconds);
                 Some((name.clone(), SimulatedPhase { figures, cpu, slowed }))
             });

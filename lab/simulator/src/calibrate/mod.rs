@@ -13,8 +13,9 @@
 //! - [`memory`]: what processes and their components hold.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.
-//!   [`parts`]: in what.
+//!   [`parts`]: in what; [`attribution`]: these of a run and of a simulation.
 
+pub mod attribution;
 mod cooling;
 mod costs;
 pub mod demand;

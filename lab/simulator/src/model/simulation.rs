@@ -3,12 +3,14 @@
 //! - Here: the loop, and what each kind of event is handed to.
 //! - `requests`: clients come and go. `steps`: programs are carried out. `cores`: CPU. `calls`: tries, timeouts, retries,
 //!   hedging. `cancel`: what is called off. `queries`: databases. `faults`: what is injected. `registry`: who is listed.
-//! - `changes`: steps that change copies; `script`: what they do, line by line; `copies`: what a copy goes through.
+//! - `changes`: steps that change copies; `script`: what they do, line by line; `copies`: what a copy goes through;
+//!   `copy_sets`: which there are.
 
 mod calls;
 mod cancel;
 mod changes;
 mod copies;
+mod copy_sets;
 mod cores;
 mod faults;
 mod queries;

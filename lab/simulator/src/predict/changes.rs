@@ -10,9 +10,9 @@ use record::{Event, EventKind, process_of};
 use scenario::action::{Build, Deploy, RolloutKind};
 use scenario::{Action, Scenario, Step};
 
-use super::faults::{instances, is_simulated, picked, share_of};
 use super::layout::Layout;
 use super::setting::Built;
+use super::targets::{instances, is_simulated, picked, share_of};
 use crate::calibrate::Calibration;
 use crate::engine::random::stream;
 use crate::model::{

@@ -2,7 +2,7 @@
 //!
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
 //! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`,
-//!   `changes`: steps in it; `registry`: who is listed; `missing`: what it leaves out.
+//!   `changes`: steps in it; `targets`: what these act on; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`utilisation`]: how busy arms keep the cores, by the law of it.
 //! - [`lines`]: the record. `watch`: conditions that are judged before it is complete. [`judgement`]: its checks, its rows and its verdict.
@@ -20,6 +20,7 @@ pub mod progress;
 mod registry;
 pub mod setting;
 mod system;
+mod targets;
 pub mod utilisation;
 mod validity;
 mod watch;

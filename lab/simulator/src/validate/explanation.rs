@@ -7,7 +7,7 @@ use model::format::value;
 use model::{Run, Window};
 use record::Proc;
 
-use crate::calibrate::{Calibration, CpuParts, component_of};
+use crate::calibrate::{Calibration, CpuParts, attribution, component_of};
 
 const GATEWAY: &str = ComponentName::GATEWAY.as_str();
 
@@ -28,7 +28,7 @@ pub struct CpuUse {
 impl CpuUse {
     /// That of an arm over all measured phases of a run; `None` where its CPU is not known.
     pub fn of(run: &Run, arm: char, calibration: &Calibration) -> Option<Self> {
-        let parts = CpuParts::recorded(run, arm, &Window::Whole, calibration)?;
+        let parts = attribution::recorded(run, arm, &Window::Whole, calibration)?;
         let range = run.whole(&Window::Whole);
         let kernel = |figure: fn(&Proc) -> u64| -> f64 {
             run.grown_by_instance(arm, arm, &range, figure).values().sum::<u64>() as f64

@@ -11,7 +11,8 @@ use policy::balance::COPY_WEIGHT;
 use super::super::change::{ChangeAction, ChangePlan, Moment, Note, Watched};
 use super::super::plan::Plan;
 use super::super::system::PlanError;
-use super::copies::{Build, Draining};
+use super::copies::Draining;
+use super::copy_sets::{CopySet, CopySets};
 use super::faults::ActiveFault;
 use super::script::{DRAIN_NS, Line, next_lines};
 use super::{Simulation, kind};
@@ -23,49 +24,20 @@ const DECISION_INTERVAL_NS: u64 = 1_000_000_000;
 /// The changes of a plan, and the copies that they are about.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub sets: Vec<CopySet>,
-    pub plans: Vec<ChangePlan>,
+    pub copies: CopySets,
+    plans: Vec<ChangePlan>,
     tasks: Vec<Task>,
     /// Tasks that wait until a process serves or has left.
     awaited: Vec<(u32, u32)>,
     pub draining: Vec<Draining>,
     /// Processes that are about to serve, and the event at which they do.
     pub starting: BTreeMap<u32, u32>,
-    /// What processes run, where that is not the first build.
-    builds: BTreeMap<u32, u32>,
-    /// What a change replaced in a set.
-    pub replaced: BTreeMap<(u32, u32), Build>,
     /// Dice of the defect of each change's build.
     draws: Vec<Draws>,
     /// Calls served and, of them, those whose caller had given up, by instance and program; empty where nothing changes.
     work: Vec<[u64; 2]>,
     programs: usize,
     notes: Vec<Note>,
-}
-
-/// The copies of a process.
-#[derive(Debug)]
-pub(super) struct CopySet {
-    pub name: String,
-    /// By number, those included that are not there.
-    pub processes: Vec<u32>,
-    /// Numbers of those there are, the oldest first.
-    pub present: Vec<u32>,
-    start_ns: u64,
-    pub has_one_port: bool,
-}
-
-impl CopySet {
-    /// The number and the process of the next copy: one above the highest there is. `None` where the plan has no more.
-    pub fn next(&self) -> Option<(u32, u32)> {
-        let number = self.present.iter().max().map_or(0, |last| last + 1);
-        Some((number, *self.processes.get(number as usize)?))
-    }
-
-    /// Processes of the copies there are, the oldest first.
-    pub fn running(&self) -> Vec<u32> {
-        self.present.iter().map(|number| self.processes[*number as usize]).collect()
-    }
 }
 
 /// A change being carried out.
@@ -85,33 +57,6 @@ struct Task {
 }
 
 impl Changes {
-    /// What a process runs.
-    pub fn build_of(&self, process: u32) -> Build {
-        self.builds.get(&process).copied()
-    }
-
-    pub fn set_build(&mut self, process: u32, build: Build) {
-        match build {
-            Some(change) => self.builds.insert(process, change),
-            None => self.builds.remove(&process),
-        };
-    }
-
-    /// From the start of a process until it serves, ns.
-    pub fn start_ns(&self, process: u32) -> u64 {
-        let set = self.sets.iter().find(|set| set.processes.contains(&process));
-        set.map_or(0, |set| set.start_ns)
-    }
-
-    /// A process is gone for good.
-    pub fn forget(&mut self, process: u32) {
-        self.builds.remove(&process);
-        for set in &mut self.sets {
-            let CopySet { processes, present, .. } = set;
-            present.retain(|number| processes[*number as usize] != process);
-        }
-    }
-
     /// A call was served; its caller may have given up.
     pub fn count(&mut self, instance: u32, program: u32, is_wasted: bool) {
         let at = instance as usize * self.programs + program as usize;
@@ -159,7 +104,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 (of.is_up, of.is_gone) = (false, true);
                 self.stands_by(*process);
             }
-            self.changes.sets.push(CopySet {
+            self.changes.copies.sets.push(CopySet {
                 name: copies.name.clone(),
                 processes,
                 present: (0..copies.first).collect(),
@@ -167,7 +112,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 has_one_port: copies.has_one_port,
             });
         }
-        if !self.changes.sets.is_empty() {
+        if !self.changes.copies.sets.is_empty() {
             self.changes.programs = self.system.programs.len();
             self.changes.work = vec![[0; 2]; self.system.instances.len() * self.changes.programs];
         }
@@ -176,7 +121,7 @@ impl<Q: EventQueue> Simulation<Q> {
         for (change, number) in changes.into_iter().zip(0..) {
             let mut numbers = Vec::new();
             for name in &change.copies {
-                match self.changes.sets.iter().position(|set| set.name == *name) {
+                match self.changes.copies.sets.iter().position(|set| set.name == *name) {
                     Some(set) => numbers.push(set as u32),
                     None => {
                         let text = format!("`{}` names unknown copies `{name}`", change.name);
@@ -211,7 +156,7 @@ impl<Q: EventQueue> Simulation<Q> {
             return add(change.start_ns, vec![Line::Begin(sets)], None);
         };
         for set in sets {
-            let CopySet { name, has_one_port, .. } = &self.changes.sets[set as usize];
+            let CopySet { name, has_one_port, .. } = &self.changes.copies.sets[set as usize];
             if *has_one_port {
                 add(change.start_ns, vec![Line::Note(Moment::HasOnePort(name.clone()))], None);
                 continue;
@@ -286,7 +231,7 @@ impl<Q: EventQueue> Simulation<Q> {
                 }
             }
             Line::Add { set, build, weight, is_canary } => {
-                let of = &mut self.changes.sets[set as usize];
+                let of = &mut self.changes.copies.sets[set as usize];
                 let Some((number, process)) = of.next() else { return false };
                 of.present.push(number);
                 if is_canary {
@@ -334,7 +279,13 @@ impl<Q: EventQueue> Simulation<Q> {
             // What comes next depends on the copies there are.
             other => {
                 let Task { change, canary, .. } = self.changes.tasks[task as usize];
-                let lines = next_lines(&mut self.changes, &self.system, (change, canary), other);
+                let lines = next_lines(
+                    &mut self.changes.copies,
+                    &self.changes.plans,
+                    &self.system,
+                    (change, canary),
+                    other,
+                );
                 self.prepend(task, lines);
             }
         }
@@ -377,7 +328,7 @@ impl<Q: EventQueue> Simulation<Q> {
     fn done_by(&self, task: u32, set: u32) -> f64 {
         let change = &self.changes.plans[self.changes.tasks[task as usize].change as usize];
         let ChangeAction::Autoscale(options, components) = &change.action else { return 0.0 };
-        let processes = &self.changes.sets[set as usize].processes;
+        let processes = &self.changes.copies.sets[set as usize].processes;
         if matches!(options.target(), Some(Target::Cpu(_))) {
             let used = processes.iter().map(|process| self.system.processes[*process as usize].used_ns);
             return used.sum::<u64>() as f64 / 1e9;
@@ -399,7 +350,7 @@ impl<Q: EventQueue> Simulation<Q> {
             return;
         }
         self.sample(task, set);
-        let (of, copies) = (&mut self.changes.tasks[task as usize], &self.changes.sets[set as usize]);
+        let (of, copies) = (&mut self.changes.tasks[task as usize], &self.changes.copies.sets[set as usize]);
         let total = match (of.samples.front(), of.samples.back()) {
             (Some((from_ns, before)), Some((to_ns, now))) if to_ns > from_ns => {
                 Some((now - before) / ((to_ns - from_ns) as f64 / 1e9))
@@ -422,7 +373,7 @@ impl<Q: EventQueue> Simulation<Q> {
 
     /// The defect of the build that a process runs.
     pub(super) fn defect_of(&self, process: u32) -> Option<ActiveFault> {
-        let change = self.changes.build_of(process)?;
+        let change = self.changes.copies.build_of(process)?;
         let ChangeAction::Deploy(build, _) = &self.changes.plans[change as usize].action else { return None };
         let (component, share, fault) = build.defect.as_ref()?;
         let named = |name: &String| self.system.components.iter().position(|known| known.name == *name);

@@ -7,6 +7,7 @@ use policy::drain::{DRAIN_DEADLINE, DRAIN_GRACE};
 use super::super::change::{CopyWork, Note};
 use super::super::frame::Parent;
 use super::super::report::Requests;
+use super::copy_sets::Build;
 use super::requests::Clients;
 use super::{Simulation, kind};
 use crate::engine::{Event, EventQueue};
@@ -23,9 +24,6 @@ pub(super) struct Draining {
     /// Whether it is gone for good then.
     leaves: bool,
 }
-
-/// The builds that copies run: none for that which was there at first, else the number of the change that deployed it.
-pub(super) type Build = Option<u32>;
 
 impl<Q: EventQueue> Simulation<Q> {
     /// Where changes of copies stood, as it happened.
@@ -46,7 +44,7 @@ impl<Q: EventQueue> Simulation<Q> {
     /// What each copy did so far of the processes whose copies steps change, by its name.
     pub fn copies_work(&self) -> BTreeMap<String, CopyWork> {
         let name = |process: u32| &self.system.processes[process as usize].name;
-        let copies = self.changes.sets.iter().flat_map(|set| &set.processes);
+        let copies = self.changes.copies.sets.iter().flat_map(|set| &set.processes);
         let mut work: BTreeMap<String, CopyWork> =
             copies.map(|process| (name(*process).clone(), CopyWork::default())).collect();
         if work.is_empty() {
@@ -68,9 +66,9 @@ impl<Q: EventQueue> Simulation<Q> {
 
     /// A process starts, with a build and a weight; [`Simulation::copy_serves`] once callers know it.
     pub(super) fn start_copy(&mut self, process: u32, build: Build, weight: u32) {
-        self.changes.set_build(process, build);
+        self.changes.copies.set_build(process, build);
         self.joins(process, weight);
-        let start_ns = self.changes.start_ns(process);
+        let start_ns = self.changes.copies.start_ns(process);
         let seq = self.events.after(start_ns, kind::STARTED, process);
         self.changes.starting.insert(process, seq);
     }
@@ -145,7 +143,7 @@ impl<Q: EventQueue> Simulation<Q> {
         self.active.retain(|fault| !fault.is_of_copy(process));
         if leaves {
             self.system.processes[process as usize].is_gone = true;
-            self.changes.forget(process);
+            self.changes.copies.forget(process);
             self.has_left(process);
         }
         self.resume_changes(process);

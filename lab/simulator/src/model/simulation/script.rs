@@ -3,10 +3,9 @@
 use policy::balance::{COPY_WEIGHT, canary_weight};
 use policy::drain::DRAIN_TIMEOUT;
 
-use super::super::change::{BuildPlan, ChangeAction, Moment, Rollout, RolloutOrder};
+use super::super::change::{BuildPlan, ChangeAction, ChangePlan, Moment, Rollout, RolloutOrder};
 use super::super::system::System;
-use super::changes::{Changes, CopySet};
-use super::copies::Build;
+use super::copy_sets::{Build, CopySet, CopySets};
 
 /// How long a copy may take to leave, ns.
 pub(super) const DRAIN_NS: u64 = DRAIN_TIMEOUT.as_nanos() as u64;
@@ -58,26 +57,27 @@ pub(super) enum Line {
 
 /// The lines that take the place of one that depends on the copies there are.
 pub(super) fn next_lines(
-    changes: &mut Changes,
+    copies: &mut CopySets,
+    plans: &[ChangePlan],
     system: &System,
     (change, canary): (u32, Option<u32>),
     line: Line,
 ) -> Vec<Line> {
     match line {
-        Line::Begin(sets) => begin(changes, system, change, &sets),
-        Line::Each(set) => each(changes, change, set),
-        Line::Resize(set, to) => resize(changes, set, to),
+        Line::Begin(sets) => begin(copies, plans, system, change, &sets),
+        Line::Each(set) => each(copies, plans, change, set),
+        Line::Resize(set, to) => resize(copies, set, to),
         Line::TakeOver(set) => {
-            let running = changes.sets[set as usize].running();
+            let running = copies.sets[set as usize].running();
             let old: Vec<u32> = running.into_iter().filter(|process| Some(*process) != canary).collect();
             replaced_in_turn(set, &old, Some(change))
         }
         Line::TakeBack(set) => {
-            let copies = &changes.sets[set as usize];
-            let before = changes.replaced.get(&(change, set)).copied().flatten();
-            match &changes.plans[change as usize].action {
+            let of = &copies.sets[set as usize];
+            let before = copies.replaced.get(&(change, set)).copied().flatten();
+            match &plans[change as usize].action {
                 ChangeAction::Deploy(_, rollout) => {
-                    taken_over(rollout.order, set, &copies.running(), copies.has_one_port, before)
+                    taken_over(rollout.order, set, &of.running(), of.has_one_port, before)
                 }
                 _ => Vec::new(),
             }
@@ -86,14 +86,14 @@ pub(super) fn next_lines(
     }
 }
 
-fn begin(changes: &Changes, system: &System, change: u32, sets: &[u32]) -> Vec<Line> {
+fn begin(copies: &CopySets, plans: &[ChangePlan], system: &System, change: u32, sets: &[u32]) -> Vec<Line> {
     let all = || sets.iter().map(|set| Line::Each(*set));
     let there = |names: &[String]| -> Vec<u32> {
-        let running: Vec<u32> = changes.sets.iter().flat_map(CopySet::running).collect();
+        let running: Vec<u32> = copies.sets.iter().flat_map(CopySet::running).collect();
         let named = names.iter().filter_map(|name| system.process(name));
         named.filter(|process| running.contains(process)).collect()
     };
-    match &changes.plans[change as usize].action {
+    match &plans[change as usize].action {
         // Begun by itself.
         ChangeAction::Autoscale(..) => Vec::new(),
         ChangeAction::Scale(_) => all().collect(),
@@ -101,14 +101,14 @@ fn begin(changes: &Changes, system: &System, change: u32, sets: &[u32]) -> Vec<L
             [Line::Note(Moment::Began)].into_iter().chain(all()).chain([Line::Note(Moment::Over)]).collect()
         }
         ChangeAction::RollBack(of) => {
-            let Some(deploy) = changes.plans.iter().position(|plan| plan.name == *of) else {
+            let Some(deploy) = plans.iter().position(|plan| plan.name == *of) else {
                 return Vec::new();
             };
             let is_meant = |set: &u32| {
-                let running = changes.sets[*set as usize].running();
-                running.iter().any(|process| runs_build_of(changes, *process, deploy as u32))
+                let running = copies.sets[*set as usize].running();
+                running.iter().any(|process| runs_build_of(copies, plans, *process, deploy as u32))
             };
-            let replaced = changes.replaced.keys().filter(|(of, _)| *of == deploy as u32);
+            let replaced = copies.replaced.keys().filter(|(of, _)| *of == deploy as u32);
             let sets: Vec<u32> = replaced.map(|(_, set)| *set).filter(is_meant).collect();
             let done = (!sets.is_empty()).then_some(Line::NoteOf(deploy as u32, Moment::RolledBack));
             sets.into_iter().map(Line::Each).chain(done).collect()
@@ -122,17 +122,17 @@ fn begin(changes: &Changes, system: &System, change: u32, sets: &[u32]) -> Vec<L
             there(names).into_iter().flat_map(drained).collect()
         }
         ChangeAction::Restart(names) => {
-            let restarted = |process: u32| in_place(process, changes.build_of(process));
+            let restarted = |process: u32| in_place(process, copies.build_of(process));
             there(names).into_iter().flat_map(restarted).collect()
         }
         ChangeAction::Stop(names, within_ns) => vec![Line::Stop(there(names), *within_ns)],
     }
 }
 
-fn each(changes: &mut Changes, change: u32, set: u32) -> Vec<Line> {
-    let copies = &changes.sets[set as usize];
-    let (running, name, has_one_port) = (copies.running(), copies.name.clone(), copies.has_one_port);
-    match changes.plans[change as usize].action.clone() {
+fn each(copies: &mut CopySets, plans: &[ChangePlan], change: u32, set: u32) -> Vec<Line> {
+    let of = &copies.sets[set as usize];
+    let (running, name, has_one_port) = (of.running(), of.name.clone(), of.has_one_port);
+    match plans[change as usize].action.clone() {
         ChangeAction::Scale(_) if has_one_port => vec![Line::Note(Moment::HasOnePort(name))],
         ChangeAction::Scale(to) => {
             let from = running.len() as u32;
@@ -143,19 +143,19 @@ fn each(changes: &mut Changes, change: u32, set: u32) -> Vec<Line> {
             ]
         }
         ChangeAction::Deploy(build, rollout) => {
-            let runs_it = |process: &u32| runs_build_of(changes, *process, change);
+            let runs_it = |process: &u32| runs_build_of(copies, plans, *process, change);
             if build.is_deployed_once && running.iter().all(runs_it) {
                 return vec![Line::Note(Moment::Unchanged(name))];
             }
-            let before = running.first().and_then(|process| changes.build_of(*process));
-            changes.replaced.insert((change, set), before);
+            let before = running.first().and_then(|process| copies.build_of(*process));
+            copies.replaced.insert((change, set), before);
             rolled_out((change, set), &running, has_one_port, rollout)
         }
         ChangeAction::RollBack(of) => {
-            let deploy = changes.plans.iter().position(|plan| plan.name == of).map(|deploy| deploy as u32);
+            let deploy = plans.iter().position(|plan| plan.name == of).map(|deploy| deploy as u32);
             let Some(deploy) = deploy else { return Vec::new() };
-            let before = changes.replaced.get(&(deploy, set)).copied().flatten();
-            let new = running.into_iter().filter(|process| runs_build_of(changes, *process, deploy));
+            let before = copies.replaced.get(&(deploy, set)).copied().flatten();
+            let new = running.into_iter().filter(|process| runs_build_of(copies, plans, *process, deploy));
             let new: Vec<u32> = new.collect();
             if has_one_port {
                 new.into_iter().flat_map(|process| in_place(process, before)).collect()
@@ -234,12 +234,12 @@ fn in_place(process: u32, build: Build) -> [Line; 2] {
 }
 
 /// One more copy, or one less; then what is still missing.
-fn resize(changes: &Changes, set: u32, to: u32) -> Vec<Line> {
-    let copies = &changes.sets[set as usize];
-    let running = copies.running();
-    let first = if running.len() < to as usize && copies.next().is_some() {
+fn resize(copies: &CopySets, set: u32, to: u32) -> Vec<Line> {
+    let of = &copies.sets[set as usize];
+    let running = of.running();
+    let first = if running.len() < to as usize && of.next().is_some() {
         // It has the build of the oldest.
-        added(set, running.first().and_then(|process| changes.build_of(*process)))
+        added(set, running.first().and_then(|process| copies.build_of(*process)))
     } else if running.len() > to as usize {
         Line::Remove(running.last().copied().into_iter().collect())
     } else {
@@ -249,10 +249,10 @@ fn resize(changes: &Changes, set: u32, to: u32) -> Vec<Line> {
 }
 
 /// Whether a process runs the build that a change deploys, by its name.
-fn runs_build_of(changes: &Changes, process: u32, change: u32) -> bool {
-    let name = |change: u32| match &changes.plans[change as usize].action {
+fn runs_build_of(copies: &CopySets, plans: &[ChangePlan], process: u32, change: u32) -> bool {
+    let name = |change: u32| match &plans[change as usize].action {
         ChangeAction::Deploy(BuildPlan { name, .. }, _) => Some(name.as_str()),
         _ => None,
     };
-    changes.build_of(process).is_some_and(|running| name(running) == name(change))
+    copies.build_of(process).is_some_and(|running| name(running) == name(change))
 }
