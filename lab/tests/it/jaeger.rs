@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use record::{Entry, Line, Trace};
+use record::{CLIENT, Entry, Line, Trace};
 use serde_json::Value;
 
 use crate::attribution::{exported, tracing};
@@ -72,15 +72,16 @@ fn get(addr: &str, path: &str) -> crate::http::Reply {
 /// Component and name of a span, and of the span above it.
 type Under = (String, String, Option<(String, String)>);
 
-/// What the lab kept of a request, counted; the load generator's own span is sent nowhere.
+/// What the lab kept of a request, counted; the load generator's own spans are sent nowhere: of the journey, and of each of
+/// its requests.
 fn as_kept(trace: &Trace) -> BTreeMap<Under, usize> {
     let mut counts = BTreeMap::new();
     let named = |index: u32| {
         let span = &trace.spans[index as usize];
         (span.of.clone(), span.name.clone())
     };
-    for span in trace.spans.iter().skip(1) {
-        let above = span.parent.filter(|parent| *parent > 0).map(named);
+    for span in trace.spans.iter().filter(|span| span.of != CLIENT) {
+        let above = span.parent.map(named).filter(|(of, _)| of != CLIENT);
         *counts.entry((span.of.clone(), span.name.clone(), above)).or_default() += 1;
     }
     counts
