@@ -7,7 +7,7 @@ use scenario::{Prices, Scenario};
 use traffic::load::{Model, Overload};
 
 use crate::arm::Arm;
-use crate::arm::layout::ArmLayout;
+use crate::arm::layout::{ArmLayout, components_of};
 use crate::arm::resources::{ARM_WEIGHT, telemetry_level};
 use crate::arm::servers;
 use crate::process::host;
@@ -123,7 +123,7 @@ pub(crate) fn describe_planned(planned: &PlannedArm) -> record::Arm {
     let instances = copies.map(|(process, copy)| record::Instance {
         name: format!("{}#{copy}", process.name),
         copies: 1,
-        hosts: process.hosts.iter().map(ToString::to_string).collect(),
+        hosts: components_of(process),
         port: 0,
         public_port: process.gateway.then_some(0),
     });
@@ -270,6 +270,12 @@ mod tests {
         assert!(micro.policies.contains_key("feed->profile"), "what is in force on an edge that crosses");
         assert!(mono.remote_edges.is_empty() && !mono.local_edges.is_empty());
         assert_eq!(mono.instances[0].port, 0, "not known yet");
+        // As of one that runs: a record must not say of the second arm that nothing is in its gateway.
+        assert!(mono.instances[0].hosts.iter().any(|host| host == "gateway"), "{:?}", mono.instances[0]);
+        let hosts =
+            |name: &str| micro.instances.iter().find(|of| of.name == name).map(|of| of.hosts.join("+"));
+        assert_eq!(hosts("gateway#0").as_deref(), Some("gateway"));
+        assert_eq!(hosts("registry#0").as_deref(), Some("registry"));
         let readers = |arm: &record::Arm| arm.resources.as_ref().map(|given| given.readers);
         assert_eq!((readers(micro), readers(mono)), (Some(10), Some(10)));
         assert!(!header.has_copies);

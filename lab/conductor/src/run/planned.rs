@@ -9,6 +9,7 @@ use scenario::SystemScale;
 use scenario::scale::CopyGroup;
 use traffic::{Dataset, Seed};
 
+use crate::arm::layout::components_of;
 use crate::arm::resources;
 use crate::process::private;
 use crate::run::header::{LoadStart, describe_planned, header};
@@ -72,7 +73,7 @@ fn group(arm: &mut record::Arm, planned: &PlannedArm, scale: &SystemScale) {
     let instance = |group: CopyGroup<'_>| record::Instance {
         name: group.name,
         copies: group.copies,
-        hosts: group.process.hosts.iter().map(ToString::to_string).collect(),
+        hosts: components_of(group.process),
         port: 0,
         public_port: group.process.gateway.then_some(0),
     };
