@@ -57,8 +57,8 @@ pub struct Calibration {
     pub unexplained_ns_per_s: BTreeMap<String, f64>,
     /// CPU of messages, by carrier: `http+json`.
     pub hops: BTreeMap<String, Hop>,
-    /// CPU of a call of the gateway that stays in its process, ns: what elsewhere the server of the callee takes for it. 0 where
-    /// in no run the gateway shared a process.
+    /// CPU of a call of the gateway that stays in its process, ns: with it a simulation of the arms in which the gateway shares one
+    /// spends on messages what they did. 0 where in no run the gateway shared a process.
     #[serde(default)]
     pub local_ns: f64,
     /// CPU of a request in the load generator: sending it and reading its answer.

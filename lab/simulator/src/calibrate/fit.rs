@@ -17,7 +17,7 @@ use super::document::{Calibration, CostFactors, Origin, Parameter};
 use super::learnt::Learnt;
 use super::level::{FitError, Level, LevelName};
 use super::parts::CpuParts;
-use super::{Source, dataset, is_learnt, layouts};
+use super::{Source, dataset, is_learnt, layouts, local_calls};
 use crate::engine::Draws;
 use crate::predict::block::simulate;
 use crate::predict::setting::Setting;
@@ -32,6 +32,8 @@ const WAKES: [f64; 4] = [0.25, 0.5, 1.0, 1.5];
 const CONTENTIONS: [f64; 3] = [0.0, 0.05, 0.15];
 /// At which it is seen how many threads run at once.
 const TRIED_CONTENTION: f64 = 0.1;
+/// CPU of a call of the gateway within its process at which it is seen what such calls add, ns.
+const TRIED_LOCAL_NS: f64 = 20e3;
 /// No process takes longer to begin, ns, once a core is free: what is slower than that waited for a core.
 const MAX_WAKE_NS: f64 = 1e6;
 /// Steps of the simplex after that.
@@ -70,6 +72,8 @@ struct Shown {
     /// In each of them.
     levels: Vec<Level>,
     is_learnt: bool,
+    /// Whether calls of the gateway stay in its process, and it does what its operations do by themselves.
+    has_local_calls: bool,
 }
 
 /// What an arm shows when it is simulated.
@@ -110,7 +114,8 @@ impl<'a> Measured<'a> {
                 Some(Level { measured: figures, measured_cpu, ..level })
             };
             let levels = Level::of(run, arm, is_learnt).into_iter().filter_map(measured).collect();
-            Some(Shown { whole, levels, is_learnt })
+            let has_local_calls = local_calls::has(scenario, arm);
+            Some(Shown { whole, levels, is_learnt, has_local_calls })
         };
         let phases = scenario.plan().into_iter().filter(|phase| phase.measure).map(|phase| {
             let end_ns = phase.start_ns + phase.length_ns;
@@ -168,7 +173,7 @@ impl<'a> Measured<'a> {
 }
 
 /// Fits the free parameters of a calibration to the runs, by what was learnt of them, and writes down how far it is off.
-pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt<'_>, runs: &[Measured<'_>]) {
+pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt, runs: &[Measured<'_>]) {
     let start_ns = calibration.parameters.wake_ns.value;
     let sources = calibration.sources.clone();
     let neighbours = neighbours(calibration, runs);
@@ -201,7 +206,7 @@ pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt<'_>, runs: &[Me
     let (wake_low, wake_high) = around(0, [-0.4, -0.15, 0.15, 0.4]);
     let (contention_low, contention_high) = around(1, [-0.05, -0.02, 0.02, 0.05]);
     // Scaled anew: costs of the first scale leave processes busier, or less, and so less often woken or slowed down.
-    *calibration = scaled(&with(best), runs);
+    *calibration = with_local_calls(&scaled(&with(best), runs), runs);
     let parameters = &mut calibration.parameters;
     parameters.wake_ns = Parameter {
         value: wake_ns(best),
@@ -279,6 +284,33 @@ fn scaled(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
     calibration.with_costs(CostFactors { operations, blocking, messages })
 }
 
+/// A calibration by which arms in which the gateway shares a process spend on messages what they did, in all their levels together:
+/// by the CPU of its calls that stay there. Those of nothing else stay at what services showed. 0 where no arm shows it.
+fn with_local_calls(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
+    let at = |local_ns: f64| Calibration { local_ns, ..calibration.clone() };
+    let messages = |local_ns: f64| {
+        let tried = at(local_ns);
+        let mut sums = CpuSums::default();
+        for run in runs {
+            for (arm, simulated) in run.simulated(&tried, true) {
+                let shown = run.shown[arm].as_ref().filter(|shown| shown.has_local_calls);
+                for level in shown.into_iter().flat_map(|shown| &shown.levels) {
+                    let Some(phase) = simulated.phases.get(&level.phase) else { continue };
+                    sums.add(level.rate * level.seconds, level.measured_cpu.messages, phase.cpu.messages);
+                }
+            }
+        }
+        sums
+    };
+    // What they add, cooled and beside neighbours, grows with what one takes: two looks show how much of it is missing.
+    let (without, with) = (messages(0.0), messages(TRIED_LOCAL_NS));
+    let added = with.simulated - without.simulated;
+    if added <= 0.0 {
+        return at(0.0);
+    }
+    at((TRIED_LOCAL_NS * (without.measured - without.simulated) / added).max(0.0))
+}
+
 /// Mean weighted square of the logarithms by which the figures of levels are off.
 fn loss(calibration: &Calibration, runs: &[Measured<'_>], weigh: [f64; 3]) -> f64 {
     let (mut sum, mut weights) = (0.0, 0.0);
@@ -349,7 +381,7 @@ fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> (Vec<FitError>, V
     let (mut errors, mut levels) = (Vec::new(), Vec::new());
     for run in runs {
         for (arm, figures) in run.simulated(calibration, true) {
-            let Some(Shown { whole, levels: of_arm, is_learnt }) = &run.shown[arm] else { continue };
+            let Some(Shown { whole, levels: of_arm, is_learnt, .. }) = &run.shown[arm] else { continue };
             levels.extend(of_arm.iter().filter_map(|level| {
                 let SimulatedPhase { figures: simulated, cpu: simulated_cpu, .. } =
                     *figures.phases.get(&level.phase)?;

@@ -10,13 +10,12 @@ use super::ledger::{self, Ledger, Rest};
 use super::level::LevelName;
 use super::traces::Samples;
 use super::{
-    CalibrateError, Hops, MIN_TRACES, Source, begin, carrier_of, costs, is_learnt, local_calls, memory,
-    names_of, noise, plain_arms, shape,
+    CalibrateError, Hops, MIN_TRACES, Source, begin, carrier_of, costs, is_learnt, memory, names_of, noise,
+    plain_arms, shape,
 };
 
 /// What was spent in runs, and on what.
-pub(super) struct Learnt<'a> {
-    sources: &'a [Source<'a>],
+pub(super) struct Learnt {
     /// All but costs: operations have the times of their spans.
     calibration: Calibration,
     hops: Hops,
@@ -32,12 +31,12 @@ struct LearntLevel {
     ledger: Ledger,
 }
 
-impl<'a> Learnt<'a> {
+impl Learnt {
     /// What runs show.
     ///
     /// # Errors
     /// When they show too little, or do not belong together.
-    pub fn of(sources: &'a [Source<'a>]) -> Result<Self, CalibrateError> {
+    pub fn of(sources: &[Source<'_>]) -> Result<Self, CalibrateError> {
         let mut calibration = begin(sources)?;
         let mut samples = Samples::default();
         let mut hops = Hops::new();
@@ -70,7 +69,7 @@ impl<'a> Learnt<'a> {
             arms.iter().map(|(_, arm)| arm.ready_ms * 1_000_000).filter(|ns| *ns > 0).min().unwrap_or(0);
         calibration.memory = memory::learn(&sources.iter().map(plain_arms).collect::<Vec<_>>());
         calibration.noise = noise(sources);
-        Ok(Self { sources, calibration, hops, levels })
+        Ok(Self { calibration, hops, levels })
     }
 
     /// A calibration in which things cost what they took, where `slowed` is how many times as much neighbours on the cores made that
@@ -89,7 +88,6 @@ impl<'a> Learnt<'a> {
         let warm = |(level, ledger): (&LearntLevel, Ledger)| (level.carrier.clone(), cooling.warmed(ledger));
         let ledgers: Vec<(String, Ledger)> = alone.into_iter().map(warm).collect();
         costs::apply(&mut calibration, &ledgers, &self.hops, cooled.is_some());
-        calibration.local_ns = local_calls::cpu_ns(self.sources, &calibration, &ledgers, cooling, &slowed);
         if let Some(fitted) = cooled {
             calibration.parameters.cold_cpu = fitted.cold_cpu;
             calibration.parameters.cooling_ns = fitted.cooling_ns;

@@ -9,7 +9,8 @@
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
 //! - `learnt`: what runs show, and what things cost by it, by these:
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
-//!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: those of the gateway in its own process.
+//!   rates. `costs`: of what, by whom, with `least_squares`. `local_calls`: which arms show those of the gateway in its
+//!   process.
 //! - [`memory`]: what processes and their components hold.
 //! - [`demand`]: CPU of a mix of journeys, from a calibration.
 //! - `fit`: the parameters that no record shows directly, and how far a simulation of the runs is off. [`level`]: at each rate.
