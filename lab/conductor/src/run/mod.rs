@@ -51,7 +51,7 @@ use crate::arm::resources::telemetry_level;
 use crate::arm::server_product::ServerProduct;
 use crate::arm::servers;
 use crate::observe::collector::Collector;
-use crate::observe::metrics_endpoint;
+use crate::observe::metrics_endpoint::MetricsEndpoint;
 use crate::observe::record_writer::RecordWriter;
 use crate::process::private;
 use crate::steps::log::StepLog;
@@ -137,8 +137,8 @@ impl Run {
             given: self.options.given.clone(),
             ..RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record)
         };
-        let metrics_addr = metrics_endpoint::serve(&tasks, &self.record).await?;
-        if let Err(error) = environment.scrape_targets.add(metrics_addr, "") {
+        let metrics = MetricsEndpoint::start(&tasks, &self.record).await?;
+        if let Err(error) = environment.scrape_targets.add(metrics.addr, "") {
             let text = format!("Prometheus has no list of this run's processes: {error}");
             self.record.event(EventKind::Log, 0, text);
         }
@@ -166,6 +166,7 @@ impl Run {
             environment,
             secrets,
             collector,
+            metrics,
             step_log: StepLog::default(),
             notes: Mutex::new(Circumstances::default()),
             startup: self.startup,

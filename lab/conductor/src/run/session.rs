@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::arm::environment::RunEnvironment;
 use crate::observe::collector::Collector;
+use crate::observe::metrics_endpoint::MetricsEndpoint;
 use crate::observe::record_writer::RecordWriter;
 use crate::run::options::{Interrupts, RunOptions};
 use crate::run::plan::RunPlan;
@@ -33,6 +34,8 @@ pub(crate) struct RunSession {
     pub secrets: RunSecrets,
     /// Takes the spans of all nodes in; none where no node traces.
     pub collector: Option<Collector>,
+    /// What Prometheus scrapes of the run itself.
+    pub metrics: MetricsEndpoint,
     /// What happened to steps; one log for all blocks.
     pub step_log: StepLog,
     /// What the verdict must know besides the record.

@@ -89,6 +89,9 @@ impl Stage {
         if let Err(source) = runtime::blocking(move || record.recall()).await {
             return Err(RunError::Recall { path: self.session.folder, source });
         }
+        if !self.session.is_interrupted() {
+            self.session.metrics.last_scrape().await;
+        }
         let keep_data = options.keep_data;
         let outcome = self.judge(tracing);
         if !is_data_kept(keep_data, outcome.verdict) {
