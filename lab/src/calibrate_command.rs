@@ -237,7 +237,7 @@ fn of_level(level: &Level) -> String {
     let parts: Vec<String> = parts
         .filter(|((_, simulated), (_, measured))| *simulated > 0.0 || *measured > 0.0)
         .map(|((name, simulated), (_, measured))| {
-            format!("{name} {} for {}", shown(simulated), shown(measured))
+            format!("{name} {} vs {}", shown(simulated), shown(measured))
         })
         .collect();
     format!(
@@ -249,7 +249,7 @@ fn of_level(level: &Level) -> String {
         shown(level.measured.cpu),
         shown(level.simulated.cpu),
         level.cpu_error() * 100.0,
-        if parts.is_empty() { "" } else { "; simulated for measured: " },
+        if parts.is_empty() { "" } else { "; simulated vs measured: " },
         parts.join(", ")
     )
 }

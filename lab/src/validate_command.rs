@@ -20,7 +20,7 @@ use crate::{calibrate_command, cli, execution, prediction, run_files, scenario_f
 /// Exit code where a held-out scenario could not be compared.
 const EXIT_INVALID: u8 = 3;
 /// What the table of misses shows.
-const PARTS: &str = "CPU of a journey by what it is for, predicted for measured, of each arm with a miss";
+const PARTS: &str = "CPU of a journey by what it is for, predicted vs measured, in each arm with a miss";
 /// Live runs of each scenario, whose difference is the noise of the machine.
 const RUNS: usize = 2;
 
@@ -160,13 +160,15 @@ fn document(
     };
     format!(
         "# How far predictions are off\n\n\
-         Written by `cleave validate`. The scenarios are of loads, mixes, groupings and faults that the calibration was not made \
-         from, but that it learns from a monolith what calls within the gateway's process take; each was predicted, and the prediction's SHA-256 written into the live run's record, before the first of them was \
-         run. *Bound*: 10 % for p50, 20 % for p99, 5 % for CPU per journey, or twice what two live runs of the same seed differ \
-         by. *One station* is M/M/c with the CPU of a journey of the mix, *scaled* the calibration run's own figure for the mix and \
-         load, *USL* the universal scalability law through three calibrated rates; see section 11 of [method.md](method.md).\n\n\
-         {}, {} cores, kernel {}; {}; calibrated from {}; the services and the load generator keep every core busy at {knee:.0} journeys a second of the scenario's own \
-         mix.\n\n\
+         Written by `cleave validate`. The scenarios have loads, mixes, groupings and faults that the calibration was not made \
+         from; all that it learns from a monolith is what calls within the gateway's process cost. Every scenario was predicted \
+         before the first of them ran, and the record of each live run has the SHA-256 of its prediction. *Bound*: 10 % for p50, \
+         20 % for p99, 5 % for CPU per journey, or twice the difference between two live runs of the same seed where that is \
+         more. *One station* is M/M/c with the CPU of a journey of the mix, *scaled* the calibration run's own figure \
+         scaled to mix and load, *USL* the universal scalability law through three calibrated rates: see section 11 of \
+         [method.md](method.md).\n\n\
+         {}, {} cores, kernel {}; Cleave {}; calibrated from {}; the services and the load generator keep every core busy at \
+         {knee:.0} journeys a second of the scenario's own mix.\n\n\
          {}\n{table}{explained}",
         machine.cpu,
         machine.cores,

@@ -180,7 +180,7 @@ impl Validation {
     pub fn summary(&self) -> Vec<String> {
         let within = self.rows.iter().filter(|row| row.is_within()).count();
         let mut lines = vec![format!(
-            "{within} of {} held-out figures are within their bounds ({:.0} % have to be)",
+            "{within} of {} held-out figures are within their bounds ({:.0} % must be)",
             self.rows.len(),
             ENOUGH * 100.0
         )];
@@ -282,7 +282,7 @@ mod tests {
         assert!(validation.holds(), "{validation:?}");
         assert!(validation.table().contains("+40 % **miss** | 20 % |"), "{}", validation.table());
         let lines = validation.summary();
-        assert_eq!(lines[0], "4 of 5 held-out figures are within their bounds (80 % have to be)");
+        assert_eq!(lines[0], "4 of 5 held-out figures are within their bounds (80 % must be)");
         assert!(lines[1].starts_with("one station (M/M/c): off by a factor of 2.00 "), "{lines:?}");
         let held_out = HeldOut { name: "held-out-mix".into(), ..HeldOut::default() };
         let mut other = validation.clone();

@@ -117,12 +117,12 @@ pub fn table(all: &[Explanation]) -> String {
     if all.is_empty() {
         return text;
     }
-    text += "| held out | arm | missed | operations | times as much as alone and warm | blocking work | messages | of them \
-             watching | of them waking | background |\n|---|---|---|---|---|---|---|---|---|---|\n";
+    text += "| held out | arm | missed | operations | as a multiple of alone and warm | blocking work | messages | of these \
+             watching | of these waking | background |\n|---|---|---|---|---|---|---|---|---|---|\n";
     for explanation in all {
         let sides = [explanation.predicted, explanation.measured];
         let both = |shown: &dyn Fn(&CpuUse) -> String| {
-            sides.map(|side| side.as_ref().map_or_else(|| "-".to_owned(), shown)).join(" for ")
+            sides.map(|side| side.as_ref().map_or_else(|| "-".to_owned(), shown)).join(" vs ")
         };
         let s = |of: fn(&CpuUse) -> f64| both(&|side| value(Some(of(side)), "s"));
         // Writing to a string does not fail.
@@ -170,11 +170,11 @@ mod tests {
         let text = table(std::slice::from_ref(&explanation));
         let line = text.lines().nth(2).expect("a head of two lines, and the arm");
         let start =
-            "| held-out-load-55 | mono | cpu_per_journey, latency_p50 | 240µs for 290µs | 2.40 for 2.90 | ";
+            "| held-out-load-55 | mono | cpu_per_journey, latency_p50 | 240µs vs 290µs | 2.40 vs 2.90 | ";
         assert!(line.starts_with(start), "{text}");
-        assert!(line.ends_with("| 90µs for 90µs | 5µs for 5µs | - for 22µs | 10µs for 10µs |"), "{text}");
+        assert!(line.ends_with("| 90µs vs 90µs | 5µs vs 5µs | - vs 22µs | 10µs vs 10µs |"), "{text}");
         let unknown = table(&[Explanation { predicted: None, ..explanation }]);
-        assert!(unknown.contains("| - for 290µs |"), "{unknown}");
+        assert!(unknown.contains("| - vs 290µs |"), "{unknown}");
         assert_eq!(table(&[]), "");
         assert_eq!(CpuUse::mean(&[]), None);
     }
