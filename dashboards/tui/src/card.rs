@@ -337,7 +337,7 @@ impl<W: Write> Card<'_, W> {
                 count => format!("{count} could not be read, "),
             };
             let text = format!(
-                "{} acknowledged, {} found once, {} lost, {unverified}{} duplicated, {} orphaned; {} found of answers that were lost",
+                "{} acknowledged, {} found once, {} lost, {unverified}{} duplicated, {} orphaned; {} found whose answers were lost",
                 audit.acknowledged,
                 audit.found,
                 audit.lost,

@@ -206,7 +206,7 @@ pub const KEYS: &[Binding] = &[
     ),
     named(LIVE, Enter, "Enter", "whole", "shows the focused panel alone", Action::Open),
     key(LISTS, '/', "/", "filter", "shows only rows with the text typed", Action::Filter),
-    named(LISTS & !EVENTS, Enter, "Enter", "open", "shows what is chosen whole", Action::Open),
+    named(LISTS & !EVENTS, Enter, "Enter", "open", "shows all of what is chosen", Action::Open),
     named(EVENTS, Enter, "Enter", "go there", "pauses the view at the event chosen", Action::Open),
     named(TABS | HELP, Esc, "Esc", "", "back out: of a filter, of what was opened, of help", Action::Close),
     key(
@@ -214,7 +214,7 @@ pub const KEYS: &[Binding] = &[
         't',
         "t",
         "slow traces",
-        "lists the kept requests through the component chosen",
+        "lists kept requests that went through the component chosen",
         Action::SlowTraces,
     ),
     key(

@@ -148,7 +148,7 @@ impl Grid {
             lines.push(vec![(Tone::Plain, format!("    {base} {}", of_arm(base)))]);
         }
         for (arm, of) in contrasts {
-            let values = format!("{arm} {} for {base} {}", of_arm(*arm), of_arm(base));
+            let values = format!("{arm} {} vs {base} {}", of_arm(*arm), of_arm(base));
             let (tone, finding) = finding(of);
             let text = [values.as_str(), of.effect.as_str(), finding.trim()];
             let text: Vec<&str> = text.into_iter().filter(|text| !text.is_empty()).collect();

@@ -61,13 +61,14 @@ pub(super) fn draw(state: &State, area: Rect, page: &mut Page) {
     let [upper, lower]: [Rect; 2] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
     if below > 0 {
-        let inner = framed(theme, titled(theme, "the one chosen"), lower, page);
+        let inner = framed(theme, titled(theme, "the event chosen"), lower, page);
         for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
             put(page, inner.x + 1, y, line, theme.style(Role::Text));
         }
     }
     let all = all(state).count();
     let title = match state.events.filter.as_str() {
+        "" if all == 1 => "1 event".to_owned(),
         "" => format!("{all} events"),
         filter => format!("{} of {all} events with `{filter}`", rows.len()),
     };

@@ -40,7 +40,7 @@ fn first_look() {
     fits(&text);
     let answer = answer(&text).join(" ");
     for part in
-        ["p50 ×1.33 [1.30, 1.38]", "CPU/journey", "collateral failures dead-photo 0.0% for 14.3%", "p99"]
+        ["p50 ×1.33 [1.30, 1.38]", "CPU/journey", "collateral failures dead-photo 0.0% vs 14.3%", "p99"]
     {
         assert!(answer.contains(part), "no `{part}` in {answer}");
     }

@@ -11,7 +11,7 @@ use crate::glossary::short_name;
 /// A row in words.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
-    /// `p50 8.3ms for 6.1ms (×1.36 [1.28, 1.44], differs)`, or where it is not decided its name and why.
+    /// `p50 8.3ms vs 6.1ms (×1.36 [1.28, 1.44], differs)`, or where it is not decided its name and why.
     pub full: String,
     /// `p50 ×1.36 [1.28, 1.44]`, or both figures where there is no ratio, or its name where it is not decided.
     pub short: String,
@@ -101,7 +101,7 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
     let figures = if is_same {
         format!("{figure_of_base} in both")
     } else {
-        format!("{figure_of_other} for {figure_of_base}")
+        format!("{figure_of_other} vs {figure_of_base}")
     };
     let effect = format::contrast(&contrast, &score.unit);
     let known = [effect.clone(), limits(&contrast, base)];

@@ -35,11 +35,11 @@ fn two_rounds(way: &str) -> Run {
 #[test]
 fn arms_that_took_turns_once_or_twice_cost_and_buy_what_is_exact() {
     let (turns, side_by_side) = (answer(two_rounds("interleaved")), answer(two_rounds("side by side")));
-    assert!(line(&side_by_side, "it costs: ").contains("memory 58.6MiB for 29.3MiB"), "{side_by_side:#?}");
+    assert!(line(&side_by_side, "it costs: ").contains("memory 58.6MiB vs 29.3MiB"), "{side_by_side:#?}");
     assert!(!line(&turns, "it costs: ").contains("memory"), "{turns:#?}");
     let short = scorecard::answer::in_short(judged(two_rounds("interleaved")).tally(), 99, &|_| 1);
     assert!(line(&short, "undecided: ").contains("memory"), "{short:#?}");
-    assert!(line(&turns, "it costs: ").contains("processes 4 for 1"), "{turns:#?}");
+    assert!(line(&turns, "it costs: ").contains("processes 4 vs 1"), "{turns:#?}");
 }
 
 #[test]

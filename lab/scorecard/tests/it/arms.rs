@@ -76,7 +76,7 @@ fn the_answer_has_a_line_for_each_arm_with_what_it_costs_and_buys() {
     let lines = scorecard::answer::answer(run.tally());
     assert!(lines[0].starts_with("micro and third against mono: test"), "{lines:#?}");
     let third = lines.iter().find(|line| line.starts_with("C third it costs: ")).expect("a line of its own");
-    assert!(third.contains("p50 ") && third.contains("databases 5 for 1"), "{third}");
+    assert!(third.contains("p50 ") && third.contains("databases 5 vs 1"), "{third}");
     assert!(lines.iter().all(|line| !line.starts_with("B micro it costs: databases")), "{lines:#?}");
 }
 

@@ -109,7 +109,7 @@ fn answerers(state: &State, node: &Node, area: Rect, page: &mut Page) {
     if area.height < 2 {
         return;
     }
-    put(page, area.x, area.y, &format!(" {} is held by", node.component), theme.style(Role::Strong));
+    put(page, area.x, area.y, &format!(" {} runs in", node.component), theme.style(Role::Strong));
     let held: Vec<_> = graph::holders(state, node.arm, &node.component).collect();
     if held.is_empty() {
         put(page, area.x, area.y + 1, " no process sampled in the last seconds", theme.style(Role::Error));

@@ -164,10 +164,7 @@ fn boxes(state: &State, arm: &record::Arm) -> Vec<Line> {
             let (caller, component) = (branch.edge.caller.clone(), branch.edge.callee.clone());
             lines.push((Row::Cells(cells), Some(Node { arm: arm.letter, caller, component, local: true })));
         }
-        lines.push((
-            text(format!("   {last} function calls: nothing of them is on the wire"), Role::Dim),
-            None,
-        ));
+        lines.push((text(format!("   {last} function calls: none of them on the wire"), Role::Dim), None));
     }
     lines
 }

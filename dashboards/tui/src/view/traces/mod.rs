@@ -125,7 +125,8 @@ fn list(state: &State, traces: &[Arc<Trace>], area: Rect, page: &mut Page) {
         "" => String::new(),
         filter => format!(" with `{filter}`"),
     };
-    let title = format!("{} requests kept{filter}", traces.len());
+    let requests = if traces.len() == 1 { "request" } else { "requests" };
+    let title = format!("{} {requests} kept{filter}", traces.len());
     let inner = if is_low(area) { area } else { framed(theme, titled(theme, &title), area, page) };
     let cells = |trace: &Arc<Trace>| {
         let failed = !trace.error.is_empty();
