@@ -38,6 +38,13 @@ use Better::{Higher, Lower, Neither};
 /// The model's own, in the order views list them.
 pub const TERMS: &[Term] = &[
     term(
+        "journey",
+        "journey",
+        "",
+        Neither,
+        "what a user wants done, such as reading the home feed: one request or several; the unit of throughput",
+    ),
+    term(
         "offered",
         "offered",
         "/s",
@@ -52,8 +59,8 @@ pub const TERMS: &[Term] = &[
         "gen lag",
         "s",
         Lower,
-        "p99 of due until handed over by the load generator; behind where half of the arrivals are over 0.2 ms and a tenth of p50 \
-         late, as no run may be as a whole",
+        "p99 of the time from when an arrival was due until the load generator handed it over; behind where half of the arrivals are \
+         late by over 0.2 ms and over a tenth of the p50: a run that is so as a whole is invalid",
     ),
     term(
         "time_total",

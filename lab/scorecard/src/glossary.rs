@@ -9,6 +9,9 @@ use record::Score;
 use crate::breakdowns::BREAKDOWNS;
 use crate::card;
 
+/// Most other terms are about it, so it is defined first.
+const FIRST: &str = "journey";
+
 /// All of them, in the order views list them.
 static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
     let mut terms: Vec<Term> = Vec::new();
@@ -20,7 +23,8 @@ static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
         meaning: measure.meaning,
     });
     let of_breakdowns = BREAKDOWNS.iter().flat_map(|breakdown| breakdown.terms.iter().copied());
-    for term in of_rows.chain(of_breakdowns).chain(glossary::TERMS.iter().copied()) {
+    let first = glossary::TERMS.iter().copied().filter(|term| term.id == FIRST);
+    for term in first.chain(of_rows).chain(of_breakdowns).chain(glossary::TERMS.iter().copied()) {
         // A measure with two rows has one term.
         if terms.iter().all(|known| known.id != term.id) {
             terms.push(term);
@@ -71,6 +75,12 @@ mod tests {
         assert_eq!(meant("cpu_per_journey"), Some("cpu_per_journey"));
         assert_eq!(meant("cpu_encoding"), Some("cpu"));
         assert_eq!(meant("goodputs"), None);
+    }
+
+    #[test]
+    fn what_the_others_are_about_is_defined_first() {
+        assert_eq!(terms()[0].id, FIRST);
+        assert_eq!(terms().iter().filter(|term| term.id == FIRST).count(), 1, "and once");
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Page<'_> {
 
     /// Every column and every row of this page has its words here.
     pub(super) fn glossary(&mut self) {
-        self.terms.extend(["meaning", "measure"]);
+        self.terms.extend(["journey", "meaning", "measure"]);
         let terms: Vec<&Term> =
             glossary::terms().iter().chain(COLUMNS).filter(|term| self.terms.contains(term.id)).collect();
         self.open_folded("Glossary", "what each word and number is");

@@ -44,14 +44,13 @@ pub const COLUMNS: &[Term] = &[
     word(
         "verdict",
         "verdict",
-        "pass, fail, inconclusive (too few samples, or the interval holds the limit), invalid (not to be believed)",
+        "pass, fail, inconclusive (too few samples, or the interval holds the limit), invalid (no figure can be trusted)",
     ),
     word(
         "since",
         "since",
         "moment of the load's clock from which the figure, taken from its phase's start until then, was beyond the limit without a break",
     ),
-    word("journey", "journey", "what a user wants done; the unit of throughput"),
     word("offered_total", "offered", "arrivals due over the window, whether or not they could be sent"),
     word("phase", "phase", "a named part of the run"),
     word("edge", "edge", "a caller and whom it calls"),
