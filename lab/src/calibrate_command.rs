@@ -196,14 +196,11 @@ fn summary(calibration: &Calibration) -> Vec<String> {
         ));
     }
     if calibration.local_ns > 0.0 {
-        lines.push(format!(
-            "a call of the gateway that stays in its process: {} of CPU there",
-            us(calibration.local_ns)
-        ));
+        lines.push(format!("a call by the gateway within its process: {} of CPU", us(calibration.local_ns)));
     }
     let unexplained: f64 = calibration.unexplained_ns_per_s.values().sum();
     lines.push(format!(
-        "{} of CPU a second, over all components, is neither of an operation nor of a message",
+        "{} of CPU a second, over all components, belongs neither to an operation nor to a message",
         us(unexplained)
     ));
     for error in &calibration.fit {

@@ -254,7 +254,8 @@ fn speed(text: &str) -> Result<f64, String> {
 pub struct Report {
     /// A run: `last`, its id, the end of its id, a label, or its folder.
     pub run: String,
-    /// The run before the change; marked is what sets the arms apart, shares and counts, not absolute times.
+    /// The run before the change, to compare with. Differences between arms, shares and counts are marked, absolute times
+    /// are not.
     #[arg(long, value_name = "BEFORE")]
     pub compare: Option<String>,
     /// Exit with 1 if it is worse than before: `expectations` that held, every figure marked `worse`, or a row of the

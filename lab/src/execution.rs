@@ -102,7 +102,7 @@ fn undecidable(scenario: &Scenario, interleaved: bool, rounds: u32) -> Option<St
         1 => " (and 1 more claim)".to_owned(),
         count => format!(" (and {count} more claims)"),
     };
-    Some(format!("this run cannot decide {first}{more}; cleave explain prints what each claim takes"))
+    Some(format!("this run cannot decide {first}{more}; cleave explain prints what each claim needs"))
 }
 
 /// Executes a run with a view. Its rate is absolute: [`crate::capacity_probe`] resolves one that is a share.

@@ -36,7 +36,7 @@ pub struct Validate {
     /// Use this calibration instead of making one.
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
-    /// Write what came of it as Markdown to this file.
+    /// Write the result as Markdown to this file.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder that holds the runs.

@@ -32,9 +32,9 @@ pub struct Up {
     /// Do not limit clients by address: for load from one machine. Limits by account and in all stay.
     #[arg(long)]
     pub no_address_limits: bool,
-    /// Leave a process that died dead. Without it, it is restarted as `restart` of its topology says, or after 1 s: the delay
-    /// doubles with every death in succession, and after the last restart the suite ends with exit code 1, as it does when
-    /// all processes are dead at once.
+    /// Do not restart a process that has died. Without this flag it is restarted as `restart` of its topology says, or after
+    /// 1 s: the delay doubles with every death in succession, and after the last restart the suite ends with exit code 1, as
+    /// it does when all processes are dead at once.
     #[arg(long)]
     pub no_restart: bool,
     /// Servers that are there already.

@@ -44,7 +44,10 @@ pub(super) fn exceeded_budget(
     steps.sort_unstable();
     steps.dedup();
     if budget.faults.is_some_and(|most| steps.len() as u32 >= most) {
-        return Some(format!("step {step}: {} faults are in force already, as many as may be", steps.len()));
+        return Some(format!(
+            "step {step}: {} faults are in force already, the most that `budget` allows",
+            steps.len()
+        ));
     }
     let most = budget.blast?;
     let mut hit: Vec<&str> = active.iter().map(|(_, name)| *name).collect();
@@ -52,7 +55,10 @@ pub(super) fn exceeded_budget(
     hit.sort_unstable();
     hit.dedup();
     (hit.len() as f64 > most.get() * copies as f64).then(|| {
-        format!("step {step}: {} of {copies} copies would be hit at once, and {most} may be", hit.len())
+        format!(
+            "step {step}: {} of {copies} copies would be hit at once, and `budget` allows {most}",
+            hit.len()
+        )
     })
 }
 

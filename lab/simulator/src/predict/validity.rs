@@ -101,7 +101,7 @@ pub(super) fn validity(
     let nearest = nearest(calibration, scenario);
     if let Some(share) = nearest.as_ref().map(|nearest| nearest.moved).filter(|share| *share > MAX_MOVED) {
         extrapolated.push(format!(
-            "another mix of journeys: {:.0} % of them would have to be others to make it one that was calibrated",
+            "another mix of journeys: {:.0} % of them would have to be of other kinds to match one that was calibrated",
             share * 100.0
         ));
     }
