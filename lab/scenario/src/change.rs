@@ -58,7 +58,7 @@ impl Change {
         }
         if !(1..=MAX_BUILDS).contains(&self.builds) || self.builds.is_multiple_of(2) {
             diagnostics.push(format!(
-                "builds: invalid number {}: expected an odd one, so that the edit is there in the end, from 1 to {MAX_BUILDS}",
+                "builds: invalid number {}: expected an odd one, so that the edit is in place at the end, from 1 to {MAX_BUILDS}",
                 self.builds
             ));
         }

@@ -128,7 +128,7 @@ pub(crate) fn check_change(
     for step in deployed.into_iter().filter(|step| !is_on_component(step)) {
         let names: Vec<&str> = components.iter().map(|component| component.as_str()).collect();
         let message = format!(
-            "a change is deployed on a component, and `{}` is none; components: {}",
+            "a change is deployed on a component, and `{}` is not one; components: {}",
             step.on,
             names.join(", ")
         );
