@@ -123,7 +123,7 @@ fn starting() -> State {
             ("generator", about("tries every journey on every arm")),
         ],
     );
-    startup.finish("data", "laid for 2 arms", 0.412);
+    startup.finish("data", "ready for 2 arms", 0.412);
     startup.finish("A mono", "serves with 1 process", 0.052);
     startup.begin("B micro", "7 processes to start");
     State { startup, ..after(Vec::new()) }

@@ -198,7 +198,7 @@ impl Stage {
     async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<ArmServers, RunError> {
         let options = &self.session.options;
         let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &planned.processes).await?;
-        self.session.begin_task(DATA_TASK, &format!("laid for {}", planned.plan.name));
+        self.session.begin_task(DATA_TASK, &format!("copied for {}", planned.plan.name));
         let data = planned.plan.config.data.clone();
         let failed = |source| RunError::Folder { path: data.clone(), source };
         if !data.exists() || options.scenario.data != DataRetention::Kept {
@@ -216,7 +216,7 @@ impl Stage {
 
     /// The data of so many arms is where they expect it.
     fn data_is_laid(&self, arms: usize) {
-        let text = if arms == 1 { "laid for one arm".to_owned() } else { format!("laid for {arms} arms") };
+        let text = if arms == 1 { "ready for one arm".to_owned() } else { format!("ready for {arms} arms") };
         self.session.finish_task(DATA_TASK, &text, self.session.options.started_at);
     }
 
