@@ -30,13 +30,14 @@ pub enum View {
 impl View {
     /// The view that `cleave run` has by its flags and its terminal.
     pub fn choose(args: &cli::Run) -> Self {
+        Self::on(args, std::io::stdout().is_terminal() && std::io::stdin().is_terminal())
+    }
+
+    /// The same; `is_terminal`: standard input and output both are one.
+    fn on(args: &cli::Run, is_terminal: bool) -> Self {
         match args.output {
             Output::Json => Self::Progress,
-            Output::Human
-                if args.no_tui || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() =>
-            {
-                Self::Lines
-            }
+            Output::Human if args.no_tui || !is_terminal => Self::Lines,
             Output::Human if args.close => Self::ClosingScreen,
             Output::Human => Self::Screen,
         }
@@ -123,5 +124,22 @@ fn screen(
             tui::restore();
             output::note(format_args!("the dashboard failed: {error}; the run continues"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dashboard_is_for_terminals_and_stays_unless_it_is_to_close() {
+        let view = |no_tui, close, output, is_terminal| {
+            View::on(&cli::Run { no_tui, close, output, ..cli::Run::default() }, is_terminal)
+        };
+        assert_eq!(view(false, false, Output::Human, true), View::Screen);
+        assert_eq!(view(false, true, Output::Human, true), View::ClosingScreen);
+        assert_eq!(view(true, false, Output::Human, true), View::Lines);
+        assert_eq!(view(false, false, Output::Human, false), View::Lines, "in a pipe nothing waits for q");
+        assert_eq!(view(false, false, Output::Json, true), View::Progress);
     }
 }
