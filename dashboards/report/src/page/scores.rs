@@ -101,7 +101,7 @@ impl Page<'_> {
                     "<td class=\"text\">{}</td>{}",
                     match row.place {
                         Some(FrontPlace::On) => "* no other is better in everything",
-                        Some(FrontPlace::Tied) => "~ tied: it is not sure",
+                        Some(FrontPlace::Tied) => "~ tied: not decided",
                         Some(FrontPlace::Off) | None => "",
                     },
                     cells(&row.values)
