@@ -36,7 +36,7 @@ pub(super) fn board() -> Board {
                     Panel::lines(
                         "Machine",
                         "percentunit",
-                        "Share of the last second in which something waited for a core, and cores that strangers kept busy.",
+                        "Share of the last second in which something waited for a core, and cores that other programs kept busy.",
                         vec![("something waits", host(run::CPU_STALL)), ("others' cores", host(run::OTHER_CPU))],
                     ),
                     Panel::lines("Memory left", "bytes", "On the machine.", vec![("available", host(run::MEMORY_LEFT))]),
