@@ -207,7 +207,7 @@ impl State {
 
 fn line_is_full() -> Refusal {
     telemetry::shed(ComponentName::GATEWAY, "client_busy");
-    let message = "as many of your requests are under way and waiting as may be; try again in a second";
+    let message = "too many of your requests are under way or waiting; try again in a second";
     let mut refusal = Refusal::new(RefusalKind::TooMany, "client_busy", message);
     refusal.retry_after = Some(RETRY_AFTER);
     refusal
@@ -215,7 +215,7 @@ fn line_is_full() -> Refusal {
 
 fn reads_too_much() -> Refusal {
     telemetry::shed(ComponentName::GATEWAY, "client_busy");
-    let message = "as many long answers are on their way to you as may be; read them first";
+    let message = "too many long answers to you are under way; read them first";
     let mut refusal = Refusal::new(RefusalKind::TooMany, "client_busy", message);
     refusal.retry_after = Some(RETRY_AFTER);
     refusal

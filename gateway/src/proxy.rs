@@ -97,7 +97,7 @@ impl Gateway {
                 let away = Rejection {
                     status: StatusCode::METHOD_NOT_ALLOWED,
                     code: "method_not_allowed",
-                    message: "this path is there, but not for this method; see `Allow`",
+                    message: "this path exists, but not for this method; see `Allow`",
                 };
                 let mut response = away.response(false);
                 response
@@ -240,7 +240,9 @@ impl Gateway {
         let overloaded = |message| Refusal::shed("overloaded", message, Some(SHED_RETRY_AFTER));
         match self.0.admission.request_permit() {
             Admission::Granted(permit) => Ok(permit),
-            Admission::Shed => Err(overloaded("the gateway serves and queues as many requests as it may")),
+            Admission::Shed => {
+                Err(overloaded("the gateway serves and queues as many requests as its limits allow"))
+            }
             Admission::Queued(turn) => {
                 let waiting =
                     cost::part(Part::Queueing, timeout_at(deadline.instant().into(), turn.granted()));
@@ -342,7 +344,7 @@ fn body_refused(body_failure: BodyFailure, max_body: u64) -> Response<Body> {
         }
         .response(true),
         BodyFailure::NoRoom => {
-            let message = "as many bytes of requests are under way as may be; try again in a second";
+            let message = "too many bytes of requests are under way; try again in a second";
             closing(refusal_response::encode(&Refusal::shed("bodies_busy", message, Some(SHED_RETRY_AFTER))))
         }
     }

@@ -77,8 +77,7 @@ impl AttemptError {
                 Refusal::shed("pool_full", "every connection to the callee is in use", None)
             }
             Self::StreamsBusy => {
-                let message =
-                    "as many long answers of the callee are under way as may be; try again in a second";
+                let message = "too many long answers of the callee are under way; try again in a second";
                 Refusal::shed("streams_busy", message, Some(Duration::from_secs(1)))
             }
             Self::TimedOut | Self::NotSent(NotSentReason::Pool(PoolError::Late(_))) => Refusal::new(

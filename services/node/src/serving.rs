@@ -73,7 +73,7 @@ pub(crate) async fn no_such_path() -> RefusalResponse {
 }
 
 pub(crate) async fn wrong_method() -> impl IntoResponse {
-    let sentence = "this path is there, but not for this method; see `Allow`";
+    let sentence = "this path exists, but not for this method; see `Allow`";
     (StatusCode::METHOD_NOT_ALLOWED, RefusalResponse(Refusal::bad_request("method_not_allowed", sentence)))
 }
 
