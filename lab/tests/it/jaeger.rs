@@ -151,4 +151,15 @@ fn jaeger_shows_every_kept_request_with_its_spans_and_their_parents() {
         assert!(ids.contains(id) && jaeger.trace(id).is_some(), "{id}");
         assert_eq!(get(PAGES, &format!("/trace/{id}")).status, 200, "its page");
     }
+    is_small(&cleave, &document);
+}
+
+/// What a finished `first-look` leaves: its record, the index, its page. After a failed claim its databases stay as well.
+fn is_small(cleave: &Cleave, document: &Value) {
+    let folder = document["run_dir"].as_str().expect("a folder");
+    assert!(cleave.run(&["report", folder]).status.success(), "its page");
+    let listed = cleave.run(&["runs", "--output", "json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("a document");
+    let bytes = listed["runs"][0]["bytes"].as_u64().expect("its size");
+    assert!(bytes < 3_000_000 || document["verdict"] == "fail", "a finished first-look leaves {bytes} bytes");
 }
