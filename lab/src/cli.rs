@@ -81,7 +81,7 @@ pub enum Command {
         after_help = "Examples:\n  cleave run first-look\n  cleave run hop-tax --arms mono,micro --rounds 6 --output json > hop-tax.json\n  cleave run crash-one --report html,junit=crash-one.xml --open\n  cleave run hop-tax --predict\n  cleave run --all --only crash-one,hop-tax --report junit=all.xml"
     )]
     Run(Run),
-    /// Learn what operations, messages and commits take on this machine, for `predict`.
+    /// Learn what operations, messages and commits cost on this machine, for `predict`.
     #[command(
         after_help = "Examples:\n  cleave calibrate hop-tax\n  cleave calibrate last\n  cleave calibrate a7f3 b801 --output here.json"
     )]
