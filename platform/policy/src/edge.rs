@@ -1,14 +1,15 @@
 //! The policy of an edge, as a scenario writes it, and what it comes to.
 
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
+use crate::adaptive_concurrency::AdaptiveConcurrencyOptions;
 use crate::balance::Balance;
 use crate::breaker::BreakerOptions;
 use crate::budget::BudgetOptions;
+use crate::edge_pattern::{EdgePattern, GATEWAY};
 use crate::hedge::HedgeOptions;
 use crate::retry::Jitter;
 use crate::service::QUEUE_CAP;
@@ -51,6 +52,9 @@ pub struct Policy {
     /// Calls under way at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bulkhead: Option<u32>,
+    /// Calls under way at most, as many as their latency allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive_concurrency: Option<AdaptiveConcurrencyOptions>,
     /// When the edge is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerOptions>,
@@ -75,9 +79,6 @@ pub struct Policy {
     pub connections: Option<u32>,
 }
 
-/// The caller that forwards without reading bodies.
-const GATEWAY: &str = "gateway";
-
 /// More tries than this are a storm by themselves.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// Four calls of a full pool on each: beyond that little is shared.
@@ -100,6 +101,8 @@ pub struct EffectivePolicy {
     pub cancel: Cancellation,
     /// None by default.
     pub bulkhead: Option<u32>,
+    /// None by default.
+    pub adaptive_concurrency: Option<AdaptiveConcurrencyOptions>,
     /// 50 % of the calls of 10 s by default, unless `attempts` is set.
     pub breaker: Option<BreakerOptions>,
     /// Full by default.
@@ -155,6 +158,14 @@ impl fmt::Display for EffectivePolicy {
         if let Some(calls) = self.bulkhead {
             write!(f, ", bulkhead {calls}")?;
         }
+        if let Some(AdaptiveConcurrencyOptions { initial, min, max, tolerance, .. }) =
+            self.adaptive_concurrency
+        {
+            write!(
+                f,
+                ", adaptive concurrency {min} to {max}, at first {initial}, lower where calls take {tolerance} times as long"
+            )?;
+        }
         if let Some(HedgeOptions { after, extra }) = self.hedge {
             write!(f, ", hedged after {after}, at most {extra} more calls")?;
         }
@@ -191,6 +202,7 @@ impl Policy {
             deadline: self.deadline.or(base.deadline),
             cancel: self.cancel.or(base.cancel),
             bulkhead: self.bulkhead.or(base.bulkhead),
+            adaptive_concurrency: self.adaptive_concurrency.or(base.adaptive_concurrency),
             breaker: self.breaker.or(base.breaker),
             jitter: self.jitter.or(base.jitter),
             hedge: self.hedge.or(base.hedge),
@@ -259,6 +271,16 @@ impl Policy {
                 format!("budget: a window of {} is out of range; write at most {MAX_LENGTH}", budget.window),
             );
         }
+        if let Some(concurrency) = self.adaptive_concurrency {
+            if let Some(calls) = self.bulkhead.filter(|calls| (1..=concurrency.min).contains(calls)) {
+                diagnostics.push(format!(
+                    "adaptive_concurrency: min = {} is not below bulkhead = {calls}, so that the limit has nothing to decide; \
+                     write a lower `min`, or leave one of the two out",
+                    concurrency.min
+                ));
+            }
+            diagnostics.extend(concurrency.diagnostics());
+        }
         if let Some(breaker) = self.breaker {
             diagnostics.extend(breaker.diagnostics());
         }
@@ -307,6 +329,7 @@ impl Policy {
             deadline: self.deadline.unwrap_or(true),
             cancel: self.cancel.unwrap_or_default(),
             bulkhead: self.bulkhead,
+            adaptive_concurrency: self.adaptive_concurrency,
             breaker,
             jitter: self.jitter.unwrap_or_default(),
             hedge: self.hedge,
@@ -315,82 +338,6 @@ impl Policy {
             balance: self.balance.unwrap_or_default(),
             connections: self.connections.unwrap_or(1).clamp(1, MAX_CONNECTIONS),
         }
-    }
-}
-
-/// `feed->follower`, `*->photo`, `*->*`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EdgePattern {
-    caller: Option<String>,
-    callee: Option<String>,
-}
-
-/// Text that cannot be read as an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EdgeParseError(String);
-
-impl fmt::Display for EdgeParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "invalid edge `{}`: expected caller->callee; write \"feed->follower\", \"*->photo\" or \"*->*\"",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for EdgeParseError {}
-
-impl EdgePattern {
-    /// Whether it names the gateway as the caller.
-    pub fn is_from_gateway(&self) -> bool {
-        self.caller.as_deref() == Some(GATEWAY)
-    }
-
-    /// Whether an edge is meant.
-    pub fn matches(&self, caller: &str, callee: &str) -> bool {
-        let side =
-            |pattern: &Option<String>, name: &str| pattern.as_deref().is_none_or(|pattern| pattern == name);
-        side(&self.caller, caller) && side(&self.callee, callee)
-    }
-
-    /// The more of it is named, the more specific; a named callee beats a named caller.
-    pub const fn specificity(&self) -> u8 {
-        self.caller.is_some() as u8 + 2 * self.callee.is_some() as u8
-    }
-}
-
-impl FromStr for EdgePattern {
-    type Err = EdgeParseError;
-
-    fn from_str(text: &str) -> Result<Self, EdgeParseError> {
-        let wrong = || EdgeParseError(text.to_owned());
-        let (caller, callee) = text.split_once("->").ok_or_else(wrong)?;
-        let side = |part: &str| match part.trim() {
-            "*" => Ok(None),
-            "" => Err(wrong()),
-            name if name.contains("->") || name.contains(char::is_whitespace) => Err(wrong()),
-            name => Ok(Some(name.to_owned())),
-        };
-        Ok(Self { caller: side(caller)?, callee: side(callee)? })
-    }
-}
-
-impl fmt::Display for EdgePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}->{}", self.caller.as_deref().unwrap_or("*"), self.callee.as_deref().unwrap_or("*"))
-    }
-}
-
-impl Serialize for EdgePattern {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for EdgePattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -480,8 +427,19 @@ mod tests {
         let policy: Policy = toml::from_str(text).expect("the handbook's");
         assert_eq!(policy.effective().attempts, 2);
         assert!(toml::from_str::<Policy>("timout = \"1s\"").is_err());
-        for bad in ["", "feed", "feed->", "->feed", "a->b->c", "a b->c"] {
-            assert!(bad.parse::<EdgePattern>().is_err(), "{bad}");
+    }
+
+    #[test]
+    fn a_limit_that_a_bulkhead_keeps_from_moving_is_refused() {
+        let read = |toml: &str| toml::from_str::<Policy>(toml).expect(toml);
+        let both = read("bulkhead = 4\nadaptive_concurrency = { min = 4 }").diagnostics();
+        assert!(both[0].starts_with("adaptive_concurrency: min = 4 is not below bulkhead = 4"), "{both:?}");
+        for good in ["bulkhead = 4\nadaptive_concurrency = { min = 3 }", "adaptive_concurrency = {}"] {
+            assert_eq!(read(good).diagnostics(), [""; 0], "{good}");
         }
+        assert_eq!(
+            read("attempts = 1\nadaptive_concurrency = {}").effective().to_string(),
+            "1 attempt, no breaker, adaptive concurrency 1 to 200, at first 20, lower where calls take 1.5 times as long"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Policies without a clock, IO or global randomness.
 //!
-//! - [`edge`]: the policy of an edge as a scenario writes it. Start here.
+//! - [`edge`]: the policy of an edge as a scenario writes it. Start here. [`edge_pattern`]: which edges it is for.
 //! - [`retry`], [`budget`]: whether a failed try is made again, and what pays for it.
 //! - [`breaker`], [`bulkhead`]: when an edge is left alone, how many calls it may have.
+//!   [`adaptive_concurrency`]: the same from how long they take.
 //! - [`hedge`]: a second try against a slow first. [`throttle`]: calls held back.
 //! - [`deadline`]: arithmetic of remaining time. [`drain`]: how long a process takes to leave.
 //! - [`balance`], `bounded_hash`, [`outlier`]: which copy is asked, which is taken out.
@@ -17,6 +18,7 @@
 //!
 //! Times are nanoseconds given by the caller, random bits come from the caller.
 
+pub mod adaptive_concurrency;
 pub mod admission;
 pub mod autoscale;
 pub mod balance;
@@ -31,6 +33,7 @@ pub mod connections;
 pub mod deadline;
 pub mod drain;
 pub mod edge;
+pub mod edge_pattern;
 pub mod gcra;
 pub mod hedge;
 pub mod lease;
@@ -48,7 +51,8 @@ pub use balance::{Balance, EndpointLoad, Picker};
 pub use bodies::{BodyLimits, BodyOptions};
 pub use client::{ClientLimits, ClientOptions};
 pub use client_network::client_network;
-pub use edge::{Cancellation, EdgePattern, EffectivePolicy, Policy, for_edge};
+pub use edge::{Cancellation, EffectivePolicy, Policy, for_edge};
+pub use edge_pattern::EdgePattern;
 pub use network::NetworkOptions;
 pub use pace::MinimumRate;
 pub use restart::RestartBackoff;

@@ -1,5 +1,6 @@
 //! What holds of every policy, whatever happens: properties over drawn histories.
 
+mod adaptive_concurrency;
 mod balance;
 mod breaker;
 mod limits;
