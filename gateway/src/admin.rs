@@ -8,7 +8,7 @@
 //! | `GET /keys` | names of the API keys |
 //! | `PUT /keys` | replaces all API keys; 422 lists every fault, and nothing changes |
 //! | `GET /clusters` | endpoints with state, latency, requests in flight, ejections |
-//! | `GET /breakers` | breaker and retry budget by component |
+//! | `GET /breakers` | breaker, retry budget and adaptive limit by component |
 //! | `GET /pools` | connections by endpoint |
 //! | `POST /drain` | not ready from now on; clients are asked to go elsewhere |
 //! | `GET /healthz`, `GET /readyz` | alive; wants requests |
@@ -197,7 +197,12 @@ async fn breakers(State(gateway): State<Gateway>) -> Json<Value> {
             breaker::BreakerState::HalfOpen => "half-open",
             breaker::BreakerState::Open => "open",
         };
-        json!({ "breaker": state, "retries_left": edge.retries_left(), "policy": edge.policy() })
+        json!({
+            "breaker": state,
+            "retries_left": edge.retries_left(),
+            "concurrency_limit": edge.concurrency_limit(),
+            "policy": edge.policy(),
+        })
     })
 }
 

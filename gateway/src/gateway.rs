@@ -183,11 +183,11 @@ impl Gateway {
         !self.0.draining.load(Ordering::Relaxed)
     }
 
-    /// Closes every breaker, as if nothing had been asked yet.
-    pub fn close_breakers(&self) {
+    /// Closes every breaker and puts adaptive limits where they began, as if nothing had been asked yet.
+    pub fn reset_edges(&self) {
         for backend in self.backends() {
             if let Location::Remote(stack) = &backend.location {
-                stack.edge().close_breaker();
+                stack.edge().reset();
             }
         }
     }

@@ -181,7 +181,7 @@ impl EdgeMetrics {
         self.retries.increment(1);
     }
 
-    /// A call was refused before it was tried: `bulkhead`, `circuit_open`, `budget`, `pool_full`.
+    /// A call was refused before it was tried: `bulkhead`, `adaptive_concurrency`, `circuit_open`, `budget`, `pool_full`.
     pub fn shed(&self, reason: &'static str) {
         let made = || {
             counter!(
@@ -201,6 +201,22 @@ impl EdgeMetrics {
             counter!(names::BALANCE_OVERFLOWS, names::SERVICE => service, names::PEER_SERVICE => peer)
                 .increment(tries);
         }
+    }
+
+    /// A second try was sent next to a slow first, and the call has ended: by which of them it was answered, `first` or
+    /// `second`, by `neither`, or `abandoned` by its caller. Seldom, so that the counter is looked up each time.
+    pub fn hedged(&self, outcome: &'static str) {
+        let (service, peer) = (self.caller.as_str(), self.callee.as_str());
+        counter!(names::HEDGES, names::SERVICE => service, names::PEER_SERVICE => peer, names::OUTCOME => outcome)
+            .increment(1);
+    }
+
+    /// As many calls may be under way as their latency allows: set as it moves, at most once a window, so that the gauge is
+    /// looked up each time.
+    pub fn concurrency_limit(&self, calls: u32) {
+        let (service, peer) = (self.caller.as_str(), self.callee.as_str());
+        gauge!(names::CONCURRENCY_LIMIT, names::SERVICE => service, names::PEER_SERVICE => peer)
+            .set(f64::from(calls));
     }
 
     /// A call failed for good; whether its caller could go on without an answer.

@@ -139,6 +139,8 @@ pub const WAL_BYTES: &str = "db_wal_bytes";
 pub const FAULT_INJECTED: &str = "cleave_fault_injected_total";
 /// Tries beyond the first.
 pub const RETRIES: &str = "cleave_retries_total";
+/// `service`, `peer_service`, `outcome`; second tries next to a slow first.
+pub const HEDGES: &str = "cleave_hedges_total";
 /// Requests refused to protect the rest.
 pub const REQUESTS_SHED: &str = "cleave_requests_shed_total";
 /// `peer_service`, `outcome`: copies of requests that the gateway makes.
@@ -149,6 +151,8 @@ pub const API_KEY_REQUESTS: &str = "cleave_api_key_requests_total";
 pub const NO_API_KEY: &str = "<none>";
 /// `service`, `peer_service`; only of edges that balance by what is asked for.
 pub const BALANCE_OVERFLOWS: &str = "cleave_balance_overflows_total";
+/// `service`, `peer_service`; only of edges whose limit follows their latency.
+pub const CONCURRENCY_LIMIT: &str = "cleave_concurrency_limit";
 /// Breaker: 0 closed, 1 half-open, 2 open.
 pub const CIRCUIT_STATE: &str = "cleave_circuit_state";
 /// Connections in a pool that wait for work.
@@ -224,10 +228,12 @@ pub const NODE: &[(&str, &str)] = &[
     (WAL_BYTES, "Size of the write-ahead log."),
     (FAULT_INJECTED, "Calls that a fault hit."),
     (RETRIES, "Tries beyond the first of a call."),
+    (HEDGES, "Second tries next to a slow first, by which of the two answered."),
     (REQUESTS_SHED, "Requests refused to protect the rest, by reason."),
     (MIRRORED, "Copies of requests that no client waits for, by what came of them."),
     (API_KEY_REQUESTS, "Requests of routes that ask for an API key, by the name of the key."),
     (BALANCE_OVERFLOWS, "Tries sent to another copy than that of their key, which had too much to do."),
+    (CONCURRENCY_LIMIT, "Calls that may be under way, as latency allows."),
     (CIRCUIT_STATE, "Circuit breaker: 0 closed, 1 half-open, 2 open."),
     (POOL_IDLE, "Connections in a pool that wait for work."),
     (POOL_ACTIVE, "Connections in a pool at work."),

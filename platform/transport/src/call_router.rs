@@ -98,15 +98,15 @@ impl CallRouter {
         Arc::new(LazyClient::<C> { router_state: self.0.clone(), caller, client: OnceLock::new() })
     }
 
-    /// What a caller knows of a callee: breaker, budget, bulkhead.
+    /// What a caller knows of a callee: breaker, budget, bulkhead, adaptive limit.
     pub fn edge(&self, caller: ComponentName, callee: ComponentName) -> Arc<Edge> {
         self.0.edge(caller, callee)
     }
 
-    /// Puts caches as they are declared and closes breakers, as if nothing had been asked yet.
+    /// Puts caches as they are declared, closes breakers and forgets latencies, as if nothing had been asked yet.
     pub fn reset(&self) {
         for edge in self.0.edges.lock().expect("no panic while held").values() {
-            edge.close_breaker();
+            edge.reset();
         }
         for server in self.0.simulated.values() {
             server.reset_cache();

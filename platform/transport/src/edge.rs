@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract::{ComponentName, Refusal};
 use fault::LeaseTable;
+use policy::adaptive_concurrency::AdaptiveConcurrency;
 use policy::breaker::{Breaker, BreakerState};
 use policy::budget::RetryBudget;
 use policy::bulkhead::Bulkhead;
@@ -23,6 +24,7 @@ pub struct Edge {
     pub(crate) breaker: Option<Mutex<Breaker>>,
     pub(crate) budget: Option<Mutex<RetryBudget>>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
+    pub(crate) concurrency: Option<AdaptiveConcurrency>,
     /// What second tries are paid from.
     pub(crate) hedge_budget: Option<Mutex<RetryBudget>>,
     pub(crate) throttle: Option<Mutex<Throttle>>,
@@ -40,6 +42,11 @@ impl Edge {
         faults: Arc<LeaseTable>,
     ) -> Self {
         let callee = cluster.name();
+        let metrics = EdgeMetrics::of(caller, callee);
+        let concurrency = policy.adaptive_concurrency.map(AdaptiveConcurrency::new);
+        if let Some(concurrency) = &concurrency {
+            metrics.concurrency_limit(concurrency.limit());
+        }
         Self {
             caller,
             callee,
@@ -47,9 +54,10 @@ impl Edge {
             breaker: policy.breaker.map(|options| Mutex::new(Breaker::new(options))),
             budget: policy.budget.map(|options| Mutex::new(RetryBudget::new(options))),
             bulkhead: policy.bulkhead.map(|places| Arc::new(Bulkhead::new(places))),
+            concurrency,
             hedge_budget: policy.hedge.map(|options| Mutex::new(options.budget())),
             throttle: policy.throttle.map(|options| Mutex::new(Throttle::new(options))),
-            metrics: EdgeMetrics::of(caller, callee),
+            metrics,
             cluster,
             picker: Picker::new(policy.balance),
             policy,
@@ -76,11 +84,20 @@ impl Edge {
         self.breaker.as_ref().map_or(BreakerState::Closed, |breaker| locked(breaker).state())
     }
 
-    /// Closes the breaker, whatever it has seen.
-    pub fn close_breaker(&self) {
+    /// Calls that may be under way as latency is now; `None` where that is not asked.
+    pub fn concurrency_limit(&self) -> Option<u32> {
+        self.concurrency.as_ref().map(AdaptiveConcurrency::limit)
+    }
+
+    /// Closes the breaker and puts an adaptive limit where it began, whatever they have seen.
+    pub fn reset(&self) {
         if let Some(breaker) = &self.breaker {
             locked(breaker).reset();
             self.metrics.circuit(BreakerState::Closed.gauge());
+        }
+        if let Some(concurrency) = &self.concurrency {
+            concurrency.reset();
+            self.metrics.concurrency_limit(concurrency.limit());
         }
     }
 
@@ -129,7 +146,7 @@ pub struct CallFailure<R> {
 /// How far a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It was held back here, on purpose: `circuit_open`, `bulkhead`. Not tried again.
+    /// It was held back here, on purpose: `circuit_open`, `bulkhead`, `adaptive_concurrency`. Not tried again.
     Shed(&'static str),
     /// The client's own deadline passed, or its body is gone. Not tried again, and nothing is learned.
     CallerFailed(&'static str),

@@ -1,10 +1,11 @@
 //! The one stack of layers of every edge: of calls between components, and of what the gateway forwards.
 //!
 //! Outermost first: deadline, span, retry with budget, hedge, throttle, breaker,
-//! bulkhead, per-try timeout, fault, carrier. Faults sit below the policies, or the
-//! policies could not be tested. What a [`Message`] is, bytes or a body that streams,
-//! the layers do not know.
+//! bulkhead, adaptive concurrency, per-try timeout, fault, carrier. Faults sit below
+//! the policies, or the policies could not be tested. What a [`Message`] is, bytes or a
+//! body that streams, the layers do not know.
 
+mod adaptive_concurrency;
 mod breaker;
 mod bulkhead;
 mod deadline;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use message::{AttemptContext, Message, OutboundCall, Outcome};
 
+use self::adaptive_concurrency::AdaptiveConcurrencyLayer;
 use self::breaker::BreakerLayer;
 use self::bulkhead::BulkheadLayer;
 use self::deadline::DeadlineLayer;
@@ -34,8 +36,9 @@ use self::trace::TraceLayer;
 use crate::carrier::http::HttpCarrier;
 use crate::edge::Edge;
 
-type Tries = ThrottleLayer<BreakerLayer<BulkheadLayer<TryTimeoutLayer<FaultLayer<HttpCarrier>>>>>;
-type Layers = DeadlineLayer<TraceLayer<RetryLayer<HedgeLayer<Tries>>>>;
+type Tries = AdaptiveConcurrencyLayer<TryTimeoutLayer<FaultLayer<HttpCarrier>>>;
+type Admitted = ThrottleLayer<BreakerLayer<BulkheadLayer<Tries>>>;
+type Layers = DeadlineLayer<TraceLayer<RetryLayer<HedgeLayer<Admitted>>>>;
 
 /// The layers of an edge, and what they share.
 pub struct EdgeStack {
@@ -49,6 +52,7 @@ impl EdgeStack {
         let layers = HttpCarrier::new(edge.clone());
         let layers = FaultLayer::over(layers, edge.clone());
         let layers = TryTimeoutLayer::over(layers, edge.clone());
+        let layers = AdaptiveConcurrencyLayer::over(layers, edge.clone());
         let layers = BulkheadLayer::over(layers, edge.clone());
         let layers = BreakerLayer::over(layers, edge.clone());
         let layers = ThrottleLayer::over(layers, edge.clone());

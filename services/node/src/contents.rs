@@ -116,8 +116,8 @@ pub trait PublicGateway: Send + Sync {
     fn admin(&self) -> Router;
     /// Serves the public.
     fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server;
-    /// Closes its breakers, as if nothing had been asked yet.
-    fn close_breakers(&self);
+    /// Closes its breakers and puts adaptive limits where they began, as if nothing had been asked yet.
+    fn reset_edges(&self);
     /// Accepts no new request and waits for those under way.
     fn drain(&self) -> BoxFuture<'_, ()>;
 }

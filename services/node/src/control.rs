@@ -72,11 +72,11 @@ async fn digest(State(state): State<Arc<ControlState>>) -> Result<Json<StateDige
     Ok(Json(StateDigest { components, waiting }))
 }
 
-/// Caches as declared, breakers closed: whatever was asked before the load is forgotten.
+/// Caches as declared, breakers closed, latencies forgotten: whatever was asked before the load teaches nothing about it.
 async fn reset(State(state): State<Arc<ControlState>>) -> &'static str {
     state.calls.reset();
     if let Some(gateway) = &state.gateway {
-        gateway.close_breakers();
+        gateway.reset_edges();
     }
     "reset\n"
 }

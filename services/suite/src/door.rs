@@ -92,8 +92,8 @@ impl PublicGateway for Open {
         self.0.serve(tasks, listener, options)
     }
 
-    fn close_breakers(&self) {
-        self.0.close_breakers();
+    fn reset_edges(&self) {
+        self.0.reset_edges();
     }
 
     fn drain(&self) -> BoxFuture<'_, ()> {

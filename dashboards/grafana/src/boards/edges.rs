@@ -86,7 +86,7 @@ pub(super) fn board() -> Board {
                     Panel::lines(
                         "Refused before they were tried",
                         "reqps",
-                        "Each second: bulkhead, circuit_open, budget, pool_full, fallback.",
+                        "Each second: bulkhead, adaptive_concurrency, throttle, circuit_open, budget, pool_full, fallback.",
                         vec![(
                             "{{arm}} {{service}} → {{peer_service}} {{kind}}",
                             rate(
@@ -105,6 +105,25 @@ pub(super) fn board() -> Board {
                         vec![(
                             "{{arm}} {{service}} → {{peer_service}} {{kind}}",
                             rate(names::FAULT_INJECTED, "", &format!("{by}, {}", names::KIND)),
+                        )],
+                    )
+                    .of_nodes()
+                    .seldom(),
+                    Panel::lines(
+                        "Adaptive limit",
+                        "short",
+                        "Calls that may be under way, as latency allows; of all copies of the caller together.",
+                        vec![(EDGE, sum(names::CONCURRENCY_LIMIT, "", &by))],
+                    )
+                    .of_nodes()
+                    .seldom(),
+                    Panel::lines(
+                        "Hedged calls",
+                        "reqps",
+                        "Each second, by the try that answered: first, second or neither; abandoned, where the caller left.",
+                        vec![(
+                            "{{arm}} {{service}} → {{peer_service}} {{outcome}}",
+                            rate(names::HEDGES, "", &format!("{by}, {}", names::OUTCOME)),
                         )],
                     )
                     .of_nodes()

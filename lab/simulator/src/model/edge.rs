@@ -6,6 +6,7 @@
 use std::cell::LazyCell;
 use std::sync::Arc;
 
+use policy::adaptive_concurrency::{AdaptiveConcurrency, ConcurrencyPermit};
 use policy::balance::{COPY_WEIGHT, EndpointLoad, Picker, drawn_weight, median_ns};
 use policy::breaker::{Breaker, BreakerState, Generation, Permission};
 use policy::budget::RetryBudget;
@@ -22,7 +23,7 @@ use crate::engine::Rng;
 pub enum Outcome {
     /// With an answer.
     Done,
-    /// Held back on the caller's side: breaker, throttle, bulkhead, deadline.
+    /// Held back on the caller's side: breaker, throttle, bulkhead, adaptive concurrency, deadline.
     HeldBack,
     /// Every connection to the copy was in use, and as many requests waited for one as may.
     NoConnection,
@@ -162,6 +163,7 @@ impl EdgeCounts {
 pub struct Pass {
     generation: Option<Generation>,
     permit: Option<BulkheadPermit>,
+    concurrency: Option<ConcurrencyPermit>,
 }
 
 /// A caller's side of an edge.
@@ -179,6 +181,7 @@ pub struct Edge {
     hedge_budget: Option<Box<RetryBudget>>,
     throttle: Option<Box<Throttle>>,
     bulkhead: Option<Arc<Bulkhead>>,
+    concurrency: Option<Box<AdaptiveConcurrency>>,
     rng: Rng,
     /// Changes of the registry that are known here.
     changes: u32,
@@ -203,6 +206,9 @@ impl Edge {
             hedge_budget: policy.hedge.map(|hedge| Box::new(hedge.budget())),
             throttle: policy.throttle.map(|options| Box::new(Throttle::new(options))),
             bulkhead: policy.bulkhead.map(|limit| Arc::new(Bulkhead::new(limit))),
+            concurrency: policy
+                .adaptive_concurrency
+                .map(|options| Box::new(AdaptiveConcurrency::new(options))),
             policy,
             rng,
             changes: 0,
@@ -272,6 +278,7 @@ impl Edge {
             + self.hedge_budget.as_deref().map_or(0, size_of_val)
             + self.throttle.as_deref().map_or(0, size_of_val)
             + self.bulkhead.as_deref().map_or(0, size_of_val)
+            + self.concurrency.as_deref().map_or(0, |limit| size_of_val(limit) + size_of::<Bulkhead>())
             + self.listed.as_deref().map_or(0, size_of_val)
     }
 
@@ -296,7 +303,7 @@ impl Edge {
         self.hedge_budget.as_mut().is_none_or(|budget| budget.withdraw(now_ns))
     }
 
-    /// Whether a try may be sent: throttle, breaker, bulkhead, in the order of a live edge.
+    /// Whether a try may be sent: throttle, breaker, bulkhead, adaptive concurrency, in the order of a live edge.
     pub fn admit(&mut self, now_ns: u64) -> Option<Pass> {
         let pass = self.ask(now_ns);
         if pass.is_none() {
@@ -328,7 +335,17 @@ impl Edge {
                 Some(permit)
             }
         };
-        Some(Pass { generation, permit })
+        let concurrency = match &self.concurrency {
+            None => None,
+            Some(concurrency) => {
+                let Some(permit) = concurrency.try_acquire() else {
+                    self.release(generation);
+                    return None;
+                };
+                Some(permit)
+            }
+        };
+        Some(Pass { generation, permit, concurrency })
     }
 
     fn release(&mut self, generation: Option<Generation>) {
@@ -396,7 +413,13 @@ impl Edge {
         {
             throttle.accepted(now_ns);
         }
-        drop(pass.permit);
+        // As in a live edge: what answered, or did not while its caller waited, shows how long the callee takes.
+        if let (Some(concurrency), Some(permit)) = (&self.concurrency, &pass.concurrency)
+            && matches!(outcome, Outcome::Done | Outcome::TimedOut | Outcome::Failed(504))
+        {
+            concurrency.observe(permit, now_ns, took_ns);
+        }
+        drop((pass.permit, pass.concurrency));
     }
 
     fn observe(&mut self, at: usize, outcome: Outcome, now_ns: u64, took_ns: u64) {

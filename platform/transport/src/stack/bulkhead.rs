@@ -8,11 +8,12 @@ use contract::Refusal;
 use futures_util::future::Either;
 use policy::bulkhead::Bulkhead;
 
+use super::message::guarded;
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::{CallFailure, Edge, Progress};
 
 /// When a call that found no place may come back.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct BulkheadLayer<L> {
     inner: L,
@@ -35,11 +36,7 @@ impl<L: Layer> BulkheadLayer<L> {
             refusal.retry_after = Some(RETRY_AFTER);
             return Err(CallFailure::new(refusal, Progress::Shed("bulkhead")));
         };
-        // The place is taken until the reply has ended, which may be long after it began.
-        match self.inner.send(outbound).await {
-            Ok(reply) => Ok(M::guarded(reply, permit)),
-            Err(failure) => Err(failure.map_reply(|reply| M::guarded(reply, permit))),
-        }
+        guarded::<M>(self.inner.send(outbound).await, permit)
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use policy::hedge::HedgeOptions;
 use policy::retry::Idempotency;
 use runtime::{clock, timer};
+use telemetry::EdgeMetrics;
 
 use super::{Layer, Message, OutboundCall, Outcome};
 use crate::edge::Edge;
@@ -34,6 +35,18 @@ impl<L> HedgeLayer<L> {
     }
 }
 
+/// A call of which both tries are out. How it ends is counted: one that is dropped has been given up by its caller.
+struct HedgedCall<'a> {
+    metrics: &'a EdgeMetrics,
+    outcome: &'static str,
+}
+
+impl Drop for HedgedCall<'_> {
+    fn drop(&mut self) {
+        self.metrics.hedged(self.outcome);
+    }
+}
+
 impl<L: Layer> HedgeLayer<L> {
     async fn hedged<M: Message>(&self, hedge: HedgeOptions, outbound: OutboundCall<M>) -> Outcome<M> {
         if let Some(budget) = &self.edge.hedge_budget {
@@ -50,12 +63,16 @@ impl<L: Layer> HedgeLayer<L> {
             return first.await;
         }
         self.edge.metrics.retry();
+        let mut hedged = HedgedCall { metrics: &self.edge.metrics, outcome: "abandoned" };
         again.began = clock::now();
-        match select(first, pin!(self.inner.send(again))).await {
-            Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
-            Either::Left((Err(_), second)) => second.await,
-            Either::Right((Err(_), first)) => first.await,
-        }
+        let (outcome, by) = match select(first, pin!(self.inner.send(again))).await {
+            Either::Left((Ok(reply), _)) => (Ok(reply), "first"),
+            Either::Right((Ok(reply), _)) => (Ok(reply), "second"),
+            Either::Left((Err(_), second)) => (second.await, "second"),
+            Either::Right((Err(_), first)) => (first.await, "first"),
+        };
+        hedged.outcome = if outcome.is_ok() { by } else { "neither" };
+        outcome
     }
 }
 

@@ -21,6 +21,14 @@ use crate::headers::MAX_DEADLINE;
 /// What a message comes to.
 pub type Outcome<M> = Result<<M as Message>::Reply, CallFailure<<M as Message>::Reply>>;
 
+/// Keeps `guard` until the reply has ended, if there is one: that may be long after it began.
+pub(super) fn guarded<M: Message>(outcome: Outcome<M>, guard: impl Any + Send) -> Outcome<M> {
+    match outcome {
+        Ok(reply) => Ok(M::guarded(reply, guard)),
+        Err(failure) => Err(failure.map_reply(|reply| M::guarded(reply, guard))),
+    }
+}
+
 /// A message on its way down, whatever carries its bytes. Cloned for every try.
 #[derive(Clone)]
 pub struct OutboundCall<M> {
