@@ -21,6 +21,8 @@ use transport::serve::{self, Server};
 use transport::{Cluster, Instance, cluster, pool};
 
 pub const PHOTO: ComponentName = ComponentName::of("photo");
+/// What is behind the gateway by another name: only the test of what is counted asks for it.
+pub const COUNTED: ComponentName = ComponentName::of("counted");
 pub const TOKEN: &str = "the-run's-token";
 
 pub struct TestGateway {
@@ -49,10 +51,10 @@ impl TestGateway {
         let tasks = Tasks::new();
         let mut options = tuning.options.unwrap_or_else(options);
         if let Some(policy) = tuning.policy {
-            options.policies = vec![("gateway->photo".parse::<EdgePattern>().expect("an edge"), policy)];
+            options.policies = vec![("gateway->*".parse::<EdgePattern>().expect("an edge"), policy)];
         }
         let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
-        let find = move |name| (name == PHOTO).then(|| upstream.clone());
+        let find = move |name| [PHOTO, COUNTED].contains(&name).then(|| upstream.clone());
         let gateway = Gateway::new(options, routes, find).expect("a valid table");
         let mut serving =
             serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
@@ -105,7 +107,12 @@ pub async fn copy(tasks: &Tasks, router: Router) -> Server {
 
 /// A cluster of copies at these addresses: `photo#0`, `photo#1`, ..
 pub fn cluster_of(addrs: &[SocketAddr]) -> Arc<Cluster> {
-    let cluster = Cluster::new(PHOTO, pool::Options::default());
+    cluster_named(PHOTO, addrs)
+}
+
+/// The same of another component.
+pub fn cluster_named(name: ComponentName, addrs: &[SocketAddr]) -> Arc<Cluster> {
+    let cluster = Cluster::new(name, pool::Options::default());
     cluster.update(instances(addrs));
     Arc::new(cluster)
 }

@@ -1,10 +1,18 @@
-//! What the gateway counts: requests by route, those that their copy was too busy for, and those with an API key.
+//! What the gateway counts: requests by route, those that their copy was too busy for, second tries, requests over an adaptive
+//! limit, copies of requests, and requests with an API key.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::any;
-use gateway::Upstream;
+use bytes::Bytes;
+use gateway::config::Mirror;
+use gateway::{Route, Upstream};
+use policy::adaptive_concurrency::AdaptiveConcurrencyOptions;
+use policy::hedge::HedgeOptions;
+use policy::units::{HumanDuration, Ratio};
 use policy::{Balance, Policy};
 use runtime::{ShutdownPolicy, Tasks};
 use serde_json::json;
@@ -13,8 +21,10 @@ use tokio::sync::Semaphore;
 
 use crate::admin::change;
 use crate::api_keys::{KEY, ask_with, keyed};
-use crate::fixture::{Hits, TestGateway, Tuning, cluster_of, copy, echo, until};
-use crate::raw_client::{exchange, get, request};
+use crate::fixture::{
+    COUNTED, Hits, PHOTO, TestGateway, Tuning, cluster_named, cluster_of, copy, echo, until,
+};
+use crate::raw_client::{RawConnection, exchange, get, request};
 
 #[tokio::test]
 async fn requests_are_counted_by_route() {
@@ -22,8 +32,8 @@ async fn requests_are_counted_by_route() {
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
-    let routes = vec![gateway::Route::new("GET", "/v1/echo/{counted}", crate::fixture::PHOTO)];
-    let tuning = crate::fixture::Tuning { routes: Some(routes), ..Default::default() };
+    let routes = vec![Route::new("GET", "/v1/echo/{counted}", PHOTO)];
+    let tuning = Tuning { routes: Some(routes), ..Tuning::default() };
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
 
     for _ in 0..64 {
@@ -51,6 +61,24 @@ async fn requests_are_counted_by_route() {
     let edge = [r#"service="gateway""#, r#"peer_service="photo""#];
     assert_eq!(line("cleave_balance_overflows_total", &edge), Some(1.0));
 
+    let edge = [r#"service="gateway""#, r#"peer_service="counted""#];
+    let hedged =
+        |outcome: &str| line("cleave_hedges_total", &[edge[0], edge[1], &format!(r#"outcome="{outcome}""#)]);
+    four_hedged_requests(&tasks).await;
+    let answered = ["second", "first", "neither"].map(hedged);
+    assert_eq!(answered, [Some(1.0); 3], "by the second try, by the first, by neither");
+    until("the request that its client has left", || hedged("abandoned") == Some(1.0)).await;
+
+    two_requests_where_one_may_be_under_way(&tasks).await;
+    assert_eq!(line("cleave_concurrency_limit", &edge), Some(1.0));
+    let refused = [edge[0], edge[1], r#"kind="adaptive_concurrency""#];
+    assert_eq!(line("cleave_requests_shed_total", &refused), Some(1.0));
+
+    four_requests_with_copies(&tasks, |outcome| {
+        line("cleave_mirrored_requests_total", &[edge[1], &format!(r#"outcome="{outcome}""#)])
+    })
+    .await;
+
     let keyed = TestGateway::tuned(Upstream::Local(echo(Hits::default())), keyed()).await;
     let keys = json!({ "keys": { "counted": KEY } });
     assert_eq!(change(&keyed, "PUT", "/keys", &keys).await.status, 200);
@@ -64,13 +92,7 @@ async fn two_requests_for_one_photo_at_once(tasks: &Tasks) {
     let (hits, free) = ([Hits::default(), Hits::default(), Hits::default()], Arc::new(Semaphore::new(0)));
     let mut addrs = Vec::new();
     for counted in hits.clone() {
-        let free = free.clone();
-        let held = move || {
-            counted.hit();
-            let free = free.clone();
-            async move { free.acquire().await.expect("never closed").forget() }
-        };
-        addrs.push(copy(tasks, Router::new().route("/v1/echo/{id}", any(held))).await.addr());
+        addrs.push(copy(tasks, held(counted, free.clone())).await.addr());
     }
     let policy = Policy { balance: Some(Balance::BoundedHash), ..Policy::default() };
     let tuning = Tuning { policy: Some(policy), ..Tuning::default() };
@@ -85,4 +107,113 @@ async fn two_requests_for_one_photo_at_once(tasks: &Tasks) {
     for visit in visits {
         assert_eq!(visit.await.expect("no panic").expect("not cut").status, 200);
     }
+}
+
+/// Answers requests once there is a permit for each.
+fn held(hits: Hits, free: Arc<Semaphore>) -> Router {
+    let answer = move || {
+        hits.hit();
+        let free = free.clone();
+        async move { free.acquire().await.expect("never closed").forget() }
+    };
+    Router::new().route("/v1/echo/{id}", any(answer))
+}
+
+/// A gateway before one copy of a component that no other test asks for.
+async fn before_counted(tasks: &Tasks, router: Router, policy: Policy) -> TestGateway {
+    let copy = copy(tasks, router).await;
+    let routes = vec![Route::new("GET", "/v1/echo/{id}", COUNTED)];
+    let tuning = Tuning { policy: Some(policy), routes: Some(routes), ..Tuning::default() };
+    TestGateway::tuned(Upstream::Cluster(cluster_named(COUNTED, &[copy.addr()])), tuning).await
+}
+
+/// Each is sent twice. The second try answers, then the first, then neither as it should; the last client leaves before any does.
+async fn four_hedged_requests(tasks: &Tasks) {
+    let hits = Hits::default();
+    let counted = hits.clone();
+    let answer = move || {
+        let hits = counted.clone();
+        async move {
+            match hits.hit() {
+                1 | 4 | 7 | 8 => std::future::pending().await,
+                // Not before the second try has come.
+                3 => {
+                    hits.reach(4).await;
+                    StatusCode::OK
+                }
+                5 => {
+                    hits.reach(6).await;
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+                6 => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::OK,
+            }
+        }
+    };
+    let hedge = HedgeOptions { after: HumanDuration::from_millis(100), extra: Ratio::new(1.0) };
+    let policy = Policy { attempts: Some(1), hedge: Some(hedge), ..Policy::default() };
+    let router = Router::new().route("/v1/echo/{id}", any(answer));
+    let fixture = before_counted(tasks, router, policy).await;
+    for (status, tries) in [(200, 2), (200, 4), (503, 6)] {
+        assert_eq!((get(fixture.addr, "/v1/echo/7").await.status, hits.count()), (status, tries));
+    }
+    let mut client = RawConnection::open(fixture.addr).await;
+    client.send(request("GET", "/v1/echo/7", "", b"")).await;
+    until("both tries are out", || hits.count() == 8).await;
+    drop(client);
+}
+
+/// The second is refused.
+async fn two_requests_where_one_may_be_under_way(tasks: &Tasks) {
+    let (hits, free) = (Hits::default(), Arc::new(Semaphore::new(0)));
+    let one = AdaptiveConcurrencyOptions { initial: 1, max: 1, queue: 1, ..Default::default() };
+    let policy = Policy { adaptive_concurrency: Some(one), ..Policy::default() };
+    let fixture = before_counted(tasks, held(hits.clone(), free.clone()), policy).await;
+    let addr = fixture.addr;
+    let visit =
+        tasks.spawn("test.visit", ShutdownPolicy::Drain, async move { get(addr, "/v1/echo/7").await });
+    until("one is under way", || hits.count() == 1).await;
+    assert_eq!(get(addr, "/v1/echo/7").await.code(), "concurrency_limited");
+    free.add_permits(1);
+    assert_eq!(visit.await.expect("no panic").expect("not cut").status, 200);
+}
+
+/// Of their copies, of which one may be under way, the first is answered, the second dropped meanwhile; the third breaks
+/// off, and for the fourth there is no endpoint. `counted` is how many ended so.
+async fn four_requests_with_copies(tasks: &Tasks, counted: impl Fn(&str) -> Option<f64>) {
+    let (copies, free) = (Hits::default(), Arc::new(Semaphore::new(0)));
+    let (seen, released) = (copies.clone(), free.clone());
+    let answer = move |headers: HeaderMap| {
+        let (copies, free) = (seen.clone(), released.clone());
+        async move {
+            if !headers.contains_key("x-cleave-mirror") {
+                return Body::empty();
+            }
+            if copies.hit() == 1 {
+                free.acquire().await.expect("never closed").forget();
+                return Body::empty();
+            }
+            let broken = Err::<Bytes, _>(std::io::Error::other("lost the rest"));
+            Body::from_stream(futures_util::stream::iter([broken]))
+        }
+    };
+    let copy = copy(tasks, Router::new().route("/v1/echo/{id}", any(answer))).await;
+    let cluster = cluster_of(&[copy.addr()]);
+    let mirror = Some(Mirror { component: COUNTED, percent: 100, at_once: 1 });
+    let route = Route { deadline_ms: 30_000, mirror, ..Route::new("GET", "/v1/echo/{id}", PHOTO) };
+    let tuning = Tuning { routes: Some(vec![route]), ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster.clone()), tuning).await;
+    let answered = async || get(fixture.addr, "/v1/echo/7").await.status;
+
+    assert_eq!(answered().await, 200);
+    until("the first copy", || copies.count() == 1).await;
+    assert_eq!((answered().await, counted("dropped")), (200, Some(1.0)));
+    assert_eq!(counted("answered"), None, "the first is under way");
+    free.add_permits(1);
+    until("the first has been answered", || counted("answered") == Some(1.0)).await;
+    assert_eq!(answered().await, 200);
+    until("the third has failed", || counted("failed") == Some(1.0)).await;
+    cluster.update(Vec::new());
+    assert_eq!((answered().await, counted("no_endpoint")), (503, Some(1.0)));
+    assert_eq!((counted("dropped"), copies.count()), (Some(1.0), 2), "each copy ended once");
 }

@@ -3,6 +3,7 @@
 //! `attempts` and `budget` are in `retries`, `breaker` and `balance` in `balance`; `fallback`
 //! is refused by the reader of scenarios, since the gateway does not read replies.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{any, get as on_get};
 use bytes::Bytes;
 use contract::{Carrier, ComponentName};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
 use gateway::Upstream;
 use policy::{EdgePattern, Policy};
 use runtime::{Tasks, clock};
@@ -170,11 +173,35 @@ async fn cancel_decides_whether_work_continues_without_its_client() {
 }
 
 #[tokio::test]
-async fn a_bulkhead_is_full_until_the_answer_has_ended() {
-    let (tasks, gate) = (Tasks::new(), Arc::new(Semaphore::new(0)));
-    let opened = gate.clone();
-    let halves = move || {
-        let gate = opened.clone();
+async fn a_bulkhead_and_an_adaptive_limit_are_full_until_the_answer_has_ended() {
+    for (keys, code) in [
+        (json!({ "bulkhead": 1 }), "bulkhead_full"),
+        (json!({ "adaptive_concurrency": { "initial": 1, "max": 1, "queue": 1 } }), "concurrency_limited"),
+    ] {
+        let (tasks, gate) = (Tasks::new(), Arc::new(Semaphore::new(0)));
+        let router = Router::new().route("/v1/echo/{id}", any(halves(gate.clone())));
+        let fixture = gateway_before(&tasks, router, keys).await;
+        let mut first = RawConnection::open(fixture.addr).await;
+        first.send(request("GET", "/v1/echo/7", "", b"")).await;
+        first.receive_head().await;
+        let refused = get(fixture.addr, "/v1/echo/7").await;
+        assert_eq!((refused.status, refused.code().as_str()), (503, code), "the answer has only begun");
+        assert_eq!(refused.field("retry-after"), Some("1"));
+        gate.add_permits(2);
+        assert!(first.receive(false).await.expect("the rest").whole);
+        bounded("the place is free again", async {
+            while get(fixture.addr, "/v1/echo/7").await.status != 200 {
+                gate.add_permits(1);
+            }
+        })
+        .await;
+    }
+}
+
+/// Answers with two halves, the second once there is a permit.
+fn halves(gate: Arc<Semaphore>) -> impl Fn() -> BoxFuture<'static, Body> + Clone + Send + Sync + 'static {
+    move || {
+        let gate = gate.clone();
         async move {
             let halves = futures_util::stream::iter([false, true]);
             Body::from_stream(futures_util::StreamExt::then(halves, move |last| {
@@ -187,27 +214,62 @@ async fn a_bulkhead_is_full_until_the_answer_has_ended() {
                 }
             }))
         }
+        .boxed()
+    }
+}
+
+/// Sixteen requests at once: how many were answered. Whatever else became of them is that they found no place.
+async fn get_at_once(addr: SocketAddr) -> usize {
+    let answers = join_all((0..16).map(|_| get(addr, "/v1/echo/7"))).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(refused.iter().all(|answer| answer.code() == "concurrency_limited"), "{refused:?}");
+    answers.len() - refused.len()
+}
+
+#[tokio::test]
+async fn an_adaptive_limit_falls_while_the_component_is_slow_and_rises_again() {
+    let (tasks, faults) = (Tasks::new(), Arc::new(fault::LeaseTable::new()));
+    let copy = copy(&tasks, echo(Hits::default())).await;
+    let keys = json!({
+        "attempts": 1,
+        "adaptive_concurrency": { "initial": 16, "max": 16, "queue": 2, "window": "1ms" },
+    });
+    let options = gateway::Options { faults: faults.clone(), ..options() };
+    let tuning = Tuning { options: Some(options), ..tuning(keys) };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let limit = || async {
+        let breakers = get(fixture.admin, "/breakers").await.json();
+        breakers["photo"]["concurrency_limit"].as_u64().expect("the policy has one")
     };
-    let router = Router::new().route("/v1/echo/{id}", any(halves));
-    let fixture = gateway_before(&tasks, router, json!({ "bulkhead": 1 })).await;
-    let mut first = RawConnection::open(fixture.addr).await;
-    first.send(request("GET", "/v1/echo/7", "", b"")).await;
-    first.receive_head().await;
-    let refused = get(fixture.addr, "/v1/echo/7").await;
-    assert_eq!(
-        (refused.status, refused.code().as_str()),
-        (503, "bulkhead_full"),
-        "the answer has only begun"
-    );
-    assert_eq!(refused.field("retry-after"), Some("1"));
-    gate.add_permits(2);
-    assert!(first.receive(false).await.expect("the rest").whole);
-    bounded("the place is free again", async {
-        while get(fixture.addr, "/v1/echo/7").await.status != 200 {
-            gate.add_permits(1);
+    let delay = |id: &str, by: &str| {
+        let target = format!("{}->{PHOTO}", ComponentName::GATEWAY);
+        let fault = json!({ "do": "delay", "by": by });
+        let lease = serde_json::from_value(json!({ "id": id, "fault": fault, "target": target }));
+        faults.put(lease.expect("a lease"), Duration::from_secs(60), clock::now_ns()).expect("room");
+    };
+    // Long enough for requests that are sent at once to be under way at once.
+    delay("work", "5ms");
+    // More windows than the average begins with: it knows how long an answer takes.
+    for _ in 0..40 {
+        get_at_once(fixture.addr).await;
+    }
+    delay("slow", "100ms");
+    // A delay of many times what an answer takes: half of the limit and a queue of 2, so that it goes on to 4.
+    bounded("a lower limit", async {
+        while limit().await > 8 {
+            get_at_once(fixture.addr).await;
         }
     })
     .await;
+    faults.end("slow");
+    bounded("a higher limit", async {
+        while limit().await < 12 {
+            get_at_once(fixture.addr).await;
+        }
+    })
+    .await;
+    fixture.gateway.reset_edges();
+    assert_eq!(limit().await, 16, "as before the first request");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Policies of edges: those of a live run, on virtual time.
 
 use fault::{CallFault, End};
+use policy::adaptive_concurrency::AdaptiveConcurrencyOptions;
 use policy::breaker::{BreakerOptions, Window};
 use policy::budget::BudgetOptions;
 use policy::hedge::HedgeOptions;
@@ -155,4 +156,26 @@ fn a_bulkhead_and_a_fallback_keep_a_caller_alive() {
     assert_eq!(done, served);
     let (done, _, _) = run(true);
     assert_eq!(done, all, "the others are answered with the fallback");
+}
+
+#[test]
+fn an_adaptive_limit_keeps_an_overloaded_callee_fast() {
+    let run = |adaptive_concurrency| {
+        let policy = Policy { attempts: Some(1), adaptive_concurrency, ..Policy::default() };
+        let mut plan = leaf(policy, steady());
+        plan.components[1].options = ServiceOptions { slots: Some(8), ..ServiceOptions::default() };
+        let report = simulate(&plan, 1, u64::MAX);
+        let requests = &report.requests["users/ask"];
+        let (done, all) = (requests.ended(Outcome::Done), requests.all());
+        (done, all, requests.latency.quantile_us(0.99), report.edges["client->leaf"].held_back)
+    };
+    // 1,000 a second for 800 that eight slots of 10 ms can do: a queue of 200 more each second, for 20 s.
+    let (_, _, without, held_back) = run(None);
+    assert!(without > 3_000_000 && held_back == 0, "{without} us");
+    let (done, all, with, held_back) = run(Some(AdaptiveConcurrencyOptions::default()));
+    assert_eq!(done + held_back, all);
+    // Eight are worked on without a pause, and the others are refused.
+    assert!((15_800..=16_100).contains(&done), "{done}");
+    // 67 ms by the same arithmetic apart from this simulator: 53 calls of which eight are done in 10 ms.
+    assert!((30_000..120_000).contains(&with), "{with} us");
 }

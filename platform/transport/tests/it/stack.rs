@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use contract::{CallContext, Carrier, RefusalKind};
 use fault::{Match, ShareOf};
+use futures_util::future::join_all;
 use policy::breaker::BreakerState;
 
 use crate::pair::{GREETER, Greet, HOST, Pair, Ponder, Sign, dead_port, lease, patient, put, until, within};
@@ -145,27 +146,74 @@ async fn an_open_breaker_ends_the_retries() {
 }
 
 #[tokio::test]
-async fn a_bulkhead_lets_so_many_in() {
-    let pair = Pair::with(Carrier::Json, "bulkhead = 2").await;
-    let (one, two) = (pair.ask::<Ponder>(), pair.ask::<Ponder>());
+async fn a_bulkhead_and_an_adaptive_limit_let_so_many_in() {
+    for (policy, code) in [
+        ("bulkhead = 2", "bulkhead_full"),
+        ("adaptive_concurrency = { initial = 2, max = 2, queue = 1 }", "concurrency_limited"),
+    ] {
+        let pair = Pair::with(Carrier::Json, policy).await;
+        let (one, two) = (pair.ask::<Ponder>(), pair.ask::<Ponder>());
+        let cx = patient();
+        let both = async { tokio::join!(one.answer(&cx, Ponder), two.answer(&cx, Ponder)) };
+        let third = async {
+            until("two calls under way", || pair.greeter.begun() == 2).await;
+            let refusal = pair.greet(&patient()).await.expect_err("two are under way");
+            assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, code));
+            pair.greeter.release.notify_one();
+            pair.greeter.release.notify_one();
+        };
+        let ((one, two), ()) = tokio::join!(both, third);
+        one.expect("released");
+        two.expect("released");
+        pair.greet(&patient()).await.expect("the places are free again");
+        assert_eq!(
+            pair.here.edge(HOST, GREETER).circuit(),
+            BreakerState::Closed,
+            "{policy}: a call that found no place teaches nothing about the callee"
+        );
+    }
+}
+
+/// Sixteen greetings at once: how many were answered. Whatever else became of them is that they found no place.
+async fn greet_at_once(pair: &Pair) -> u32 {
     let cx = patient();
-    let both = async { tokio::join!(one.answer(&cx, Ponder), two.answer(&cx, Ponder)) };
-    let third = async {
-        until("two calls under way", || pair.greeter.begun() == 2).await;
-        let refusal = pair.greet(&patient()).await.expect_err("two are under way");
-        assert_eq!((refusal.kind, refusal.code.as_ref()), (RefusalKind::Unavailable, "bulkhead_full"));
-        pair.greeter.release.notify_one();
-        pair.greeter.release.notify_one();
+    let greetings = join_all((0..16).map(|_| pair.greet(&cx))).await;
+    let refused: Vec<_> = greetings.iter().filter_map(|greeting| greeting.as_ref().err()).collect();
+    assert!(refused.iter().all(|refusal| refusal.code == "concurrency_limited"), "{refused:?}");
+    16 - refused.len() as u32
+}
+
+#[tokio::test]
+async fn an_adaptive_limit_falls_while_the_callee_is_slow_and_rises_again() {
+    let options = "{ initial = 16, max = 16, queue = 2, window = \"1ms\" }";
+    let policy = format!("attempts = 1\nadaptive_concurrency = {options}");
+    let pair = Pair::with(Carrier::Json, &policy).await;
+    let edge = pair.here.edge(HOST, GREETER);
+    let limit = || edge.concurrency_limit().expect("the policy has one");
+    assert_eq!(greet_at_once(&pair).await, 16, "as many as it has at first");
+    // More windows than the average begins with: it knows how long a greeting takes.
+    for _ in 0..40 {
+        greet_at_once(&pair).await;
+    }
+    put(&pair.edge_faults, lease("host->greeter", "do = \"delay\"\nby = \"100ms\"", Match::default()));
+    // A delay of many times what a greeting takes: half of the limit and a queue of 2, so that it goes on to 4.
+    let fallen = async {
+        while limit() > 8 {
+            greet_at_once(&pair).await;
+        }
     };
-    let ((one, two), ()) = tokio::join!(both, third);
-    one.expect("released");
-    two.expect("released");
-    pair.greet(&patient()).await.expect("the places are free again");
-    assert_eq!(
-        pair.here.edge(HOST, GREETER).circuit(),
-        BreakerState::Closed,
-        "a full bulkhead teaches nothing about the callee"
-    );
+    tokio::time::timeout(Duration::from_secs(10), fallen).await.expect("a lower limit");
+    let before = limit();
+    assert!(greet_at_once(&pair).await <= before, "the others are refused");
+    pair.edge_faults.end("test");
+    let risen = async {
+        while limit() < 12 {
+            greet_at_once(&pair).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), risen).await.expect("a higher limit");
+    pair.here.reset();
+    assert_eq!(limit(), 16, "as before the first call");
 }
 
 #[tokio::test]
