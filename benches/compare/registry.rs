@@ -59,7 +59,7 @@ type Live = Arc<Mutex<BTreeMap<usize, u64>>>;
 
 async fn measure(arguments: Arguments) {
     let (tasks, began) = (Tasks::new(), clock::now());
-    let registry = Registry::new(Options::new(Arc::from(TOKEN)));
+    let registry = Registry::open(Options::new(Arc::from(TOKEN))).expect("it keeps no log");
     registry.start(&tasks);
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let addr = listener.local_addr().expect("bound");

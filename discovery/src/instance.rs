@@ -100,7 +100,8 @@ impl Revision {
     }
 }
 
-/// Epoch of the registry: new whenever it starts with empty state. Revisions count within an epoch.
+/// Epoch of the registry: new whenever it starts, also with what its log holds, which may lack changes that watchers have
+/// seen. Revisions count within an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RegistryEpoch(pub u64);

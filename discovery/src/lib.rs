@@ -3,7 +3,8 @@
 //! - [`instance`]: services, instances, epochs, revisions, deltas.
 //! - [`lease_table`]: expiry of leases, and self-preservation when too many lapse at once.
 //! - [`registry_state`]: the registry as a pure state machine.
-//! - [`registry`]: the state behind a lock, with its sweep and its watchers; hosted in any process.
+//! - [`registry_log`]: what is registered, on disk, for the registry's next start.
+//! - [`registry`]: the state behind a lock, with its sweep, its log and its watchers; hosted in any process.
 //! - [`api`]: the registry's HTTP API.
 //! - [`location`]: the address of a registry.
 //! - [`client`]: the [`Registrar`] that announces a process, the [`Watcher`] that feeds its clusters.
@@ -13,7 +14,9 @@
 //! Guarantees: one writer, a revision that only grows, and reads at the registry that see every
 //! earlier write. Clients hold a stale prefix of that history; its staleness is bounded by one lease
 //! and one heartbeat, and exported as a gauge. During an outage of the registry clients miss changes,
-//! but requests continue.
+//! but requests continue. A registry that is started again begins a history of its own, with what its
+//! log holds: what it acknowledged within the last moments before it was killed may be missing there,
+//! and each instance registers it again with its next renewal.
 
 pub mod api;
 pub mod client;
@@ -21,6 +24,7 @@ pub mod instance;
 pub mod lease_table;
 pub mod location;
 pub mod registry;
+pub mod registry_log;
 pub mod registry_state;
 
 pub use client::registrar::{Registrar, Registration};
@@ -28,3 +32,4 @@ pub use client::watcher::{Watch, Watcher};
 pub use instance::{Epoch, Instance, InstanceId, ServiceName, State};
 pub use location::{Location, LocationParseError};
 pub use registry::{Options, Registry};
+pub use registry_log::{LogError, LogOptions};

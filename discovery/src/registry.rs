@@ -1,4 +1,4 @@
-//! The registry as a server: the state behind one lock, its sweep, and the notification of watchers.
+//! The registry as a server: the state behind one lock, its sweep, its log, and the notification of watchers.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,10 +8,14 @@ use fault::active::RegistryAnswer;
 use policy::lease::SWEEP_INTERVAL_NS;
 use runtime::{ShutdownPolicy, Tasks, clock, scope};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, sleep};
 
-use crate::instance::{EventId, RegistryEpoch, Snapshot, WatchFilter};
+use crate::instance::{EventId, RegistryEpoch, Revision, Snapshot, WatchFilter};
+use crate::registry_log::{self, LogError, LogOptions, Recovered, RegistryLog};
 use crate::registry_state::{CatchUp, Command, CommandError, Event, RegistryState, Rules};
+
+/// Pause before a log that could not be written is tried again: a full disk stays full for a while.
+const LOG_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Options of a registry.
 #[derive(Clone, Debug)]
@@ -24,16 +28,19 @@ pub struct Options {
     pub sweep_interval: Duration,
     /// Interval of heartbeats on an idle watch.
     pub heartbeat_interval: Duration,
+    /// Where it keeps what is registered, for its next start; `None`, and it begins empty.
+    pub log: Option<LogOptions>,
 }
 
 impl Options {
-    /// Defaults: leases of 3 s, a sweep every 100 ms, a heartbeat every second.
+    /// Defaults: leases of 3 s, a sweep every 100 ms, a heartbeat every second, no log.
     pub fn new(token: Arc<str>) -> Self {
         Self {
             token,
             rules: Rules::default(),
             sweep_interval: Duration::from_nanos(SWEEP_INTERVAL_NS),
             heartbeat_interval: Duration::from_secs(1),
+            log: None,
         }
     }
 }
@@ -51,6 +58,8 @@ pub(crate) struct Shared {
     closed: watch::Sender<bool>,
     /// The injected fault, if any.
     injected: watch::Sender<Option<RegistryFault>>,
+    /// The log, until [`Registry::start`] takes it.
+    log: Mutex<Option<RegistryLog>>,
 }
 
 /// An injected fault, and the snapshot from when it began.
@@ -61,18 +70,42 @@ pub(crate) struct RegistryFault {
 }
 
 impl Registry {
-    /// An empty registry; its epoch is the current time, so that watchers detect the restart.
-    pub fn new(options: Options) -> Self {
-        let epoch = RegistryEpoch(u64::try_from(clock::wall_us()).unwrap_or_default());
-        let store = RegistryState::new(epoch, options.rules);
-        let (changed, _) = watch::channel(store.at());
-        let (closed, _) = watch::channel(false);
-        let (injected, _) = watch::channel(None);
-        Self { shared: Arc::new(Shared { options, store: Mutex::new(store), changed, closed, injected }) }
+    /// A registry with what its log holds, or an empty one. Its epoch is the time of its start, so that watchers detect a
+    /// restart; it is later than that of its log also where the wall clock was set back.
+    ///
+    /// # Errors
+    /// If the log cannot be read or written, or is another file.
+    pub fn open(options: Options) -> Result<Self, LogError> {
+        let log = options.log.clone();
+        let recovered =
+            log.as_ref().map(|log| registry_log::read(&log.path)).transpose()?.unwrap_or_default();
+        report(&recovered);
+        let started = u64::try_from(clock::wall_us()).unwrap_or_default();
+        let epoch = recovered.registry.map_or(started, |before| started.max(before.0 + 1));
+        let mut store = RegistryState::new(RegistryEpoch(epoch), options.rules);
+        store.restore(recovered.instances, clock::now_ns());
+        let log = log.map(|log| RegistryLog::create(log, store.registered())).transpose()?;
+        let shared = Shared {
+            changed: watch::Sender::new(store.at()),
+            closed: watch::Sender::new(false),
+            injected: watch::Sender::new(None),
+            options,
+            store: Mutex::new(store),
+            log: Mutex::new(log),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Starts the sweep. When the tasks close, the sweep ends, and the watches with it.
+    /// Starts the sweep and the log's task. When the tasks close, the sweep ends, the watches with it, and the log has every
+    /// change.
     pub fn start(&self, tasks: &Tasks) {
+        if let Some(log) = self.shared.log.lock().expect("no panic while held").take() {
+            let write_log = write_log(self.shared.clone(), log, tasks.closing());
+            // Its last write comes after the tasks have begun to close.
+            scope::enter(ComponentName::REGISTRY, || {
+                tasks.spawn("registry.log", ShutdownPolicy::Drain, write_log)
+            });
+        }
         let shared = self.shared.clone();
         let closing = tasks.closing();
         let sweep = async move {
@@ -112,6 +145,66 @@ impl Registry {
     /// The current snapshot.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot(&WatchFilter::All)
+    }
+}
+
+fn report(recovered: &Recovered) {
+    let (skipped, torn_bytes) = (recovered.skipped, recovered.torn_bytes);
+    if skipped > 0 {
+        tracing::warn!(skipped, "lines of the registry's log are damaged and were skipped");
+    }
+    let instances = recovered.instances.len();
+    if instances > 0 || torn_bytes > 0 {
+        tracing::info!(instances, torn_bytes, "the registry's log was read");
+    }
+}
+
+/// Follows the registry as a watcher does and writes its changes to the log, at the pace of the disk. Where it falls behind
+/// the log of deltas, where the file is too long and where it could not be written, a snapshot replaces the file.
+async fn write_log(shared: Arc<Shared>, mut log: RegistryLog, closing: impl Future<Output = ()> + Send) {
+    // What the log begins with has no revision, so that it is behind by every change there has been.
+    let mut seen = EventId { rev: Revision(0), ..*shared.changed.borrow() };
+    let mut changes = shared.changes();
+    changes.mark_changed();
+    let mut has_failed = false;
+    tokio::pin!(closing);
+    loop {
+        let is_last = tokio::select! {
+            () = &mut closing => true,
+            () = sleep(LOG_RETRY_INTERVAL), if has_failed => false,
+            changed = changes.changed(), if !has_failed => changed.is_err(),
+        };
+        let (catch_up, at) = shared.registered_since((!log.needs_snapshot()).then_some(seen));
+        let (returned, result) = runtime::blocking(move || {
+            let result = match catch_up {
+                CatchUp::Deltas(deltas) => log.append(deltas),
+                CatchUp::Snapshot(snapshot) => log.replace(snapshot),
+            };
+            (log, result)
+        })
+        .await;
+        log = returned;
+        match result {
+            Ok(()) => {
+                seen = at;
+                if has_failed {
+                    tracing::info!("the registry's log is written again");
+                }
+                has_failed = false;
+            }
+            Err(error) => {
+                if !has_failed {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the registry's log was not written; trying again"
+                    );
+                }
+                has_failed = true;
+            }
+        }
+        if is_last {
+            return;
+        }
     }
 }
 
@@ -157,6 +250,12 @@ impl Shared {
     pub(crate) fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> (CatchUp, EventId) {
         let store = self.store();
         (store.since(seen, watched), store.at())
+    }
+
+    /// The changes that are not in the log, and its position after them.
+    fn registered_since(&self, seen: Option<EventId>) -> (CatchUp, EventId) {
+        let store = self.store();
+        (store.registered_since(seen), store.at())
     }
 
     pub(crate) fn injected(&self) -> watch::Receiver<Option<RegistryFault>> {

@@ -22,6 +22,8 @@ pub struct Rules {
     pub preservation: SelfPreservation,
     /// How long a suspect is kept.
     pub suspect_ns: u64,
+    /// How long what an earlier process of the registry listed is kept for its renewals.
+    pub grace_ns: u64,
     /// A longer interval between sweeps means that the registry itself was stalled; no lease ends
     /// because of that.
     pub stall_ns: u64,
@@ -32,11 +34,13 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         const S: u64 = 1_000_000_000;
-        // A gap of ten sweeps of 100 ms is more than a scheduling delay.
+        // A gap of ten sweeps of 100 ms is more than a scheduling delay. While the registry is away an instance tries to renew
+        // at least once a second, and waits a second for an answer: a lease is long enough for two attempts.
         Self {
             lease_ns: LEASE_NS,
             preservation: SelfPreservation::default(),
             suspect_ns: 30 * S,
+            grace_ns: LEASE_NS,
             stall_ns: S,
             ring: 1024,
         }
@@ -151,6 +155,23 @@ impl RegistryState {
         }
     }
 
+    /// Lists at `now_ns` what an earlier process of this registry had registered. How long the registry was away does not
+    /// matter: each instance gets a lease of [`Rules::grace_ns`], counted from now, in which it is listed as before. One that
+    /// renews goes on as if nothing had happened; the others lapse like any other lease, so that very many of them at once
+    /// are kept as suspects.
+    ///
+    /// # Panics
+    /// If the registry has changed already: what is restored has no revision, and a watcher would miss it.
+    pub fn restore(&mut self, instances: impl IntoIterator<Item = Instance>, now_ns: u64) {
+        assert_eq!(self.rev, Revision(0), "a registry is restored before its first change");
+        self.now_ns = self.now_ns.max(now_ns);
+        for instance in instances {
+            let key = instance.key();
+            self.leases.grant(&key, self.now_ns + self.rules.grace_ns);
+            self.entries.insert(key, Entry { instance, suspect_since_ns: None });
+        }
+    }
+
     /// Applies a command at `now_ns`; a clock that runs backwards is treated as stopped.
     ///
     /// # Errors
@@ -178,34 +199,59 @@ impl RegistryState {
 
     /// The instances of the watched services.
     pub fn snapshot(&self, watched: &WatchFilter) -> Snapshot {
+        let entries = self.entries.values().filter(|entry| watched.includes(&entry.instance.service));
+        self.snapshot_of(entries.map(Entry::listed).collect())
+    }
+
+    fn snapshot_of(&self, instances: Vec<Instance>) -> Snapshot {
         Snapshot {
             registry: self.registry,
             rev: self.rev,
             lease_ms: self.rules.lease_ns / 1_000_000,
             preserving: self.preserving(),
-            instances: self
-                .entries
-                .values()
-                .filter(|e| watched.includes(&e.instance.service))
-                .map(Entry::listed)
-                .collect(),
+            instances,
         }
     }
 
     /// The changes after `seen`. No position, another epoch of the registry, a future revision or one
     /// older than the log of deltas gives a snapshot.
     pub fn since(&self, seen: Option<EventId>, watched: &WatchFilter) -> CatchUp {
-        let oldest = self.ring.front().map_or(self.rev, |first| Revision(first.rev.0 - 1));
-        match seen {
-            Some(EventId { registry, rev })
-                if registry == self.registry && (oldest..=self.rev).contains(&rev) =>
-            {
-                let missed = (self.rev.0 - rev.0) as usize;
-                let newest = self.ring.iter().skip(self.ring.len() - missed);
-                CatchUp::Deltas(newest.filter_map(|delta| delta.filtered(watched)).collect())
-            }
-            _ => CatchUp::Snapshot(self.snapshot(watched)),
+        match self.deltas_since(seen) {
+            Some(deltas) => CatchUp::Deltas(deltas.filter_map(|delta| delta.filtered(watched)).collect()),
+            None => CatchUp::Snapshot(self.snapshot(watched)),
         }
+    }
+
+    /// The changes of all services after `seen`, as [`RegistryState::since`] gives them, but with each instance as it is
+    /// registered now: a suspicion ends with the process of the registry that has it.
+    pub fn registered_since(&self, seen: Option<EventId>) -> CatchUp {
+        match self.deltas_since(seen) {
+            Some(deltas) => CatchUp::Deltas(deltas.map(|delta| self.as_registered(delta)).collect()),
+            None => CatchUp::Snapshot(self.registered()),
+        }
+    }
+
+    /// All instances as they are registered.
+    pub fn registered(&self) -> Snapshot {
+        self.snapshot_of(self.entries.values().map(|entry| entry.instance.clone()).collect())
+    }
+
+    /// What was put and is not there any more is deleted by a later delta.
+    fn as_registered(&self, delta: &Delta) -> Delta {
+        let registered = |listed: &Instance| Some(self.entries.get(&listed.key())?.instance.clone());
+        let put = delta.put.iter().filter_map(registered).collect();
+        Delta { rev: delta.rev, put, del: delta.del.clone() }
+    }
+
+    /// The deltas after `seen`, where the log of deltas has them all.
+    fn deltas_since(&self, seen: Option<EventId>) -> Option<impl Iterator<Item = &Delta>> {
+        let rev = seen.filter(|seen| seen.registry == self.registry)?.rev;
+        let oldest = self.ring.front().map_or(self.rev, |first| Revision(first.rev.0 - 1));
+        let is_held = (oldest..=self.rev).contains(&rev);
+        is_held.then(|| {
+            let missed = (self.rev.0 - rev.0) as usize;
+            self.ring.iter().skip(self.ring.len() - missed)
+        })
     }
 
     fn preserving(&self) -> bool {

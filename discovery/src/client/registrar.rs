@@ -15,7 +15,7 @@ use transport::Network;
 use super::connection::{ClientError, RegistryClient};
 use super::{backoff, jittered};
 use crate::api::{LeaseHolder, RenewalReply, RenewalRequest};
-use crate::instance::{Instance, InstanceId, Key, ServiceName, State};
+use crate::instance::{Instance, InstanceId, Key, RegistryEpoch, ServiceName, State};
 use crate::location::Location;
 
 /// Attempts to deregister before the lease is left to lapse.
@@ -76,7 +76,7 @@ impl Registrar {
         let goal = Arc::new(goal);
         let Registration { registry, token, network, .. } = &registration;
         let client = RegistryClient::new(registry.clone(), Some(token.clone()), network.clone());
-        let announcer = Announcer { registration, client, registered: BTreeMap::new() };
+        let announcer = Announcer { registration, client, registry: None, registered: BTreeMap::new() };
         let closing = tasks.closing();
         let on_close = goal.clone();
         // Finish, not ShutDown: deregistering is its last action.
@@ -133,8 +133,10 @@ impl Registrar {
 struct Announcer {
     registration: Registration,
     client: RegistryClient,
-    /// The last registered state of each service.
-    registered: BTreeMap<ServiceName, State>,
+    /// Epoch of the registry that answered last.
+    registry: Option<RegistryEpoch>,
+    /// The last registered state of each service; `None` where the registry has started again since and may not have kept it.
+    registered: BTreeMap<ServiceName, Option<State>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -191,7 +193,7 @@ impl Announcer {
             Goal::Listed(state) => {
                 self.renew().await?;
                 for instance in self.registration.instances.clone() {
-                    if self.registered.get(&instance.service) != Some(&state) {
+                    if self.registered.get(&instance.service) != Some(&Some(state)) {
                         self.register(Instance { state, ..instance }).await?;
                     }
                 }
@@ -204,7 +206,7 @@ impl Announcer {
         let path = path_of(&instance.key());
         match self.client.send(Method::PUT, &path, Some(&instance.announcement())).await? {
             (StatusCode::OK, _) => {
-                self.registered.insert(instance.service, instance.state);
+                self.registered.insert(instance.service, Some(instance.state));
                 Ok(())
             }
             (StatusCode::CONFLICT, _) => Err(AnnounceError::Superseded),
@@ -212,7 +214,8 @@ impl Announcer {
         }
     }
 
-    /// Renews the leases, and drops services that the registry does not know any more.
+    /// Renews the leases, and drops services that the registry does not know any more. One that has started again knows what
+    /// its log holds, which may be older than what it acknowledged.
     async fn renew(&mut self) -> Result<(), AnnounceError> {
         let holders = self.registration.instances.iter().filter(|i| self.registered.contains_key(&i.service));
         let leases: Vec<LeaseHolder> = holders
@@ -230,6 +233,9 @@ impl Announcer {
             serde_json::from_slice(&body).map_err(|error| ClientError::Unreadable(Box::new(error)))?;
         let unknown: BTreeSet<ServiceName> = reply.unknown.into_iter().map(|key| key.service).collect();
         self.registered.retain(|service, _| !unknown.contains(service));
+        if self.registry.replace(reply.registry).is_some_and(|before| before != reply.registry) {
+            self.registered.values_mut().for_each(|state| *state = None);
+        }
         Ok(())
     }
 

@@ -29,6 +29,13 @@ impl Fixture {
         Self { store: RegistryState::new(RegistryEpoch(1), Rules::default()), now: S }
     }
 
+    /// The registry after its process has died and another has read what was registered; a clock that starts anew.
+    fn restarted(&self) -> Self {
+        let mut store = RegistryState::new(RegistryEpoch(2), Rules::default());
+        store.restore(self.store.registered().instances, S);
+        Self { store, now: S }
+    }
+
     fn register(&mut self, instance: &Instance) -> Result<Vec<Event>, CommandError> {
         self.store.apply(Command::Register(instance.clone()), self.now)
     }
@@ -193,6 +200,67 @@ fn a_draining_instance_is_no_evidence() {
     assert_eq!(fixture.listed(), []);
 }
 
+#[test]
+fn what_was_registered_before_is_listed_at_once_and_kept_for_its_renewal() {
+    let (mut before, photo, feed) = (Fixture::new(), instance("photo", "p", 1), instance("feed", "f", 1));
+    before.register(&photo).expect("new");
+    before.register(&feed).expect("new");
+    before.pass(2 * S, &[]);
+    let mut fixture = before.restarted();
+    assert_eq!(fixture.store.snapshot(&WatchFilter::All).instances, [feed.clone(), photo.clone()]);
+    assert_eq!(fixture.renew(&photo), Ok(Vec::new()), "its lease goes on, and no watcher hears of it");
+    // What was left of the old lease, 1 s, does not count.
+    fixture.pass(3 * S - TICK, std::slice::from_ref(&photo));
+    assert_eq!(fixture.listed().len(), 2, "2.9 s of a grace of 3 s");
+    let events = fixture.pass(TICK, std::slice::from_ref(&photo));
+    assert!(events.contains(&Event::Evicted(feed.key())), "{events:?}");
+    assert_eq!(fixture.listed(), [("photo/p".to_owned(), State::Ready)]);
+}
+
+#[test]
+fn an_absence_of_the_registry_removes_no_crowd() {
+    let (mut before, all) = (Fixture::new(), [0, 1, 2, 3].map(|n| instance("photo", &format!("p{n}"), 1)));
+    for instance in &all {
+        before.register(instance).expect("new");
+    }
+    let mut fixture = before.restarted();
+    // Something else keeps all from renewing, and no request would be better off without them.
+    let events = fixture.pass(3 * S, &[]);
+    assert!(events.contains(&Event::Preserving(4)), "{events:?}");
+    assert!(fixture.listed().iter().all(|(_, state)| *state == State::Suspect), "{:?}", fixture.listed());
+    fixture.pass(TICK, &all);
+    assert_eq!(fixture.listed().iter().filter(|(_, state)| *state == State::Ready).count(), 4);
+}
+
+#[test]
+fn a_restart_forgets_neither_epochs_nor_draining_nor_a_departure() {
+    let mut before = Fixture::new();
+    let (old, new, gone) = (instance("photo", "p", 1), instance("photo", "p", 2), instance("feed", "f", 1));
+    for instance in [&old, &new, &gone] {
+        before.register(instance).expect("each supersedes");
+    }
+    before.store.apply(Command::Drain(new.key(), new.epoch), before.now).expect("known");
+    before.store.apply(Command::Deregister(gone.key(), Some(gone.epoch)), before.now).expect("known");
+    let mut fixture = before.restarted();
+    assert_eq!(fixture.listed(), [("photo/p".to_owned(), State::Draining)]);
+    assert_eq!(fixture.register(&old), Err(CommandError::Superseded { current: Epoch(2) }));
+    assert_eq!(fixture.renew(&old), Err(CommandError::Unknown));
+    assert_eq!(fixture.renew(&gone), Err(CommandError::Unknown), "it registers again or stops");
+}
+
+#[test]
+fn a_suspicion_ends_with_the_process_that_has_it() {
+    let mut before = Fixture::new();
+    for n in 0..3 {
+        before.register(&instance("photo", &format!("p{n}"), 1)).expect("new");
+    }
+    before.pass(3 * S, &[]);
+    assert!(before.listed().iter().all(|(_, state)| *state == State::Suspect), "{:?}", before.listed());
+    let fixture = before.restarted();
+    assert!(fixture.listed().iter().all(|(_, state)| *state == State::Ready), "{:?}", fixture.listed());
+    assert!(!fixture.store.snapshot(&WatchFilter::All).preserving);
+}
+
 fn any_cmd() -> impl Strategy<Value = (Command, u64)> {
     let who = (0..3_usize, 0..4_u8, 1..4_u64, 0..3_u8).prop_map(|(service, id, epoch, state)| {
         let mut instance = instance(["feed", "photo", "search"][service], &format!("i{id}"), epoch);
@@ -225,6 +293,37 @@ fn replay(from: &Snapshot, deltas: &[Delta]) -> Snapshot {
 }
 
 proptest! {
+    #[test]
+    fn a_log_that_lags_behind_ends_with_what_is_registered(
+        steps in prop::collection::vec((any_cmd(), any::<bool>()), 1..120),
+        ring in 1..40_usize,
+    ) {
+        let mut store = RegistryState::new(RegistryEpoch(7), Rules { ring, ..Rules::default() });
+        let (mut now, mut seen, mut log) = (0, None::<EventId>, BTreeMap::<Key, Instance>::new());
+        let mut catch_up = |store: &RegistryState| {
+            match store.registered_since(seen) {
+                CatchUp::Snapshot(snapshot) => {
+                    log = snapshot.instances.into_iter().map(|i| (i.key(), i)).collect();
+                }
+                CatchUp::Deltas(deltas) => for delta in deltas {
+                    log.retain(|key, _| !delta.del.contains(key));
+                    log.extend(delta.put.into_iter().map(|i| (i.key(), i)));
+                }
+            }
+            seen = Some(store.at());
+            log.values().cloned().collect::<Vec<Instance>>()
+        };
+        for ((cmd, wait), is_written) in steps {
+            now += wait;
+            // A refused command changes nothing.
+            let _ = store.apply(cmd, now);
+            if is_written {
+                prop_assert_eq!(catch_up(&store), store.registered().instances);
+            }
+        }
+        prop_assert_eq!(catch_up(&store), store.registered().instances);
+    }
+
     #[test]
     fn replaying_deltas_from_any_revision_equals_the_snapshot(
         steps in prop::collection::vec(any_cmd(), 1..120),

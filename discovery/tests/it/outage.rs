@@ -1,14 +1,19 @@
 //! During an outage of the registry clients miss changes, but requests continue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Watch, Watcher};
+use discovery::registry_log;
+use discovery::registry_state::Rules;
+use discovery::{LogOptions, Options, Registry, State, Watch, Watcher};
 use fault::active::RegistryAnswer;
 use runtime::Tasks;
 use transport::cluster::{self, Clusters};
 
+use crate::api::put;
 use crate::test_registry::{
-    LEASE, PHOTO, TestRegistry, announce, ids, wait_until, watch_services, with_timeout,
+    FEED, LEASE, PHOTO, TOKEN_HEADER, TestRegistry, announce, ids, instance, wait_until, watch_services,
+    with_timeout,
 };
 
 #[tokio::test]
@@ -88,6 +93,81 @@ async fn an_empty_new_registry_does_not_empty_the_clusters() {
     with_timeout("the new life", reborn).await.expect("the watcher lives");
     assert_eq!(ids(&clusters, PHOTO), ["photo#0"], "kept although the new registry lists no instance");
     wait_until("one lease later it is believed", || ids(&clusters, PHOTO).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_registry_with_a_log_knows_at_once_what_was_registered() {
+    let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+    let log = folder.path().join("registry.log");
+    let begin = |addr| TestRegistry::begin_with(addr, Some(&log));
+    let server = begin(([127, 0, 0, 1], 0).into());
+    // Registered by hand: neither renews, whatever the registry does.
+    let (photo, feed) = (instance(PHOTO, "p", 1, 4001), instance(FEED, "f", 1, 4002));
+    for instance in [&photo, &feed] {
+        assert_eq!(put(server.addr, instance).await, 200);
+    }
+    let logged = || registry_log::read(&log).expect("a log").instances;
+    wait_until("the log", || logged().len() == 2).await;
+    let (addr, first_server) = (server.addr, server.registry.snapshot().registry);
+    server.kill();
+
+    let server = begin(addr);
+    let snapshot = server.registry.snapshot();
+    assert_eq!(snapshot.instances, [feed, photo], "before any renewal");
+    assert!(snapshot.registry > first_server, "watchers begin anew");
+    // One that starts now misses none.
+    let (watcher, clusters) = watch_services(&tasks, addr);
+    with_timeout("the first snapshot", watcher.first_snapshot()).await;
+    assert_eq!((ids(&clusters, PHOTO), ids(&clusters, FEED)), (vec!["p".to_owned()], vec!["f".to_owned()]));
+    wait_until("the end of the grace", || server.registry.snapshot().instances.is_empty()).await;
+    wait_until("the log", || logged().is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_registry_had_not_written_comes_back_with_a_renewal() {
+    let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+    let log = folder.path().join("registry.log");
+    let server = TestRegistry::begin_with(([127, 0, 0, 1], 0).into(), Some(&log));
+    let registrar = announce(&tasks, server.addr, "photo#0", 4001);
+    let logged = || registry_log::read(&log).expect("a log").instances.first().map(|photo| photo.state);
+    wait_until("the log", || logged() == Some(State::Ready)).await;
+    let before = std::fs::read(&log).expect("written");
+    with_timeout("draining", registrar.drain()).await;
+    wait_until("the log", || logged() == Some(State::Draining)).await;
+    let addr = server.addr;
+    server.kill();
+
+    // As if it had been killed between its answer and its write.
+    std::fs::write(&log, before).expect("a file of ours");
+    let server = TestRegistry::begin_with(addr, Some(&log));
+    let state = || server.registry.snapshot().instances.first().map(|photo| photo.state);
+    wait_until("the state that was acknowledged", || state() == Some(State::Draining)).await;
+}
+
+#[tokio::test]
+async fn a_log_has_every_change_once_the_registry_has_ended() {
+    let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+    let log = folder.path().join("registry.log");
+    let options = Options {
+        // Longer than this test, so that no lease ends meanwhile.
+        rules: Rules { lease_ns: 600_000_000_000, ..Rules::default() },
+        // Some ten changes, so that snapshots replace the file on the way.
+        log: Some(LogOptions { compact_bytes: 1_500, ..LogOptions::at(&log) }),
+        ..Options::new(Arc::from(TOKEN_HEADER))
+    };
+    let registry = Registry::open(options).expect("a folder of ours");
+    registry.start(&tasks);
+    let listener = transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let options = transport::serve::Options { drain_grace: LEASE / 10, ..Default::default() };
+    let server = transport::serve::serve(&tasks, listener, registry.router(), options);
+    for n in 0..40 {
+        assert_eq!(put(server.addr(), &instance(PHOTO, &format!("p{n}"), 1, 4001)).await, 200);
+    }
+    assert_eq!(with_timeout("the drain", server.finish()).await, 0);
+    assert_eq!(tasks.finish(Duration::from_secs(10)).await, 0, "nothing had to be cut");
+    let recovered = registry_log::read(&log).expect("a log");
+    assert_eq!(recovered.instances, registry.snapshot().instances);
+    assert_eq!((recovered.instances.len(), recovered.skipped, recovered.torn_bytes), (40, 0, 0));
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ComponentName;
 use discovery::registry_state::Rules;
 use discovery::{
-    Epoch, Instance, InstanceId, Options, Registrar, Registration, Registry, ServiceName, Watch, Watcher,
+    Epoch, Instance, InstanceId, LogOptions, Options, Registrar, Registration, Registry, ServiceName, Watch,
+    Watcher,
 };
 use runtime::Tasks;
 use transport::cluster::Clusters;
@@ -36,10 +38,16 @@ impl TestRegistry {
     }
 
     pub fn begin_at(addr: SocketAddr) -> Self {
+        Self::begin_with(addr, None)
+    }
+
+    /// One that keeps what is registered in a file, or in none.
+    pub fn begin_with(addr: SocketAddr, log: Option<&Path>) -> Self {
         let lease_ns = LEASE.as_nanos() as u64;
-        let rules = Rules { lease_ns, ..Rules::default() };
+        let rules = Rules { lease_ns, grace_ns: 3 * lease_ns, ..Rules::default() };
         let options = Options {
             rules,
+            log: log.map(LogOptions::at),
             sweep_interval: LEASE / 30,
             heartbeat_interval: LEASE / 3,
             ..Options::new(Arc::from(TOKEN_HEADER))
@@ -47,7 +55,7 @@ impl TestRegistry {
         let listener = TcpListener::bind(addr).expect("a free port");
         listener.set_nonblocking(true).expect("a socket option");
         let addr = listener.local_addr().expect("bound");
-        let registry = Registry::new(options);
+        let registry = Registry::open(options).expect("a folder of ours");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let tasks = Tasks::new();

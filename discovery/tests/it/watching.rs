@@ -108,7 +108,8 @@ async fn a_stream_without_a_sign_of_server_is_given_up() {
 #[tokio::test]
 async fn a_registry_that_closes_ends_its_watches() {
     let tasks = Tasks::new();
-    let registry = discovery::Registry::new(discovery::Options::new("token".into()));
+    let registry =
+        discovery::Registry::open(discovery::Options::new("token".into())).expect("it keeps no log");
     registry.start(&tasks);
     let listener = transport::serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let options = transport::serve::Options { drain_grace: LEASE / 10, ..Default::default() };

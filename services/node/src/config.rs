@@ -46,6 +46,9 @@ pub struct NodeConfig {
     pub carrier: Carrier,
     /// Where the registry is, for processes that are not alone: an address, or a host's name and a port.
     pub registry: Option<Location>,
+    /// Where the registry that lives here keeps what is registered, for its next start; unset, it begins empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_log: Option<PathBuf>,
     /// Internal port: calls, outbox, metrics, control. On loopback unless others have to reach it from
     /// elsewhere; on all addresses (`0.0.0.0`) it is announced at the one that the registry is reached from.
     pub listen: SocketAddr,
@@ -129,6 +132,7 @@ impl Default for NodeConfig {
             process,
             carrier: Carrier::default(),
             registry: None,
+            registry_log: None,
             listen: loopback,
             public: loopback,
             data: PathBuf::from("data"),

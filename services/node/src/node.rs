@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use component::{Identity, OpenError, Service, ServiceContext};
 use contract::ComponentName;
 use discovery::instance::{Epoch, InstanceId, ServiceName};
-use discovery::{Location, Registrar, Registration, Registry, Watch, Watcher};
+use discovery::{Location, LogError, LogOptions, Registrar, Registration, Registry, Watch, Watcher};
 use history::History;
 use policy::EdgePattern;
 use runtime::{ShutdownPolicy, Tasks, clock};
@@ -76,6 +76,9 @@ pub enum NodeError {
     /// The secret of users' tokens.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The log of the registry that lives here.
+    #[error(transparent)]
+    RegistryLog(#[from] LogError),
     /// The broker of its topology.
     #[error("events cannot be carried by the broker: {0}")]
     Broker(String),
@@ -150,7 +153,8 @@ impl Node {
         };
         let OpenComponents { rest, stores } = builder.open_components().await?;
         let leave = Arc::new(Notify::new());
-        let registry = config.process.registry.then(|| Registry::new(discovery::Options::new(token.clone())));
+        let registry = config.process.registry.then(|| Registry::open(registry_options(&config, &token)));
+        let registry = registry.transpose()?;
         if let Some(registry) = &registry {
             registry.start(&tasks);
         }
@@ -428,6 +432,11 @@ async fn advertised_address(listen: SocketAddr, registry: &Location) -> std::io:
     let socket = UdpSocket::bind((listen.ip(), 0)).await?;
     socket.connect(registry.as_str()).await?;
     Ok((socket.local_addr()?.ip(), listen.port()).into())
+}
+
+fn registry_options(config: &NodeConfig, token: &Arc<str>) -> discovery::Options {
+    let log = config.registry_log.as_ref().map(LogOptions::at);
+    discovery::Options { log, ..discovery::Options::new(token.clone()) }
 }
 
 fn policies(config: &NodeConfig) -> Result<Vec<(EdgePattern, policy::Policy)>, NodeError> {

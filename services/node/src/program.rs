@@ -81,6 +81,23 @@ struct GatewayArgs {
     public: SocketAddr,
 }
 
+/// How the registry is started.
+#[derive(Parser)]
+#[command(version, about = "The registry of the photo-sharing suite, by itself: which service is where.")]
+#[command(after_help = "Examples:
+  registry --listen 127.0.0.1:7000
+  registry --listen 0.0.0.0:7100 --log /var/lib/registry/registry.log
+
+CLEAVE_TOKEN of the environment is that of all services.")]
+struct RegistryArgs {
+    #[command(flatten)]
+    alone: ProgramArgs,
+    /// File that keeps what is registered: started again, the registry knows it at once. Without it, it begins empty, until
+    /// the services register again, within a second or two.
+    #[arg(long, env = "CLEAVE_REGISTRY_LOG", value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
 /// How the whole application is started as one program.
 #[derive(Parser)]
 #[command(version, about = "The photo-sharing suite as one program: all services and their public URL.")]
@@ -99,24 +116,23 @@ struct MonolithArgs {
 
 /// The whole `main` of a service: reads the command line, runs until asked to leave.
 pub fn program(service: &'static Service<History>) -> ExitCode {
-    ProgramArgs::parse().start(
-        ProcessPlan::holding(service.name),
-        |_| NodeContents::single(service),
-        default_public(),
-    )
+    let contents = |_: &ProcessPlan| NodeContents::single(service);
+    ProgramArgs::parse().start(ProcessPlan::holding(service.name), contents, NodeConfig::default())
 }
 
 /// The whole `main` of a program that holds an application. Without a configuration it is the process `whole`; with one it is
 /// the process that this describes. `contents` are those of a process.
 pub fn monolith(whole: ProcessPlan, contents: impl FnOnce(&ProcessPlan) -> NodeContents) -> ExitCode {
     let MonolithArgs { alone, public } = MonolithArgs::parse();
-    alone.start(whole, contents, public)
+    alone.start(whole, contents, NodeConfig { public, ..NodeConfig::default() })
 }
 
 /// The whole `main` of a registry.
 pub fn registry() -> ExitCode {
     let process = ProcessPlan { registry: true, ..empty_process("registry") };
-    ProgramArgs::parse().start(process, |_| NodeContents::default(), default_public())
+    let RegistryArgs { alone, log } = RegistryArgs::parse();
+    let config = NodeConfig { registry_log: log, ..NodeConfig::default() };
+    alone.start(process, |_| NodeContents::default(), config)
 }
 
 /// The whole `main` of a gateway that leads where `gateway` does.
@@ -124,11 +140,7 @@ pub fn gateway(gateway: Box<dyn GatewayFactory>) -> ExitCode {
     let process = ProcessPlan { gateway: true, ..empty_process("gateway") };
     let GatewayArgs { alone, public } = GatewayArgs::parse();
     let contents = NodeContents { gateway: Some(gateway), ..NodeContents::default() };
-    alone.start(process, |_| contents, public)
-}
-
-fn default_public() -> SocketAddr {
-    NodeConfig::default().public
+    alone.start(process, |_| contents, NodeConfig { public, ..NodeConfig::default() })
 }
 
 fn empty_process(name: &str) -> ProcessPlan {
@@ -145,18 +157,19 @@ fn empty_process(name: &str) -> ProcessPlan {
 }
 
 impl ProgramArgs {
+    /// Runs a process with its contents; `defaults` is what these flags do not set.
     fn start(
         self,
         process: ProcessPlan,
         contents: impl FnOnce(&ProcessPlan) -> NodeContents,
-        public: SocketAddr,
+        defaults: NodeConfig,
     ) -> ExitCode {
         if self.check {
             return readiness::probe(self.listen);
         }
         warn_of_secrets(std::env::args_os());
         let lifeline = self.config.is_some();
-        match self.into_config(process, public) {
+        match self.into_config(process, defaults) {
             Ok(config) => {
                 let contents = contents(&config.process);
                 run(config, contents, lifeline)
@@ -168,7 +181,7 @@ impl ProgramArgs {
         }
     }
 
-    fn into_config(self, process: ProcessPlan, public: SocketAddr) -> Result<NodeConfig, String> {
+    fn into_config(self, process: ProcessPlan, defaults: NodeConfig) -> Result<NodeConfig, String> {
         if let Some(path) = &self.config {
             return read(path);
         }
@@ -179,11 +192,10 @@ impl ProgramArgs {
             process,
             registry: self.registry,
             listen: self.listen,
-            public,
             data: self.data,
             secret: self.secret,
             token: self.token,
-            ..NodeConfig::default()
+            ..defaults
         })
     }
 }

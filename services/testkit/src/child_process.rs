@@ -53,7 +53,7 @@ impl ChildProcess {
 
 /// Serves the fakes, their outbox and a registry that knows them; returns where.
 async fn serve_fakes(process: &Process, faked: &BTreeSet<ComponentName>, carrier: Carrier) -> SocketAddr {
-    let registry = Registry::new(discovery::Options::new(RUN_TOKEN.into()));
+    let registry = Registry::open(discovery::Options::new(RUN_TOKEN.into())).expect("it keeps no log");
     registry.start(&process.tasks);
     let router = process
         .calls
