@@ -77,6 +77,8 @@ pub(super) fn prepare(
         process: process.clone(),
         processes: plan.processes.clone(),
         registry: registry.map(Into::into),
+        // Among the data, which every start of an arm brings anew: an arm knows nothing of an earlier one.
+        registry_log: process.registry.then(|| config.data.join(format!("{name}.registry.log"))),
         limits: below_generator(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..config
@@ -255,6 +257,22 @@ mod tests {
     use node::databases::ServerDatabase;
 
     use super::*;
+    use crate::fixture;
+
+    #[tokio::test]
+    async fn the_registry_of_an_arm_keeps_a_log_among_its_data() {
+        let (record, folder) = fixture::record();
+        let (arms, environment) = fixture::prepared_arms(&fixture::two_arms(""), folder.path(), record);
+        for arm in &arms {
+            for instance in arm.instances() {
+                let log = instance.read_config().expect("ours").registry_log;
+                let expected = arm.plan.config.data.join("registry#0.registry.log");
+                assert_eq!(log, instance.process.registry.then_some(expected), "{}", instance.name);
+            }
+        }
+        assert_eq!(arms[0].instances().iter().filter(|instance| instance.process.registry).count(), 1);
+        environment.tasks.finish(Duration::from_secs(1)).await;
+    }
 
     #[test]
     fn the_password_of_databases_is_in_the_environment_of_a_process_and_in_no_file() {
