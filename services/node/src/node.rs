@@ -32,7 +32,7 @@ use crate::stores::{self, Store};
 
 /// Time tasks have to end after the doors are closed.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-/// How long a node waits for the registry before it goes by its memory.
+/// How long a node that announces nothing waits for the registry before it goes by its memory.
 const FIRST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often gauges of databases are read.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
@@ -209,8 +209,15 @@ impl Node {
         });
 
         if let Some(watcher) = &watcher {
-            // Without a registry the last snapshot on disk has to do.
-            let _ = tokio::time::timeout(FIRST_SNAPSHOT_TIMEOUT, watcher.first_snapshot()).await;
+            let first_snapshot = watcher.first_snapshot();
+            if contents.stores.is_empty() {
+                // Without a registry the last snapshot on disk has to do.
+                let _ = tokio::time::timeout(FIRST_SNAPSHOT_TIMEOUT, first_snapshot).await;
+            } else {
+                // What announces itself waits for the registry, and is called as soon as that has answered: it must know by
+                // then which others there are.
+                first_snapshot.await;
+            }
         }
         let registrar = builder.announce(internal.addr()).await?;
         let public = match &door {
