@@ -21,6 +21,7 @@ mod load;
 mod places;
 mod printing;
 mod prometheus;
+mod registry;
 mod routes;
 mod runs;
 mod shutdown;

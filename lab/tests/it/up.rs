@@ -56,11 +56,13 @@ impl Suite {
 
     /// Internal addresses of its instances.
     pub fn instances(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        let is_instance = |(name, _): &(&String, &String)| name.contains('#');
-        self.output.iter().filter(is_instance).map(|(_, output)| {
-            let url = output.split(' ').next().unwrap_or_default();
-            url.trim_start_matches("http://").parse().expect("an address")
-        })
+        self.output.keys().filter(|name| name.contains('#')).map(move |name| self.instance(name))
+    }
+
+    /// Internal address of an instance.
+    pub fn instance(&self, name: &str) -> SocketAddr {
+        let url = self.output[name].split(' ').next().unwrap_or_default();
+        url.trim_start_matches("http://").parse().expect("an address")
     }
 
     /// Ctrl-C, and nothing is left.
@@ -104,8 +106,8 @@ fn wait_for_line(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) -> Strin
     found.unwrap_or_else(|| panic!("it ended without printing `{text}`"))
 }
 
-/// Kills the nodes in this folder whose configuration is named so.
-fn kill_nodes(cleave: &Cleave, config: &str) -> usize {
+/// Sends a signal to the nodes in this folder whose configuration is named so; returns how many there are.
+pub fn signal_nodes(cleave: &Cleave, config: &str, signal: Signal) -> usize {
     let is_node = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words = String::from_utf8_lossy(&line).into_owned();
@@ -114,7 +116,7 @@ fn kill_nodes(cleave: &Cleave, config: &str) -> usize {
     let nodes: Vec<u32> = cleave.processes().into_iter().filter(is_node).collect();
     for pid in &nodes {
         let pid = Pid::from_raw(i32::try_from(*pid).expect("a pid"));
-        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
+        nix::sys::signal::kill(pid, signal).expect("it is ours");
     }
     nodes.len()
 }
@@ -128,7 +130,7 @@ fn a_suite_restarts_what_dies_and_ends_with_an_error_when_nothing_is_left() {
     let is_served = || suite.seeded().get("/v1/feed?limit=3").status == 200;
     assert!(is_served());
 
-    assert_eq!(kill_nodes(&cleave, "/feed#0.json"), 1);
+    assert_eq!(signal_nodes(&cleave, "/feed#0.json", Signal::SIGKILL), 1);
     let line = wait_for_line(&mut progress, "feed#0");
     assert_eq!(line, "feed#0 went down: signal 9; restart in 1s");
     let line = wait_for_line(&mut progress, "feed#0");
@@ -136,7 +138,7 @@ fn a_suite_restarts_what_dies_and_ends_with_an_error_when_nothing_is_left() {
     wait_for("the feed to be served again", || is_served().then_some(()));
 
     // Gateway, registry and five services.
-    assert_eq!(kill_nodes(&cleave, ".json"), 7);
+    assert_eq!(signal_nodes(&cleave, ".json", Signal::SIGKILL), 7);
     let loss = wait_for_line(&mut progress, "all processes of the suite are dead, 7 of 7");
     assert!(loss.contains("runs/up-micro-"), "it names the folder of their logs: {loss}");
     assert_eq!(suite.program.rest().0, Some(1));
@@ -154,7 +156,7 @@ fn a_suite_of_one_process_is_restarted_unless_it_is_to_stay_dead() {
         let mut program = cleave.start_with_progress(&arguments);
         let mut progress = BufReader::new(program.0.stderr.take().expect("piped")).lines();
         let suite = Suite::of(program);
-        assert_eq!(kill_nodes(&cleave, "/app#0.json"), 1);
+        assert_eq!(signal_nodes(&cleave, "/app#0.json", Signal::SIGKILL), 1);
         wait_for_line(&mut progress, expected);
         suite.program.signal(Signal::SIGINT);
         suite.program.rest();
