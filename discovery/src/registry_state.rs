@@ -4,7 +4,7 @@
 //! order and every watcher sees a prefix of it. Lapses are counted by process
 //! (instance id), not by lease: a process with five services counts once.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use policy::lease::LEASE_NS;
 
@@ -112,6 +112,8 @@ pub struct RegistryState {
     now_ns: u64,
     swept_ns: Option<u64>,
     entries: BTreeMap<Key, Entry>,
+    /// How many of the entries are suspects: every command asks, and there may be ten thousand entries.
+    suspects: usize,
     leases: LeaseTable<Key>,
     /// Evicted within the last lease period; the input of self-preservation.
     lapsed: VecDeque<(u64, Instance)>,
@@ -126,8 +128,12 @@ struct Entry {
 }
 
 impl Entry {
+    fn is_suspect(&self) -> bool {
+        self.suspect_since_ns.is_some()
+    }
+
     fn listed(&self) -> Instance {
-        let state = if self.suspect_since_ns.is_some() { State::Suspect } else { self.instance.state };
+        let state = if self.is_suspect() { State::Suspect } else { self.instance.state };
         Instance { state, ..self.instance.clone() }
     }
 }
@@ -149,6 +155,7 @@ impl RegistryState {
             now_ns: 0,
             swept_ns: None,
             entries: BTreeMap::new(),
+            suspects: 0,
             leases: LeaseTable::default(),
             lapsed: VecDeque::new(),
             ring: VecDeque::new(),
@@ -166,9 +173,8 @@ impl RegistryState {
         assert_eq!(self.rev, Revision(0), "a registry is restored before its first change");
         self.now_ns = self.now_ns.max(now_ns);
         for instance in instances {
-            let key = instance.key();
-            self.leases.grant(&key, self.now_ns + self.rules.grace_ns);
-            self.entries.insert(key, Entry { instance, suspect_since_ns: None });
+            self.leases.grant(&instance.key(), self.now_ns + self.rules.grace_ns);
+            self.insert(Entry { instance, suspect_since_ns: None });
         }
     }
 
@@ -255,7 +261,19 @@ impl RegistryState {
     }
 
     fn preserving(&self) -> bool {
-        self.entries.values().any(|entry| entry.suspect_since_ns.is_some())
+        self.suspects > 0
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        self.suspects += usize::from(entry.is_suspect());
+        let before = self.entries.insert(entry.instance.key(), entry);
+        self.suspects -= usize::from(before.is_some_and(|before| before.is_suspect()));
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Instance> {
+        let entry = self.entries.remove(key)?;
+        self.suspects -= usize::from(entry.is_suspect());
+        Some(entry.instance)
     }
 
     fn register(&mut self, instance: Instance) -> Result<Vec<Event>, CommandError> {
@@ -270,7 +288,7 @@ impl RegistryState {
         let entry = Entry { instance, suspect_since_ns: None };
         let is_change = self.entries.get(&key).is_none_or(|before| before.listed() != entry.listed());
         let listed = entry.listed();
-        self.entries.insert(key.clone(), entry);
+        self.insert(entry);
         self.leases.grant(&key, self.now_ns + self.rules.lease_ns);
         self.lapsed.retain(|(_, dead)| dead.key() != key);
         let change = Change { put: if is_change { vec![listed] } else { Vec::new() }, del: Vec::new() };
@@ -282,6 +300,7 @@ impl RegistryState {
         let entry = self.entry_of_epoch(key, epoch)?;
         let was_suspect = entry.suspect_since_ns.take().is_some();
         let put = if was_suspect { vec![entry.listed()] } else { Vec::new() };
+        self.suspects -= usize::from(was_suspect);
         self.leases.grant(key, self.now_ns + self.rules.lease_ns);
         Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
     }
@@ -291,9 +310,10 @@ impl RegistryState {
         let entry = self.entry_of_epoch(key, epoch)?;
         let before = entry.listed();
         entry.instance.state = State::Draining;
-        entry.suspect_since_ns = None;
+        let was_suspect = entry.suspect_since_ns.take().is_some();
         let listed = entry.listed();
         let put = if listed == before { Vec::new() } else { vec![listed] };
+        self.suspects -= usize::from(was_suspect);
         self.leases.grant(key, self.now_ns + self.rules.lease_ns);
         Ok(self.commit(Change { put, del: Vec::new() }, was_preserving))
     }
@@ -304,7 +324,7 @@ impl RegistryState {
         if epoch.is_some_and(|epoch| epoch != known) {
             return Err(CommandError::Unknown);
         }
-        self.entries.remove(key);
+        self.remove(key);
         self.leases.end(key);
         Ok(self.commit(Change { put: Vec::new(), del: vec![key.clone()] }, was_preserving))
     }
@@ -327,10 +347,10 @@ impl RegistryState {
         self.lapsed.retain(|(at, _)| *at >= horizon);
 
         for key in self.leases.lapsed(now) {
-            let entry = self.entries.remove(&key).expect("a lease has an entry");
+            let instance = self.remove(&key).expect("a lease has an entry");
             // The lapse of a draining instance is expected, not a sign of a network problem.
-            if entry.instance.state != State::Draining {
-                self.lapsed.push_back((now, entry.instance));
+            if instance.state != State::Draining {
+                self.lapsed.push_back((now, instance));
             }
             change.del.push(key);
         }
@@ -346,6 +366,10 @@ impl RegistryState {
 
     /// Whether the lapses of the last lease period point to a problem of the registry itself.
     fn should_preserve(&self) -> bool {
+        // There are at most as many processes, and counting them takes a while.
+        if self.lapsed.len() < self.rules.preservation.min_lapses {
+            return false;
+        }
         let mut processes = BTreeMap::new();
         let mut by_service: BTreeMap<&ServiceName, LivenessCounts> = BTreeMap::new();
         // A process with a valid lease for any of its services is alive.
@@ -354,7 +378,7 @@ impl RegistryState {
             by_service.entry(&dead.service).or_default().lapsed += 1;
         }
         for (key, entry) in &self.entries {
-            if entry.suspect_since_ns.is_none() {
+            if !entry.is_suspect() {
                 processes.insert(&key.id, true);
                 by_service.entry(&key.service).or_default().live += 1;
             }
@@ -365,21 +389,26 @@ impl RegistryState {
     }
 
     fn restore_as_suspects(&mut self, change: &mut Change) {
-        for (at, instance) in self.lapsed.drain(..) {
+        for (at, instance) in std::mem::take(&mut self.lapsed) {
             let key = instance.key();
             let entry = Entry { instance, suspect_since_ns: Some(at) };
             change.del.retain(|gone| *gone != key);
             change.put.push(entry.listed());
-            self.entries.insert(key, entry);
+            self.insert(entry);
         }
     }
 
     fn evict_expired_suspects(&mut self, change: &mut Change) {
+        if !self.preserving() {
+            return;
+        }
         let (now, patience) = (self.now_ns, self.rules.suspect_ns);
         let old = |entry: &Entry| entry.suspect_since_ns.is_some_and(|since| now >= since + patience);
-        let gone: BTreeSet<Key> =
+        let gone: Vec<Key> =
             self.entries.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()).collect();
-        self.entries.retain(|key, _| !gone.contains(key));
+        for key in &gone {
+            self.remove(key);
+        }
         change.del.extend(gone);
     }
 
@@ -395,9 +424,8 @@ impl RegistryState {
             self.ring.push_back(delta.clone());
             events.push(Event::Changed(delta));
         }
-        let suspects = self.entries.values().filter(|entry| entry.suspect_since_ns.is_some()).count();
-        match (was_preserving, suspects) {
-            (false, 1..) => events.push(Event::Preserving(suspects)),
+        match (was_preserving, self.suspects) {
+            (false, 1..) => events.push(Event::Preserving(self.suspects)),
             (true, 0) => events.push(Event::Recovered),
             _ => {}
         }

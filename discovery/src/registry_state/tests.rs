@@ -341,6 +341,8 @@ proptest! {
                 prop_assert_eq!(before, store.at(), "a refused command changes nothing");
             }
             past.push(watched.each_ref().map(|w| store.snapshot(w)));
+            let suspects = store.entries.values().filter(|entry| entry.is_suspect()).count();
+            prop_assert_eq!(store.suspects, suspects, "counted as they come and go");
         }
         for snapshots in &past {
             for (snapshot, watched) in snapshots.iter().zip(&watched) {
