@@ -4,7 +4,9 @@
 //!
 //! Registry, watchers and those who announce are in this one process, over loopback, as each other's neighbours would be. Every
 //! lease is renewed each second, in batches as a process of several services does; `churn` instances a second are replaced.
-//! A change carries the time at which it was sent: a watcher compares it with the time at which it has read the event.
+//! A change carries the time at which it was sent: a watcher compares it with the time at which it has read the event. The
+//! registry has threads of its own, so that its CPU is counted apart from that of the others. The figures are one JSON document on
+//! standard output.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Parser;
-use discovery::{Options, Registry};
+use discovery::{LogOptions, Options, Registry};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -46,24 +48,40 @@ struct Arguments {
     /// How long, seconds.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Keep a log, as the registry of an arm does.
+    #[arg(long)]
+    log: bool,
 }
+
+/// Name of the registry's threads, and of none else: this program's main thread is `registry`.
+const REGISTRY_THREAD: &str = "of-registry";
+/// Threads of the registry: as many as a process of an arm has by default.
+const REGISTRY_WORKERS: usize = 2;
 
 fn main() {
     let arguments = Arguments::parse();
+    let of_registry = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(REGISTRY_WORKERS)
+        .thread_name(REGISTRY_THREAD)
+        // Threads that come and go take their CPU figures with them.
+        .thread_keep_alive(Duration::from_secs(3_600))
+        .enable_all()
+        .build();
+    let of_registry = of_registry.expect("threads");
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    threads.expect("threads").block_on(measure(arguments));
+    threads.expect("threads").block_on(measure(arguments, &of_registry));
 }
 
 /// Registered instances by number, with their epochs.
 type Live = Arc<Mutex<BTreeMap<usize, u64>>>;
 
-async fn measure(arguments: Arguments) {
+async fn measure(arguments: Arguments, of_registry: &tokio::runtime::Runtime) {
     let (tasks, began) = (Tasks::new(), clock::now());
-    let registry = Registry::open(Options::new(Arc::from(TOKEN))).expect("it keeps no log");
-    registry.start(&tasks);
-    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-    let addr = listener.local_addr().expect("bound");
-    serve::serve(&tasks, listener, registry.router(), serve::Options::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = LogOptions::at(folder.path().join("registry.log"));
+    let options = Options { log: arguments.log.then(|| log.clone()), ..Options::new(Arc::from(TOKEN)) };
+    let registry = Registry::open(options).expect("a folder of ours");
+    let addr = start(&tasks, &registry, of_registry);
 
     // Renewals come from now on, or the first leases lapse while the last instances register.
     let live = Live::default();
@@ -72,7 +90,7 @@ async fn measure(arguments: Arguments) {
     for number in 0..arguments.instances {
         register(&mut announcing, &live, number, 1).await;
     }
-    println!("{} instances are registered", arguments.instances);
+    eprintln!("{} instances are registered", arguments.instances);
 
     let (to_us, mut heard) = mpsc::unbounded_channel();
     let (ready, mut is_ready) = mpsc::channel(arguments.watchers.max(1));
@@ -82,28 +100,57 @@ async fn measure(arguments: Arguments) {
     for _ in 0..arguments.watchers {
         is_ready.recv().await.expect("watchers go on");
     }
-    println!("{} watchers have the snapshot", arguments.watchers);
+    eprintln!("{} watchers have the snapshot", arguments.watchers);
 
-    let (cpu_before, load_began) = (cpu_ms(), clock::now());
+    let (before, load_began) = (Cpu::now(), clock::now());
     let replaced = churn(&mut announcing, &live, began, arguments).await;
-    let length = clock::now() - load_began;
-    let cpu = (cpu_ms() - cpu_before) as f64 / 1e3 / length.as_secs_f64();
+    let (after, seconds) = (Cpu::now(), (clock::now() - load_began).as_secs_f64());
     // What is on its way still arrives.
     tokio::time::sleep(Duration::from_millis(500)).await;
 
     let mut latencies_us: Vec<u64> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
     latencies_us.sort_unstable();
-    println!("{replaced} replaced in {:.1} s", length.as_secs_f64());
-    println!("{} of {} heard of", latencies_us.len(), replaced * arguments.watchers);
-    for (name, q) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+    let quantile_ms = |q: f64| {
         let rank = (latencies_us.len() as f64 * q) as usize;
-        let Some(us) = latencies_us.get(rank) else { continue };
-        println!("{name} {:.2} ms from sent to read", *us as f64 / 1e3);
-    }
-    println!("{cpu:.2} cores, of registry, watchers and announcers together");
-    println!("{} MiB (PSS), {} instances", pss_kib() / 1_024, registry.snapshot().instances.len());
+        latencies_us.get(rank).map(|us| *us as f64 / 1e3)
+    };
+    let figures = serde_json::json!({
+        "instances": arguments.instances,
+        "watchers": arguments.watchers,
+        "churn_per_s": arguments.churn,
+        "log": arguments.log,
+        "seconds": seconds,
+        "replaced": replaced,
+        // Every watcher reads every registration once.
+        "events_read": latencies_us.len(),
+        "events_expected": replaced * arguments.watchers,
+        // From sending the registration to reading its event.
+        "propagation_ms_p50": quantile_ms(0.5),
+        "propagation_ms_p99": quantile_ms(0.99),
+        "propagation_ms_p999": quantile_ms(0.999),
+        "registry_cores": (after.registry_s - before.registry_s) / seconds,
+        "all_cores": (after.all_s - before.all_s) / seconds,
+        // Of registry, watchers and announcers; the most was needed when all watchers asked for a snapshot at once.
+        "pss_mib": of_self_kib("smaps_rollup", "Pss:") as f64 / 1_024.0,
+        "peak_rss_mib": of_self_kib("status", "VmHWM:") as f64 / 1_024.0,
+        "log_kib": std::fs::metadata(&log.path).map_or(0.0, |file| file.len() as f64 / 1_024.0),
+        "listed": registry.snapshot().instances.len(),
+    });
+    println!("{figures:#}");
     tasks.close();
     tasks.finish(Duration::from_secs(2)).await;
+}
+
+/// Starts the registry on its threads, and returns its address.
+fn start(tasks: &Tasks, registry: &Registry, threads: &tokio::runtime::Runtime) -> SocketAddr {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.set_nonblocking(true).expect("a socket option");
+    let addr = listener.local_addr().expect("bound");
+    let _inside = threads.enter();
+    registry.start(tasks);
+    let listener = tokio::net::TcpListener::from_std(listener).expect("registers");
+    serve::serve(tasks, listener, registry.router(), serve::Options::default());
+    addr
 }
 
 type Connection = SendRequest<Full<Bytes>>;
@@ -223,17 +270,32 @@ fn next_epoch(text: &[u8]) -> Option<(u64, &[u8])> {
     Some((number.parse().ok()?, &text[end..]))
 }
 
-/// CPU of this process since its start, ms.
-fn cpu_ms() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // utime and stime, in hundredths of a second (proc_pid_stat(5)).
-    fields[11..13].iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
+/// CPU since the start of this process, s.
+struct Cpu {
+    registry_s: f64,
+    all_s: f64,
 }
 
-/// Proportional set size of this process, KiB.
-fn pss_kib() -> u64 {
-    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").trim().parse().unwrap_or_default()
+impl Cpu {
+    fn now() -> Self {
+        let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+        let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+        let ticks: u64 = stats.filter_map(|stat| ticks_of(&stat, REGISTRY_THREAD)).sum();
+        // A tick is a hundredth of a second (proc_pid_stat(5)).
+        Self { registry_s: ticks as f64 / 100.0, all_s: clock::process_cpu_ns() as f64 / 1e9 }
+    }
+}
+
+/// utime and stime of a thread's `stat`, if that is its name.
+fn ticks_of(stat: &str, name: &str) -> Option<u64> {
+    let (before, fields) = stat.rsplit_once(')')?;
+    let fields = fields.split_whitespace().skip(11).take(2);
+    (before.split_once('(')?.1 == name).then(|| fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum())
+}
+
+/// A line of a file of this process in `/proc`, KiB.
+fn of_self_kib(file: &str, line: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/self/{file}")).expect("Linux");
+    let rest = text.lines().find_map(|found| found.strip_prefix(line)).unwrap_or_default();
+    rest.trim().trim_end_matches(" kB").trim().parse().unwrap_or_default()
 }
