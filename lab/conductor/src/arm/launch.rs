@@ -77,12 +77,15 @@ pub(super) fn prepare(
         process: process.clone(),
         processes: plan.processes.clone(),
         registry: registry.map(Into::into),
-        // Among the data, which every start of an arm brings anew: an arm knows nothing of an earlier one.
         registry_log: process.registry.then(|| config.data.join(format!("{name}.registry.log"))),
         limits: below_generator(plan.placement.limits_of(&process.name)),
         zone: plan.placement.zone_of(&process.name, copy).to_owned(),
         ..config
     };
+    // Where data are kept from round to round: an arm knows nothing of the processes of an earlier one.
+    if let Some(log) = &config.registry_log {
+        remove_stale_log(log)?;
+    }
     plan.allot(process, copy, &mut config);
     change(&mut config);
     let path = plan.folder.join(format!("{name}.json"));
@@ -90,6 +93,15 @@ pub(super) fn prepare(
     let log = plan.folder.join(format!("{name}.log"));
     let group = plan.group.as_deref().map(cgroup::members_of);
     Ok(Instance::new(name, process.clone(), (path, log), &config).in_group(group))
+}
+
+fn remove_stale_log(path: &Path) -> Result<(), ArmError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(ArmError::Config { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Starts the process and waits for its first line; its ports are then written to its configuration, so that a restart
@@ -257,6 +269,7 @@ mod tests {
     use node::databases::ServerDatabase;
 
     use super::*;
+    use crate::arm::Arm;
     use crate::fixture;
 
     #[tokio::test]
@@ -271,6 +284,14 @@ mod tests {
             }
         }
         assert_eq!(arms[0].instances().iter().filter(|instance| instance.process.registry).count(), 1);
+        // Kept data have the log of an earlier arm.
+        let has_registry = |arm: &&Arc<Arm>| arm.instances().iter().any(|one| one.process.registry);
+        let plan = arms.iter().find(has_registry).expect("services have one").plan.clone();
+        let log = plan.config.data.join("registry#0.registry.log");
+        std::fs::create_dir_all(&plan.config.data).expect("a folder of ours");
+        std::fs::write(&log, "an earlier arm's").expect("a file of ours");
+        Arm::prepared(&environment, plan).expect("a folder of ours");
+        assert!(!log.exists(), "its processes are not there any more");
         environment.tasks.finish(Duration::from_secs(1)).await;
     }
 
