@@ -1,8 +1,8 @@
 //! What a scenario would show, from a calibration: a record like that of a live run, marked as simulated.
 //!
 //! - [`Predictor`]: a scenario, its arms and a calibration; predicts. Start here.
-//! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `faults`,
-//!   `changes`: steps in it; `targets`: what these act on; `registry`: who is listed; `missing`: what it leaves out.
+//! - [`layout`]: processes and hosts. [`setting`]: what is simulated besides them. `system`: the plan of both; `work_builder`: what
+//!   operations do in it; `faults`, `changes`: steps in it; `targets`: what these act on; `registry`: who is listed; `missing`: what it leaves out.
 //! - [`block`]: one pass of the load, simulated. [`progress`]: how far that has come. `validity`: how far the calibration carries. `band`: how far figures move.
 //! - [`utilisation`]: how busy arms keep the cores, by the law of it.
 //! - [`lines`]: the record. `watch`: conditions that are judged before it is complete. [`judgement`]: its checks, its rows and its verdict.
@@ -24,6 +24,7 @@ mod targets;
 pub mod utilisation;
 mod validity;
 mod watch;
+mod work_builder;
 
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
