@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use load_protocol::{ArmTotals, END_COMMAND, FURTHER_COMMAND, LoadPlan, Message, SECRET_VARIABLE, Summary};
-use record::Latencies;
+use load_protocol::{END_COMMAND, FURTHER_COMMAND, LoadPlan, LoadTotals, Message, SECRET_VARIABLE, Summary};
 use traffic::Schedule;
 
 use crate::arrival_queue::ArrivalQueue;
@@ -373,20 +372,8 @@ fn summary(
 ) -> Summary {
     let mut totals_by_arm = BTreeMap::new();
     for (recorder, arm) in context.recorders.iter().zip(arms) {
-        let totals = recorder.totals();
-        totals_by_arm.insert(
-            recorder.arm(),
-            ArmTotals {
-                offered: totals.offered,
-                sent: totals.sent,
-                ok: totals.ok,
-                errors: totals.errors.clone(),
-                dropped: totals.dropped,
-                abandoned: totals.abandoned,
-                intended: Latencies::of(&totals.intended),
-                goose: goose.map_or((0, 0), |metrics| crate::cross_check::count_and_p99(metrics, arm)),
-            },
-        );
+        let goose = goose.map_or((0, 0), |metrics| crate::cross_check::count_and_p99(metrics, arm));
+        totals_by_arm.insert(recorder.arm(), LoadTotals { goose, ..recorder.totals() });
     }
     Summary { arms: totals_by_arm, cpu_ns: runtime::clock::process_cpu_ns(), cancelled, problems }
 }

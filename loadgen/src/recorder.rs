@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use hdrhistogram::Histogram;
-use load_protocol::TracedJourney;
+use load_protocol::{LoadTotals, TracedJourney};
 use record::{Errors, Latencies, Window};
 use traffic::Journey;
 
@@ -164,37 +164,16 @@ pub struct Recorder {
     traced: Mutex<Vec<TracedJourney>>,
 }
 
-/// Over the whole load.
-#[derive(Debug)]
-pub struct Totals {
-    /// Arrivals due.
-    pub offered: u64,
-    /// Sent.
-    pub sent: u64,
-    /// Ok.
-    pub ok: u64,
-    /// By cause.
-    pub errors: Errors,
-    /// Dropped.
-    pub dropped: u64,
-    /// Abandoned.
-    pub abandoned: u64,
-    /// Latency of all responses, counted from when each was due.
-    pub intended: Histogram<u64>,
+/// Over the whole load. Latencies are packed when they are asked for.
+struct Totals {
+    counts: LoadTotals,
+    intended: Histogram<u64>,
 }
 
 impl Recorder {
     /// A recorder for an arm, of a load of so many seconds.
     pub fn new(arm: char, round: u32, good_within_us: u64, load_seconds: u32) -> Self {
-        let totals = Totals {
-            offered: 0,
-            sent: 0,
-            ok: 0,
-            errors: Errors::new(),
-            dropped: 0,
-            abandoned: 0,
-            intended: record::histogram::recorder(),
-        };
+        let totals = Totals { counts: LoadTotals::default(), intended: record::histogram::recorder() };
         Self {
             arm,
             round,
@@ -224,19 +203,19 @@ impl Recorder {
     /// Records that an arrival came due.
     pub fn offered(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.offered += 1);
-        self.totals().offered += 1;
+        self.open_totals().counts.offered += 1;
     }
 
     /// Records that an arrival found no slot.
     pub fn dropped(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.dropped += 1);
-        self.totals().dropped += 1;
+        self.open_totals().counts.dropped += 1;
     }
 
     /// Records that an arrival was abandoned.
     pub fn abandoned(&self, journey: Journey, due_us: u64) {
         self.update_window(journey, due_us, |open| open.window.abandoned += 1);
-        self.totals().abandoned += 1;
+        self.open_totals().counts.abandoned += 1;
     }
 
     /// Records a completed journey. `idle` is whether a slot was idle when it was dispatched: then the
@@ -276,11 +255,11 @@ impl Recorder {
                 *open.window.finished.get_or_insert(0) += 1;
             });
         }
-        let mut totals = self.totals();
-        totals.sent += 1;
+        let mut totals = self.open_totals();
+        totals.counts.sent += 1;
         match outcome.cause {
-            None => totals.ok += 1,
-            Some(cause) => count_error(&mut totals.errors, cause),
+            None => totals.counts.ok += 1,
+            Some(cause) => count_error(&mut totals.counts.errors, cause),
         }
         record(&mut totals.intended, user_latency);
     }
@@ -306,8 +285,13 @@ impl Recorder {
         windows
     }
 
-    /// The totals so far.
-    pub fn totals(&self) -> MutexGuard<'_, Totals> {
+    /// The totals so far, without what goose counts.
+    pub fn totals(&self) -> LoadTotals {
+        let totals = self.open_totals();
+        LoadTotals { intended: Latencies::of(&totals.intended), ..totals.counts.clone() }
+    }
+
+    fn open_totals(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().expect("no panic while held")
     }
 

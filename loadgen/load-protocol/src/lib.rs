@@ -146,7 +146,7 @@ pub struct TracedJourney {
 
 /// Totals of an arm over the whole load.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct ArmTotals {
+pub struct LoadTotals {
     /// Arrivals due.
     pub offered: u64,
     /// Sent.
@@ -169,7 +169,7 @@ pub struct ArmTotals {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// By arm letter.
-    pub arms: BTreeMap<char, ArmTotals>,
+    pub arms: BTreeMap<char, LoadTotals>,
     /// CPU the generator used, ns.
     pub cpu_ns: u64,
     /// Whether the load was stopped early.

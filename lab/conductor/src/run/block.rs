@@ -424,14 +424,14 @@ async fn until<T>(watched: &mut watch::Receiver<T>, holds: impl FnMut(&T) -> boo
 
 #[cfg(test)]
 mod tests {
-    use load_protocol::ArmTotals;
+    use load_protocol::LoadTotals;
 
     use super::*;
 
     #[test]
     fn a_generator_that_miscounts_or_reports_nothing_is_noted() {
         assert!(generator_notes(None, "signal 9", |_| "mono")[0].contains("without a summary: signal 9"));
-        let totals = |goose| ArmTotals { ok: 9, goose: (goose, 0), ..ArmTotals::default() };
+        let totals = |goose| LoadTotals { ok: 9, goose: (goose, 0), ..LoadTotals::default() };
         let summary = |goose| Summary { arms: [('A', totals(goose))].into(), ..Summary::default() };
         assert_eq!(generator_notes(Some(&summary(9)), "exit 0", |_| "mono"), [""; 0]);
         assert_eq!(generator_notes(Some(&summary(0)), "exit 0", |_| "mono"), [""; 0], "goose was not asked");
