@@ -1,6 +1,6 @@
 //! `cleave node`: turns the flags of a manually started node into the configuration of a process.
 
-use contract::{ComponentName, Placement};
+use contract::{ComponentName, Placement, ProcessPlan};
 use node::NodeConfig;
 
 use crate::cli;
@@ -29,15 +29,11 @@ pub fn config(args: &cli::Node) -> Result<NodeConfig, String> {
         hosts.clone_from(&components);
     }
     let name = hosts.first().map_or("gateway", |host| host.as_str()).to_owned();
-    let process = contract::ProcessPlan {
-        name: name.clone(),
+    let process = ProcessPlan {
         hosts: hosts.clone(),
         gateway: args.gateway,
         registry: args.registry_here,
-        replicas: 1,
-        store_per_component: false,
-        schema_per_component: false,
-        on_postgres: Vec::new(),
+        ..ProcessPlan::empty(&name)
     };
     // With --registry, other processes host the other components.
     let mut processes = vec![process.clone()];

@@ -198,9 +198,10 @@ impl Placement {
                 hosts = catalogue.iter().copied().filter(|c| hosts.contains(c) || rest.contains(c)).collect();
             }
             if process == "each" {
-                plans.extend(hosts.into_iter().map(|host| plan(host.as_str(), vec![host], false)));
+                plans.extend(hosts.into_iter().map(ProcessPlan::holding));
             } else {
-                plans.push(plan(process, hosts, members.iter().any(|m| m == "gateway")));
+                let gateway = members.iter().any(|member| member == "gateway");
+                plans.push(ProcessPlan { hosts, gateway, ..ProcessPlan::empty(process) });
             }
         }
         for (process, &count) in &self.replicas {
@@ -303,10 +304,10 @@ impl Placement {
             plan.on_postgres = plan.hosts.iter().filter(on_postgres).copied().collect();
         }
         if !plans.iter().any(|p| p.gateway) {
-            plans.insert(0, plan("gateway", Vec::new(), true));
+            plans.insert(0, ProcessPlan { gateway: true, ..ProcessPlan::empty("gateway") });
         }
         if process_count(&plans) > 1 {
-            let registry = ProcessPlan { registry: true, ..plan("registry", Vec::new(), false) };
+            let registry = ProcessPlan { registry: true, ..ProcessPlan::empty("registry") };
             plans.insert(0, registry);
         }
         if let Some(workers) = self.workers
@@ -332,20 +333,6 @@ impl Placement {
     pub fn zone_of(&self, process: &str, copy: u32) -> &str {
         let here = |member: &String| *member == process || *member == format!("{process}#{copy}");
         self.zones.iter().find(|(_, members)| members.iter().any(here)).map_or("", |(zone, _)| zone.as_str())
-    }
-}
-
-fn plan(name: &str, hosts: Vec<ComponentName>, gateway: bool) -> ProcessPlan {
-    let name = name.to_owned();
-    ProcessPlan {
-        name,
-        hosts,
-        gateway,
-        registry: false,
-        replicas: 1,
-        store_per_component: false,
-        schema_per_component: false,
-        on_postgres: Vec::new(),
     }
 }
 

@@ -76,9 +76,14 @@ impl ProcessPlan {
 
     /// A process for one component, by its name.
     pub fn holding(component: ComponentName) -> Self {
+        Self { hosts: vec![component], ..Self::empty(component.as_str()) }
+    }
+
+    /// One copy of a process that holds nothing yet.
+    pub fn empty(name: &str) -> Self {
         Self {
-            name: component.to_string(),
-            hosts: vec![component],
+            name: name.to_owned(),
+            hosts: Vec::new(),
             gateway: false,
             registry: false,
             replicas: 1,

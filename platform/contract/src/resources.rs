@@ -58,14 +58,11 @@ mod tests {
 
     fn process(name: &str, hosts: &[&'static str], replicas: u32) -> ProcessPlan {
         ProcessPlan {
-            name: name.into(),
             hosts: hosts.iter().map(|host| ComponentName::of(host)).collect(),
             gateway: name == "gateway",
             registry: name == "registry",
             replicas,
-            store_per_component: false,
-            schema_per_component: false,
-            on_postgres: Vec::new(),
+            ..ProcessPlan::empty(name)
         }
     }
 

@@ -112,16 +112,7 @@ pub struct NodeConfig {
 impl Default for NodeConfig {
     fn default() -> Self {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let process = ProcessPlan {
-            name: "app".into(),
-            hosts: Vec::new(),
-            gateway: false,
-            registry: false,
-            replicas: 1,
-            store_per_component: false,
-            schema_per_component: false,
-            on_postgres: Vec::new(),
-        };
+        let process = ProcessPlan::empty("app");
         Self {
             run_id: "by-hand".into(),
             scenario: String::new(),

@@ -129,7 +129,7 @@ pub fn monolith(whole: ProcessPlan, contents: impl FnOnce(&ProcessPlan) -> NodeC
 
 /// The whole `main` of a registry.
 pub fn registry() -> ExitCode {
-    let process = ProcessPlan { registry: true, ..empty_process("registry") };
+    let process = ProcessPlan { registry: true, ..ProcessPlan::empty("registry") };
     let RegistryArgs { alone, log } = RegistryArgs::parse();
     let config = NodeConfig { registry_log: log, ..NodeConfig::default() };
     alone.start(process, |_| NodeContents::default(), config)
@@ -137,23 +137,10 @@ pub fn registry() -> ExitCode {
 
 /// The whole `main` of a gateway that leads where `gateway` does.
 pub fn gateway(gateway: Box<dyn GatewayFactory>) -> ExitCode {
-    let process = ProcessPlan { gateway: true, ..empty_process("gateway") };
+    let process = ProcessPlan { gateway: true, ..ProcessPlan::empty("gateway") };
     let GatewayArgs { alone, public } = GatewayArgs::parse();
     let contents = NodeContents { gateway: Some(gateway), ..NodeContents::default() };
     alone.start(process, |_| contents, NodeConfig { public, ..NodeConfig::default() })
-}
-
-fn empty_process(name: &str) -> ProcessPlan {
-    ProcessPlan {
-        name: name.into(),
-        hosts: Vec::new(),
-        gateway: false,
-        registry: false,
-        replicas: 1,
-        store_per_component: false,
-        schema_per_component: false,
-        on_postgres: Vec::new(),
-    }
 }
 
 impl ProgramArgs {
