@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::cpu::Burst;
 use super::flow::Flow;
-use super::plan::HopCosts;
+use super::plan::{HopCosts, ProcessPlan};
 use super::surcharge::Surcharge;
 use crate::dist::Distribution;
 
@@ -80,6 +80,27 @@ pub struct Process {
 }
 
 impl Process {
+    /// As it is planned, on its host, at rest.
+    pub(super) fn new(plan: &ProcessPlan, host: u32) -> Self {
+        Self {
+            name: plan.name.clone(),
+            host,
+            workers: Lane::new(plan.workers),
+            blocking: Lane::new(plan.blocking),
+            costs: plan.costs,
+            wake: plan.wake.clone(),
+            waking_until_ns: 0,
+            is_up: true,
+            is_paused: false,
+            is_gone: false,
+            is_closed: false,
+            frozen: Vec::new(),
+            used_ns: 0,
+            cooled: Surcharge::default(),
+            contended: Surcharge::default(),
+        }
+    }
+
     fn lane(&mut self, burst: &Burst) -> &mut Lane {
         if burst.owner.is_blocking() { &mut self.blocking } else { &mut self.workers }
     }
@@ -195,23 +216,16 @@ mod tests {
     use super::*;
 
     fn process(costs: HopCosts) -> Process {
-        Process {
+        let plan = ProcessPlan {
             name: "photo".into(),
-            host: 0,
-            workers: Lane::new(1),
-            blocking: Lane::new(1),
+            host: "host".into(),
+            workers: 1,
+            blocking: 1,
+            components: Vec::new(),
             costs,
             wake: Distribution::Constant(100),
-            waking_until_ns: 0,
-            is_up: true,
-            is_paused: false,
-            is_gone: false,
-            is_closed: false,
-            frozen: Vec::new(),
-            used_ns: 0,
-            cooled: Surcharge::default(),
-            contended: Surcharge::default(),
-        }
+        };
+        Process::new(&plan, 0)
     }
 
     #[test]

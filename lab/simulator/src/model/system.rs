@@ -11,11 +11,10 @@ use super::cpu::Cpu;
 use super::database::Database;
 use super::edge::Edge;
 use super::network::Distance;
-use super::plan::{ComponentPlan, Effect, Location, Plan, ProcessPlan};
+use super::plan::{ComponentPlan, Effect, Location, Plan};
 use super::pool::Pool;
-use super::process::{Lane, Process};
+use super::process::Process;
 use super::subsets::Subsets;
-use super::surcharge::Surcharge;
 use super::work::{CallSite, Program, Step, Work};
 use crate::dist::Distribution;
 use crate::engine::random::stream;
@@ -231,7 +230,7 @@ impl System {
         for (process, number) in processes.into_iter().zip(0..) {
             let user = format!("process `{}`", process.name);
             let host = hosts.find(&process.host, &user, errors);
-            self.processes.push(new_process(process, host));
+            self.processes.push(Process::new(process, host));
             self.host_of_process.push(host);
             for name in sorted(&process.components, String::as_str) {
                 let component = names.find(name, &user, errors);
@@ -431,26 +430,6 @@ impl System {
     /// The program of a name.
     pub fn program(&self, name: &str) -> Option<u32> {
         self.operations.iter().position(|operation| operation.name == name).map(|at| at as u32)
-    }
-}
-
-fn new_process(plan: &ProcessPlan, host: u32) -> Process {
-    Process {
-        name: plan.name.clone(),
-        host,
-        workers: Lane::new(plan.workers),
-        blocking: Lane::new(plan.blocking),
-        costs: plan.costs,
-        wake: plan.wake.clone(),
-        waking_until_ns: 0,
-        is_up: true,
-        is_paused: false,
-        is_gone: false,
-        is_closed: false,
-        frozen: Vec::new(),
-        used_ns: 0,
-        cooled: Surcharge::default(),
-        contended: Surcharge::default(),
     }
 }
 
