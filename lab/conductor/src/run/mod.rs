@@ -2,7 +2,8 @@
 //!
 //! - [`Run`]: prepared, then run to its verdict. Start here. [`options`]: what to run, and how it ended.
 //! - `stage`: its course, arm by arm or side by side. `block`: one load on some arms. `session`: what they share.
-//! - `plan`: what is settled before anything starts: arms, load, `secrets`, `run_id`. `header`: the record's first line.
+//! - `plan`: what is settled before anything starts: arms, load, `secrets`, `run_id`. `folder`: where it is written. `header`: the
+//!   record's first line.
 //! - [`planned`]: a run as it would begin, for what is simulated instead.
 //! - [`seed`]: the data a run begins with. [`generator`]: the load generator as a child.
 //! - `phases`: when phases begin, and what each cost. `search`: whether rates beyond the declared ones follow. `stop`: what ends a run early.
@@ -11,6 +12,7 @@
 
 mod block;
 mod finish;
+mod folder;
 pub mod generator;
 pub(crate) mod header;
 pub mod options;
@@ -53,7 +55,6 @@ use crate::arm::servers;
 use crate::observe::collector::Collector;
 use crate::observe::metrics_endpoint::MetricsEndpoint;
 use crate::observe::record_writer::RecordWriter;
-use crate::process::private;
 use crate::steps::log::StepLog;
 
 /// How long the conductor's own tasks may take to end.
@@ -83,22 +84,8 @@ impl Run {
         }
         let otlp = telemetry::otlp_endpoint_from_env()?;
         let id = run_id::run_id();
-        let folder = options.out.join(&id);
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| RunError::Folder { path, source }
-        };
-        private::create_folder(&folder).map_err(failed(&folder))?;
-        // Children may have another working folder: their configurations name absolute paths.
-        let folder = folder.canonicalize().map_err(failed(&folder))?;
-        if folder.to_str().is_none() {
-            // It holds nothing yet.
-            let _ = std::fs::remove_dir(&folder);
-            return Err(RunError::FolderName { path: folder });
-        }
-        let path = folder.join("run.jsonl");
-        let writer = record::Writer::create(&path).map_err(failed(&path))?;
-        let record = RecordWriter::new(options.started_at, writer);
+        let folder = folder::create(&options.out.join(&id))?;
+        let record = folder::create_record(&folder, options.started_at)?;
         Ok(Self { options, id, folder, record, otlp, interrupts, startup: watch::Sender::default() })
     }
 

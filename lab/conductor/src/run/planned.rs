@@ -17,7 +17,7 @@ use crate::run::options::{RunError, RunOptions};
 use crate::run::plan::{PlannedArm, RunPlan};
 use crate::run::schedules::Schedules;
 use crate::run::secrets::RunSecrets;
-use crate::run::{check_arms, run_id};
+use crate::run::{check_arms, folder, run_id};
 
 /// A run that is planned and will not be started.
 #[derive(Clone, Debug)]
@@ -89,8 +89,7 @@ impl PlannedRun {
     /// When it cannot be written.
     pub fn create_folder(&self, options: &RunOptions) -> Result<PathBuf, RunError> {
         let folder = options.out.join(&self.header.run_id);
-        private::create_folder(&folder)
-            .map_err(|source| RunError::Folder { path: folder.clone(), source })?;
+        private::create_folder(&folder).map_err(folder::not_written(&folder))?;
         Ok(folder)
     }
 }

@@ -2,7 +2,7 @@
 //! ends with an error when that does not help.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +21,12 @@ use crate::arm::given_servers::GivenServers;
 use crate::arm::resources::{self, enough_workers};
 use crate::arm::servers::{self, ArmServers};
 use crate::arm::supervise::SupervisionReport;
-use crate::observe::record_writer::RecordWriter;
-use crate::process::private;
 use crate::process::program::Program;
-use crate::run::TASKS_GRACE;
 use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
 use crate::run::secrets::RunSecrets;
 use crate::run::seed::SeededData;
+use crate::run::{TASKS_GRACE, folder};
 
 /// Longest wait for the user's collector to accept a connection.
 const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(1);
@@ -123,19 +121,9 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let tasks = Tasks::new();
     let run_id = format!("up-{}", std::process::id());
     let secrets = RunSecrets::generate()?;
-    let folder =
-        options.out.join(format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id()));
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| RunError::Folder { path, source }
-    };
-    private::create_folder(&folder).map_err(failed(&folder))?;
-    let folder = folder.canonicalize().map_err(failed(&folder))?;
-    if folder.to_str().is_none() {
-        return Err(RunError::FolderName { path: folder });
-    }
-    let writer = record::Writer::create(&folder.join("run.jsonl")).map_err(failed(&folder))?;
-    let record = RecordWriter::new(clock::now(), writer);
+    let name = format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id());
+    let folder = folder::create(&options.out.join(name))?;
+    let record = folder::create_record(&folder, clock::now())?;
     let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
     let environment = RunEnvironment {
         given: options.given.clone(),
@@ -146,7 +134,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
     let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &processes).await?;
     let data = folder.join("data");
-    storage::snapshot::restore(&snapshot, &data).map_err(failed(&data))?;
+    storage::snapshot::restore(&snapshot, &data).map_err(folder::not_written(&data))?;
     let config = NodeConfig {
         run_id,
         scenario: "up".into(),
