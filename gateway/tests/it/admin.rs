@@ -1,7 +1,6 @@
 //! The operator's side: tables replaced while serving, and what may not be done without the token.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::routing::any;
@@ -10,7 +9,7 @@ use runtime::{ShutdownPolicy, Tasks};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::drain::visitor;
+use crate::drain::Visitors;
 use crate::fixture::{Hits, PHOTO, TOKEN, TestGateway, bounded, cluster_of, copy, echo, routes, until};
 use crate::raw_client::{Answer, exchange, get, request};
 
@@ -64,13 +63,7 @@ async fn tables_are_replaced_under_load_without_a_failed_request() {
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
-    let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
-    let visitors: Vec<_> = (0..8)
-        .map(|_| {
-            let visiting = visitor(fixture.addr, stop.clone(), served.clone());
-            tasks.spawn("test.visitor", ShutdownPolicy::Drain, visiting)
-        })
-        .collect();
+    let visitors = Visitors::start(&tasks, fixture.addr);
     for n in 0..100_u64 {
         // Every other table is the first with another route before all others.
         let mut replaced = routes();
@@ -80,13 +73,11 @@ async fn tables_are_replaced_under_load_without_a_failed_request() {
         let answer = change(&fixture, "PUT", "/routes", &table(replaced)).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "rev": n + 2 })));
         // Eight may have been inside before it: the ninth came after.
-        let before = served.count();
-        until("a request that finds this table", || served.count() > before + 8).await;
+        let before = visitors.served.count();
+        until("a request that finds this table", || visitors.served.count() > before + 8).await;
     }
-    stop.store(true, Ordering::Relaxed);
-    for visitor in visitors {
-        bounded("a visitor", visitor).await.expect("not one failed request");
-    }
+    visitors.stop();
+    visitors.left().await;
 }
 
 #[tokio::test]

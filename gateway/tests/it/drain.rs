@@ -1,5 +1,6 @@
 //! No client loses a request because something ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,13 +8,45 @@ use axum::Router;
 use axum::routing::any;
 use gateway::Upstream;
 use runtime::{ShutdownPolicy, Tasks};
+use tokio::task::JoinHandle;
 
 use crate::fixture::{Hits, TestGateway, bounded, cluster_of, copy, draining, echo, instances, until};
 use crate::raw_client::{RawConnection, request};
 
-/// Asks over kept connections, reads and writes in turn, until the door asks
-/// it to leave or `stop` is set. Answers how many requests were served.
-pub async fn visitor(addr: std::net::SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
+/// Eight clients that read and write in turn.
+pub struct Visitors {
+    stop: Arc<AtomicBool>,
+    /// Their requests that were served.
+    pub served: Hits,
+    visits: Vec<JoinHandle<Option<()>>>,
+}
+
+impl Visitors {
+    pub fn start(tasks: &Tasks, addr: SocketAddr) -> Self {
+        let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
+        let visit = |_| {
+            let visiting = visitor(addr, stop.clone(), served.clone());
+            tasks.spawn("test.visitor", ShutdownPolicy::Drain, visiting)
+        };
+        let visits = (0..8).map(visit).collect();
+        Self { stop, served, visits }
+    }
+
+    /// Each leaves after its present request.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until all have left, with every request served.
+    pub async fn left(self) {
+        for visit in self.visits {
+            bounded("a visitor", visit).await.expect("not one failed request");
+        }
+    }
+}
+
+/// Asks over kept connections until the door asks it to leave or `stop` is set.
+async fn visitor(addr: SocketAddr, stop: Arc<AtomicBool>, served: Hits) {
     let mut line = RawConnection::open(addr).await;
     let mut write = false;
     while !stop.load(Ordering::Relaxed) {
@@ -39,23 +72,12 @@ async fn a_gateway_that_drains_under_load_fails_no_request() {
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
     let fixture = TestGateway::open(Upstream::Cluster(cluster_of(&[copy.addr()]))).await;
-    let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
-    let visitors: Vec<_> = (0..8)
-        .map(|_| {
-            tasks.spawn(
-                "test.visitor",
-                ShutdownPolicy::Drain,
-                visitor(fixture.addr, stop.clone(), served.clone()),
-            )
-        })
-        .collect();
-    until("load", || served.count() > 200).await;
+    let visitors = Visitors::start(&tasks, fixture.addr);
+    until("load", || visitors.served.count() > 200).await;
     fixture.gateway.begin_drain();
     assert_eq!(crate::raw_client::get(fixture.admin, "/readyz").await.status, 503);
     assert_eq!(bounded("the drain", fixture.gateway.drain()).await, 0, "no request was cut off");
-    for visitor in visitors {
-        bounded("a visitor", visitor).await.expect("not one failed request");
-    }
+    visitors.left().await;
 }
 
 #[tokio::test]
@@ -64,20 +86,11 @@ async fn replicas_are_replaced_under_load_without_a_failed_request() {
     let old = [copy(&tasks, echo(Hits::default())).await, copy(&tasks, echo(Hits::default())).await];
     let cluster = cluster_of(&old.each_ref().map(|copy| copy.addr()));
     let fixture = TestGateway::open(Upstream::Cluster(cluster.clone())).await;
-    let (stop, served) = (Arc::new(AtomicBool::new(false)), Hits::default());
-    let visitors: Vec<_> = (0..8)
-        .map(|_| {
-            tasks.spawn(
-                "test.visitor",
-                ShutdownPolicy::Drain,
-                visitor(fixture.addr, stop.clone(), served.clone()),
-            )
-        })
-        .collect();
+    let visitors = Visitors::start(&tasks, fixture.addr);
     let mut addrs = old.each_ref().map(|copy| copy.addr());
     for (n, leaving) in old.into_iter().enumerate() {
-        let before = served.count();
-        until("load", || served.count() > before + 100).await;
+        let before = visitors.served.count();
+        until("load", || visitors.served.count() > before + 100).await;
         // The registry says that it drains, its successor is there, and then it goes.
         let successor = copy(&tasks, echo(Hits::default())).await;
         let mut list = instances(&addrs);
@@ -93,12 +106,10 @@ async fn replicas_are_replaced_under_load_without_a_failed_request() {
                 .collect(),
         );
     }
-    let before = served.count();
-    until("load", || served.count() > before + 100).await;
-    stop.store(true, Ordering::Relaxed);
-    for visitor in visitors {
-        bounded("a visitor", visitor).await.expect("not one failed request");
-    }
+    let before = visitors.served.count();
+    until("load", || visitors.served.count() > before + 100).await;
+    visitors.stop();
+    visitors.left().await;
 }
 
 #[tokio::test]
