@@ -1,43 +1,25 @@
 //! Steps that change copies: these start, are listed, drain and leave in the order of a live run.
 
 use fault::{CallFault, End};
-use policy::balance::Balance;
+use policy::AutoscaleOptions;
 use policy::units::{HumanDuration, Rate, Ratio};
-use policy::{AutoscaleOptions, Policy};
 use simulator::dist::Distribution;
 use simulator::engine::AdaptiveQueue;
 use simulator::model::{
-    Arrivals, BuildPlan, ChangeAction, ChangePlan, CopiesPlan, CpuSharing, Moment, Note, Plan, RegistryPlan,
-    Report, Rollout, RolloutOrder, Simulation, Work,
+    BuildPlan, ChangeAction, ChangePlan, CopiesPlan, Moment, Note, Plan, Report, Rollout, RolloutOrder,
+    Simulation, Work,
 };
 
-use super::fixture::{MILLISECOND, SECOND, component, edge, no_policies, process, system};
+use super::fixture::{self, MILLISECOND, SECOND, no_policies, registry};
 
-/// From the start of a copy until it serves, and from there until callers know it.
+/// From the start of a copy until it serves.
 const START: u64 = 500 * MILLISECOND;
-const WATCH: u64 = MILLISECOND;
 
-/// A leaf of 1 ms of CPU that is asked 100 times a second for 20 s, turn by turn, each call once. It has `first` copies, and
-/// steps may add more, up to six.
+/// A leaf that has `first` copies, to which steps may add more, up to six.
 fn leaves(first: u32, work: Work) -> Plan {
-    let leaf = component("leaf", vec![("serve", work)]);
-    let registry = component("registry", vec![("list", Work::None)]);
-    let ask = Work::call("leaf", "serve");
-    let mut plan = system(4, CpuSharing::Fcfs, vec![leaf, registry], ask, Arrivals::Constant(100.0));
-    plan.processes.extend((1..6).map(|n| process(&format!("leaf#{n}"), "leaf", &["leaf"])));
-    plan.policies = edge(Policy {
-        attempts: Some(1),
-        timeout: Some(HumanDuration::from_millis(200)),
-        balance: Some(Balance::RoundRobin),
-        ..Policy::default()
-    });
-    plan.sources[0].until_ns = 20 * SECOND;
+    let mut plan = fixture::leaves(4, 6, work);
     let copies = names(&[0, 1, 2, 3, 4, 5]);
-    plan.registries.push(RegistryPlan {
-        process: "registry#0".into(),
-        members: copies.clone(),
-        watch_ns: WATCH,
-    });
+    plan.registries.push(registry(copies.clone()));
     plan.copies.push(CopiesPlan { name: "leaf".into(), copies, first, start_ns: START, has_one_port: false });
     plan
 }

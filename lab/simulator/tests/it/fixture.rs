@@ -1,11 +1,13 @@
 //! Plans of the tests, and how close a mean must come to its closed form.
 
+use policy::balance::Balance;
+use policy::units::HumanDuration;
 use policy::{EdgePattern, Policy};
 use simulator::dist::Distribution;
 use simulator::model::report::Latency;
 use simulator::model::{
     Arrivals, ComponentPlan, CpuSharing, HopCosts, HostPlan, OperationPlan, Plan, ProcessPlan, QueuePlan,
-    Report, Simulation, SourcePlan, Work,
+    RegistryPlan, Report, Simulation, SourcePlan, Work,
 };
 use simulator::run::replicate;
 
@@ -102,6 +104,29 @@ pub fn system(
         plan.components.push(component);
     }
     plan
+}
+
+/// Copies of a leaf that does `work`, on a host together, and a registry's process. The leaf is asked 100 times a second for
+/// 20 s, turn by turn, each call once.
+pub fn leaves(cores: u32, copies: u32, work: Work) -> Plan {
+    let leaf = component("leaf", vec![("serve", work)]);
+    let registry = component("registry", vec![("list", Work::None)]);
+    let ask = Work::call("leaf", "serve");
+    let mut plan = system(cores, CpuSharing::Fcfs, vec![leaf, registry], ask, Arrivals::Constant(100.0));
+    plan.processes.extend((1..copies).map(|n| process(&format!("leaf#{n}"), "leaf", &["leaf"])));
+    plan.policies = edge(Policy {
+        attempts: Some(1),
+        timeout: Some(HumanDuration::from_millis(200)),
+        balance: Some(Balance::RoundRobin),
+        ..Policy::default()
+    });
+    plan.sources[0].until_ns = 20 * SECOND;
+    plan
+}
+
+/// A registry in the process of [`leaves`], whose changes callers know 1 ms later.
+pub fn registry(members: Vec<String>) -> RegistryPlan {
+    RegistryPlan { process: "registry#0".into(), members, watch_ns: MILLISECOND }
 }
 
 /// One station of so many cores, at load `rho` by Poisson arrivals.

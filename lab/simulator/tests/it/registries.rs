@@ -1,31 +1,15 @@
 //! Registries: what is dead is not asked for long, and asked again once it is back.
 
 use fault::ProcessFault;
-use policy::Policy;
-use policy::balance::Balance;
 use policy::units::HumanDuration;
 use simulator::dist::Distribution;
-use simulator::model::{Arrivals, CpuSharing, Effect, FaultPlan, HopCosts, Plan, RegistryPlan, Report, Work};
+use simulator::model::{Effect, FaultPlan, Plan, Report, Work};
 
-use super::fixture::{MILLISECOND, SECOND, component, edge, process, simulate, system};
+use super::fixture::{self, MILLISECOND, SECOND, registry, simulate};
 
-/// Two copies of a leaf that use 1 ms of CPU, asked turn by turn 100 times a second for 20 s, each call once. One of them, and
-/// `others`, are hit by a fault from second 4 on.
+/// Two copies of a leaf that use 1 ms of CPU. One of them, and `others`, are hit by a fault from second 4 on.
 fn leaves(fault: ProcessFault, others: &[&str], has_registry: bool) -> Plan {
-    let leaf = component("leaf", vec![("serve", Work::Cpu(Distribution::Constant(MILLISECOND)))]);
-    let registry = component("registry", vec![("list", Work::None)]);
-    let work = Work::call("leaf", "serve");
-    let mut plan = system(1, CpuSharing::Fcfs, vec![leaf, registry], work, Arrivals::Constant(100.0));
-    let mut second = process("leaf#1", "leaf", &["leaf"]);
-    second.costs = HopCosts::default();
-    plan.processes.push(second);
-    plan.policies = edge(Policy {
-        attempts: Some(1),
-        timeout: Some(HumanDuration::from_millis(200)),
-        balance: Some(Balance::RoundRobin),
-        ..Policy::default()
-    });
-    plan.sources[0].until_ns = 20 * SECOND;
+    let mut plan = fixture::leaves(1, 2, Work::Cpu(Distribution::Constant(MILLISECOND)));
     let names = ["leaf#0"].iter().chain(others).map(|name| (*name).to_owned());
     plan.faults.push(FaultPlan {
         name: "hit".into(),
@@ -33,11 +17,8 @@ fn leaves(fault: ProcessFault, others: &[&str], has_registry: bool) -> Plan {
         end_ns: 12 * SECOND,
         effect: Effect::Processes(names.collect(), fault),
     });
-    plan.registries.extend(has_registry.then(|| RegistryPlan {
-        process: "registry#0".into(),
-        members: vec!["leaf#0".into(), "leaf#1".into()],
-        watch_ns: MILLISECOND,
-    }));
+    let members = vec!["leaf#0".into(), "leaf#1".into()];
+    plan.registries.extend(has_registry.then(|| registry(members)));
     plan
 }
 
