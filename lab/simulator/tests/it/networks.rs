@@ -74,38 +74,30 @@ fn a_closed_network_is_that_of_mean_value_analysis() {
     close("throughput of a closed network", seen, throughput, 0.01);
 }
 
-#[test]
-fn the_longest_of_parallel_calls() {
+/// Mean time of five calls at once, each of an exponential time, until so many are done; in mean times of one.
+fn time_of_five_until(done: usize) -> f64 {
     let plan = || {
         let wait = Work::Wait(Distribution::Exponential(SERVICE));
-        let branches = (0..5).map(|_| Work::call("a", "serve")).collect();
+        let branches = (0..5).map(|_| call("a")).collect();
         system(
             1,
             CpuSharing::Fcfs,
             vec![component("a", vec![("serve", wait)])],
-            Work::all(branches),
+            Work::Par(done, branches),
             Arrivals::Poisson(1e3),
         )
     };
-    let reports = replications(plan, 5e3);
-    let seen = latency(&reports, "users/ask").mean_ns() / SERVICE;
-    close("longest of five", seen, networks::longest_of(5, 1.0), 0.01);
+    latency(&replications(plan, 5e3), "users/ask").mean_ns() / SERVICE
+}
+
+#[test]
+fn the_longest_of_parallel_calls() {
+    close("longest of five", time_of_five_until(5), networks::longest_of(5, 1.0), 0.01);
 }
 
 #[test]
 fn two_of_five_are_enough() {
-    let plan = || {
-        let wait = Work::Wait(Distribution::Exponential(SERVICE));
-        let branches = (0..5).map(|_| Work::call("a", "serve")).collect();
-        system(
-            1,
-            CpuSharing::Fcfs,
-            vec![component("a", vec![("serve", wait)])],
-            Work::Par(2, branches),
-            Arrivals::Poisson(1e3),
-        )
-    };
-    let seen = latency(&replications(plan, 5e3), "users/ask").mean_ns() / SERVICE;
+    let seen = time_of_five_until(2);
     // The second of five exponential times: 1/5 + 1/4.
     close("second of five", seen, 0.45, 0.01);
 }

@@ -1,8 +1,6 @@
 //! SIGKILL of publisher, relay, consumer and broker at any moment: what was acknowledged is applied, once, in order.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use contract::Event;
@@ -12,9 +10,9 @@ use storage::nats::{Broker, BrokerOptions, BrokerSource, Relay};
 
 use crate::broker_ground::Ground;
 use crate::ground::*;
+use crate::kill::{PLACE, acknowledged_in_life};
 
-/// The variables with the place of the child, and with where its broker is.
-const PLACE: &str = "STORAGE_TEST_PLACE";
+/// The variable with where the child's broker is.
 const BROKER: &str = "STORAGE_TEST_BROKER";
 /// Kills; a life ends after that many acknowledged events, another number each time.
 const LIVES: u64 = 20;
@@ -55,29 +53,18 @@ async fn killed_processes_lose_and_double_nothing() {
     }
     let options = ground.options();
     let broker = format!("{} {}", options.address, options.credentials);
+    let place = ground.place.handle();
+    let variables = [(PLACE, place.as_str()), (BROKER, broker.as_str())];
     let mut acknowledged = BTreeSet::new();
     for life in 0..LIVES {
-        let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "broker_kill::a_life", "--ignored", "--nocapture"])
-            .env(PLACE, ground.place.handle())
-            .env(BROKER, &broker)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut printed = lines.by_ref().map_while(Result::ok).filter_map(|line| {
-            line.strip_prefix("acknowledged ").and_then(|number| number.parse::<i64>().ok())
-        });
-        acknowledged.extend(printed.by_ref().take(20 + (life * 7 % 31) as usize));
-        if life % BROKER_LIVES == 0 {
-            ground.server.kill();
-        }
-        child.kill().expect("it is ours");
-        child.wait().expect("it ends");
-        // What it still printed before it died was acknowledged as well.
-        acknowledged.extend(printed);
-        if life % BROKER_LIVES == 0 {
+        let is_brokers_end = life % BROKER_LIVES == 0;
+        let writes = 20 + (life * 7 % 31) as usize;
+        acknowledged.extend(acknowledged_in_life("broker_kill::a_life", &variables, writes, || {
+            if is_brokers_end {
+                ground.server.kill();
+            }
+        }));
+        if is_brokers_end {
             ground.server.start_again().expect("it comes back");
         }
     }

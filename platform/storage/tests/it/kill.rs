@@ -12,7 +12,7 @@ use storage::Source;
 use crate::ground::*;
 
 /// The variable with the place of the child.
-const PLACE: &str = "STORAGE_TEST_PLACE";
+pub const PLACE: &str = "STORAGE_TEST_PLACE";
 /// Kills; a life ends after that many acknowledged writes, another number each time.
 const LIVES: u64 = 20;
 /// Writers of a process at once: enough that several commits wait for each sync.
@@ -77,25 +77,40 @@ pub async fn of_many_writers_a_kill_loses_nothing_that_was_acknowledged(place: P
 
 /// Starts a child as often as it is killed: all that it printed as acknowledged.
 fn acknowledged_in_lives(child: &str, place: &Place) -> BTreeSet<i64> {
-    let mut acknowledged = BTreeSet::new();
-    for life in 0..LIVES {
-        let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", child, "--ignored", "--nocapture"])
-            .env(PLACE, place.handle())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut printed = lines.by_ref().map_while(Result::ok).filter_map(|line| {
-            line.strip_prefix("acknowledged ").and_then(|number| number.parse::<i64>().ok())
-        });
-        acknowledged.extend(printed.by_ref().take(3 + (life * 7 % 11) as usize));
-        child.kill().expect("it is ours");
-        child.wait().expect("it ends");
-        // What it still printed before it died was acknowledged as well.
-        acknowledged.extend(printed);
-    }
+    let place = place.handle();
+    let lives = (0..LIVES).map(|life| {
+        let writes = 3 + (life * 7 % 11) as usize;
+        acknowledged_in_life(child, &[(PLACE, place.as_str())], writes, || ())
+    });
+    lives.flatten().collect()
+}
+
+/// Starts a child, and kills it after so many acknowledged writes and what is done `before` its end: all that it printed as
+/// acknowledged.
+pub fn acknowledged_in_life(
+    child: &str,
+    variables: &[(&str, &str)],
+    writes: usize,
+    before: impl FnOnce(),
+) -> BTreeSet<i64> {
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", child, "--ignored", "--nocapture"])
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut printed = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("acknowledged ").and_then(|number| number.parse::<i64>().ok()));
+    let mut acknowledged: BTreeSet<i64> = printed.by_ref().take(writes).collect();
+    before();
+    child.kill().expect("it is ours");
+    child.wait().expect("it ends");
+    // What it still printed before it died was acknowledged as well.
+    acknowledged.extend(printed);
     acknowledged
 }
 

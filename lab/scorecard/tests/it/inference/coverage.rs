@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use scorecard::inference::{Conditions, Figure, Frame, Margin, Resampling, Statistic, contrast, estimate};
+use scorecard::inference::{Figure, Frame, Resampling, Statistic, contrast, estimate};
 
 use super::bounds::at_least;
 use super::card::{arrivals, cpu, goodput, mean, quantile};
+use super::exact::PLAIN;
 use super::queue::{IDLE_CPU, Queue, Round};
 use super::random::Random;
 use super::truths::{Truth, truth};
@@ -89,15 +90,7 @@ fn replica(queue: &Queue, truth: &Truth, resampling: &Arc<Resampling>, random: &
         let measured = estimate(figure);
         count(column, measured.interval.filter(|_| measured.value.is_some()), truth);
     }
-    let conditions = Conditions {
-        margin: Margin::Ratio(1.1),
-        depends_on_start: false,
-        start: None,
-        is_taking_turns: false,
-        is_part: false,
-        withheld: None,
-    };
-    let of = |index: usize| contrast(&arms[0][index], &arms[1][index], &conditions).contrast;
+    let of = |index: usize| contrast(&arms[0][index], &arms[1][index], &PLAIN).contrast;
     for (column, index) in [(6, 0), (7, 1), (8, 2), (9, 4), (10, 5)] {
         count(column, of(index).ratio.and_then(|ratio| ratio.interval), 1.0);
     }
