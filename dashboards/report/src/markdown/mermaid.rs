@@ -105,7 +105,6 @@ mod tests {
             letter: 'B',
             name: "x3".into(),
             topology: "x3".into(),
-            variant: String::new(),
             instances: vec![
                 instance("gateway#0", &["gateway"]),
                 instance("app#0", &["feed", "photo"]),
@@ -113,18 +112,10 @@ mod tests {
             ],
             local_edges: vec!["feed->photo".into()],
             remote_edges: vec!["gateway->feed".into(), "gateway->gone".into()],
-            policies: Default::default(),
             databases: 1,
-            servers: 0,
-            server_ports: 0,
-            backups: 0,
-            server_ready_ms: 0,
-            store_per_component: false,
-            network: None,
             config_keys: 1,
             ready_ms: 1,
-            resources: None,
-            builds: Vec::new(),
+            ..Arm::default()
         };
         let text = drawn(&arm, &[]);
         assert!(

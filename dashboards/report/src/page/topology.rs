@@ -185,22 +185,12 @@ mod tests {
             letter: 'B',
             name: "micro".into(),
             topology: "micro".into(),
-            variant: String::new(),
-            instances: Vec::new(),
             local_edges: vec!["feed->photo".into()],
             remote_edges: ["gateway->feed", "gateway->photo", "photo->feed"].map(Into::into).into(),
-            policies: Default::default(),
             databases: 1,
-            servers: 0,
-            server_ports: 0,
-            backups: 0,
-            server_ready_ms: 0,
-            store_per_component: false,
-            network: None,
             config_keys: 1,
             ready_ms: 1,
-            resources: None,
-            builds: Vec::new(),
+            ..Arm::default()
         };
         let shown: Vec<String> = tree(&arm)
             .iter()

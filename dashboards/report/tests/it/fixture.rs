@@ -22,7 +22,6 @@ fn header() -> Header {
         letter,
         name: name.into(),
         topology: name.into(),
-        variant: String::new(),
         instances: processes
             .iter()
             .map(|process| Instance {
@@ -35,18 +34,10 @@ fn header() -> Header {
             .collect(),
         local_edges: if letter == 'A' { vec!["feed->follower".into()] } else { Vec::new() },
         remote_edges: if letter == 'B' { vec!["feed->follower".into()] } else { Vec::new() },
-        policies: BTreeMap::new(),
         databases: 1,
-        servers: 0,
-        server_ports: 0,
-        backups: 0,
-        server_ready_ms: 0,
-        store_per_component: false,
-        network: None,
         config_keys: 10,
         ready_ms: 30,
-        resources: None,
-        builds: Vec::new(),
+        ..Arm::default()
     };
     let plan = |id, text: &str, line| ExpectationPlan {
         id,
@@ -57,8 +48,6 @@ fn header() -> Header {
     };
     Header {
         schema_version: record::SCHEMA_VERSION,
-        source: record::Provenance::Live,
-        prediction: None,
         run_id: "20260101-000000-test".into(),
         scenario: "slow-follower".into(),
         title: "a slow follower | and a bar".into(),
@@ -67,15 +56,11 @@ fn header() -> Header {
         seed: 42,
         version: "0.1.0".into(),
         command: vec!["cleave".into(), "run".into(), "slow-follower".into()],
-        labels: Vec::new(),
-        wall_us: 0,
         way: "side by side".into(),
         rounds: 1,
         machine: Machine { cpu: "a CPU".into(), cores: 2, memory_mib: 1_000, ..Machine::default() },
         arms: vec![arm('A', "mono", &["app"]), arm('B', "micro", &["feed", "follower"])],
-        base: None,
         phases: vec![phase("steady", 0, 10), phase("fault", 10, 10)],
-        further: Vec::new(),
         journeys: vec![JourneyPlan {
             name: "home-feed".into(),
             needs: vec!["feed".into(), "follower".into()],
@@ -99,23 +84,16 @@ fn header() -> Header {
         ],
         schedule_digest: "00".into(),
         planned: 400,
-        planned_measured: Vec::new(),
         good_within_us: 1_000_000,
         timeout_us: 2_000_000,
         probe_us: 2_000_000,
         load_start_ns: SECOND,
         ready_ms: 100,
         telemetry: "sampled".into(),
-        collector: None,
-        budget_memory: None,
-        closed: false,
         popularity: (0.8, 1.0),
         has_copies: true,
-        copies: Vec::new(),
-        drops: false,
-        overloaded: Vec::new(),
         slots: (32, 32),
-        prices: None,
+        ..Header::default()
     }
 }
 

@@ -34,7 +34,6 @@ pub fn header(rounds: u32) -> Header {
         letter,
         name: name.into(),
         topology: name.into(),
-        variant: String::new(),
         instances: hosts
             .iter()
             .map(|hosts| Instance {
@@ -45,35 +44,16 @@ pub fn header(rounds: u32) -> Header {
                 public_port: hosts.contains(&"gateway").then_some(2),
             })
             .collect(),
-        local_edges: Vec::new(),
-        remote_edges: Vec::new(),
-        policies: BTreeMap::new(),
         databases: hosts.len() as u32,
-        servers: 0,
-        server_ports: 0,
-        backups: 0,
-        server_ready_ms: 0,
-        store_per_component: false,
-        network: None,
         config_keys: 10 * hosts.len() as u32,
         ready_ms: 30,
-        resources: None,
-        builds: Vec::new(),
+        ..Arm::default()
     };
     Header {
         schema_version: record::SCHEMA_VERSION,
-        source: record::Provenance::Live,
-        prediction: None,
         run_id: "test".into(),
         scenario: "test".into(),
-        title: String::new(),
-        why: String::new(),
-        scenario_text: String::new(),
         seed: 42,
-        version: String::new(),
-        command: Vec::new(),
-        labels: Vec::new(),
-        wall_us: 0,
         way: "side by side".into(),
         rounds,
         machine: Machine { cores: 2, memory_mib: 1_000, ..Machine::default() },
@@ -81,9 +61,7 @@ pub fn header(rounds: u32) -> Header {
             arm('A', "mono", &[&["gateway", "profile", "feed", "photo"]]),
             arm('B', "micro", &[&["gateway"], &["profile"], &["feed"], &["photo"]]),
         ],
-        base: None,
         phases: phases.into(),
-        further: Vec::new(),
         journeys: journeys.into(),
         steps: vec![StepPlan {
             number: 1,
@@ -96,26 +74,18 @@ pub fn header(rounds: u32) -> Header {
             build: None,
             not_applicable: BTreeMap::new(),
         }],
-        expectations: Vec::new(),
-        schedule_digest: String::new(),
         planned: u64::from(rounds) * 35 * 40,
         planned_measured: vec![30 * 40; rounds as usize],
         good_within_us: 1_000_000,
         timeout_us: 2_000_000,
         probe_us: 2_000_000,
-        load_start_ns: 0,
         ready_ms: 100,
         telemetry: "metrics".into(),
-        collector: None,
-        budget_memory: None,
-        closed: false,
         popularity: (0.8, 1.0),
         has_copies: true,
         copies: vec!["mono-x3".into()],
-        drops: false,
-        overloaded: Vec::new(),
         slots: (200, 200),
-        prices: None,
+        ..Header::default()
     }
 }
 
