@@ -4,7 +4,7 @@
 //! round. Client and server are one process with a thread each: `taskset -c 0` puts both on one core.
 //!
 //! ```text
-//! cargo run --profile published -p benches --example calls -- --rounds 6
+//! cargo run --profile published -p benches --features compare --example calls -- --rounds 6
 //! ```
 
 use std::convert::Infallible;

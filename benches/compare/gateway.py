@@ -215,7 +215,8 @@ def load(wrk, addr, seconds, core, libraries, connections=CONNECTIONS):
 
 def build():
     cargo = os.environ.get("CARGO", "cargo")
-    command = [cargo, "build", "--profile", "published", "--package", "benches", "--example", "contestant"]
+    command = [cargo, "build", "--profile", "published", "--package", "benches"]
+    command += ["--features", "compare", "--example", "contestant"]
     subprocess.run(command, cwd=ROOT, check=True)
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "published/examples/contestant"
 

@@ -1,6 +1,6 @@
 //! The registry with many instances: how soon watchers hear of a change, and what it costs.
 //!
-//!     cargo run --release --package benches --example registry -- --instances 10000 --watchers 100 --churn 100
+//!     cargo run --release --package benches --features compare --example registry -- --instances 10000 --watchers 100 --churn 100
 //!
 //! Registry, watchers and those who announce are in this one process, over loopback, as each other's neighbours would be. Every
 //! lease is renewed each second, in batches as a process of several services does; `churn` instances a second are replaced.

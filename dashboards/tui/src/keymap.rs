@@ -1,7 +1,5 @@
 //! One table of keys: dispatch, the footer, the help overlay and docs/keys.md are all drawn from it.
 
-use std::fmt::Write as _;
-
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use crate::tab::Tab;
@@ -328,21 +326,27 @@ pub fn place(within: Context) -> String {
     named.map(|(_, name)| name).collect::<Vec<_>>().join(", ")
 }
 
-/// The table as a page: docs/keys.md, which a test compares with it.
-pub fn markdown() -> String {
-    let mut page = "# Keys of the dashboard\n\n| keys | where | what happens |\n|---|---|---|\n".to_owned();
-    for binding in KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
-        let shown: Vec<String> = binding.shown.split(' ').map(|key| format!("`{key}`")).collect();
-        let _ = writeln!(page, "| {} | {} | {} |", shown.join(" "), place(binding.within), binding.help);
-    }
-    page += "\nThe mouse: a click shows a tab, does what a hint names, goes to a moment of a chart, chooses a row; a second \
-             click on a chosen row opens it. The wheel scrolls. `--no-mouse` leaves the mouse to the terminal.\n";
-    page
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
+
+    /// Set this variable to write the page again.
+    const UPDATE_VARIABLE: &str = "UPDATE_KEYS";
+
+    /// The table as a page: docs/keys.md.
+    fn markdown() -> String {
+        let mut page =
+            "# Keys of the dashboard\n\n| keys | where | what happens |\n|---|---|---|\n".to_owned();
+        for binding in KEYS.iter().filter(|binding| !binding.shown.is_empty()) {
+            let shown: Vec<String> = binding.shown.split(' ').map(|key| format!("`{key}`")).collect();
+            let _ = writeln!(page, "| {} | {} | {} |", shown.join(" "), place(binding.within), binding.help);
+        }
+        page += "\nThe mouse: a click shows a tab, does what a hint names, goes to a moment of a chart, chooses a row; a second \
+                 click on a chosen row opens it. The wheel scrolls. `--no-mouse` leaves the mouse to the terminal.\n";
+        page
+    }
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
@@ -370,7 +374,10 @@ mod tests {
     #[test]
     fn the_page_of_keys_is_this_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/keys.md");
+        if std::env::var_os(UPDATE_VARIABLE).is_some() {
+            return std::fs::write(path, markdown()).expect("docs/keys.md");
+        }
         let page = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(page, markdown(), "write it anew: cargo run -p tui --example keys > docs/keys.md");
+        assert_eq!(page, markdown(), "write it again: {UPDATE_VARIABLE}=1 cargo test -p tui keymap");
     }
 }
