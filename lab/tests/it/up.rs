@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cleave::{Cleave, Started, wait_for};
 use crate::http::Client;
+use crate::places::side_by_side;
 use crate::{prometheus, routes};
 
 /// A suite that is up, and what it printed.
@@ -147,10 +148,9 @@ fn a_suite_restarts_what_dies_and_ends_with_an_error_when_nothing_is_left() {
 
 #[test]
 fn a_suite_of_one_process_is_restarted_unless_it_is_to_stay_dead() {
-    for (arguments, expected) in [
-        (&[][..], "app#0 serves again"),
-        (&["--no-restart"][..], "all processes of the suite are dead, 1 of 1"),
-    ] {
+    let cases: [(&[&str], &str); 2] =
+        [(&[], "app#0 serves again"), (&["--no-restart"], "all processes of the suite are dead, 1 of 1")];
+    side_by_side(cases, |(arguments, expected)| {
         let cleave = Cleave::shared();
         let arguments = [&["up", "mono", "--size", "tiny"], arguments].concat();
         let mut program = cleave.start_with_progress(&arguments);
@@ -160,5 +160,5 @@ fn a_suite_of_one_process_is_restarted_unless_it_is_to_stay_dead() {
         wait_for_line(&mut progress, expected);
         suite.program.signal(Signal::SIGINT);
         suite.program.rest();
-    }
+    });
 }
