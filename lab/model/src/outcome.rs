@@ -12,7 +12,7 @@ use crate::score_rows::parts_below_totals;
 use crate::shell;
 
 /// An expectation with its last check in each arm: none before it is first judged.
-pub type Standing<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
+pub type ExpectationChecks<'a> = (&'a ExpectationPlan, Vec<&'a Check>);
 
 /// Two figures nearer than this share of the first are called the same before they are judged.
 pub const SAME_SHARE: f64 = 0.03;
@@ -71,7 +71,7 @@ impl Run {
     }
 
     /// Every expectation with its last check in each arm at `t`, in the file's order.
-    pub fn checks_until(&self, t: u64) -> Vec<Standing<'_>> {
+    pub fn checks_until(&self, t: u64) -> Vec<ExpectationChecks<'_>> {
         let last = self.last_checks(t);
         let standing = |plan: &ExpectationPlan| {
             last.range((plan.id, '\0')..=(plan.id, char::MAX)).map(|(_, check)| *check).collect()

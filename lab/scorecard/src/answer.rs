@@ -14,7 +14,7 @@ use model::Run;
 use model::sweep::SweepRow;
 use record::{Arm, Score};
 
-use items::{Item, Standing};
+use items::{Item, SplitOutcome};
 use lines::{Line, Section};
 pub(crate) use rounds::more_rounds;
 
@@ -101,15 +101,15 @@ fn lines_of(run: &Run, scores: &[&Score]) -> (Vec<Line>, bool) {
     let is_one = others.len() == 1;
     for other in others {
         let (undecided, decided): (Vec<Item>, Vec<Item>) =
-            of(other).into_iter().partition(|item| item.standing == Standing::Open);
-        let section = |full: &str, short: &str, standing: Standing| {
-            let items = decided.iter().filter(|item| item.standing == standing).cloned();
+            of(other).into_iter().partition(|item| item.outcome == SplitOutcome::Open);
+        let section = |full: &str, short: &str, outcome: SplitOutcome| {
+            let items = decided.iter().filter(|item| item.outcome == outcome).cloned();
             Section::new(full, short, items.collect())
         };
         let sections = [
-            section("it costs", "costs", Standing::Worse),
-            section("it buys", "buys", Standing::Better),
-            section("it changes nothing in", "same", Standing::Same),
+            section("it costs", "costs", SplitOutcome::Worse),
+            section("it buys", "buys", SplitOutcome::Better),
+            section("it changes nothing in", "same", SplitOutcome::Same),
         ];
         let mut sections: Vec<Section> = sections.into_iter().filter(|section| !section.is_empty()).collect();
         sections.sort_by_key(|section| !section.is_asked());

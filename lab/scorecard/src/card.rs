@@ -149,7 +149,7 @@ impl Card<'_> {
         let needs_context = measure.has(Property::NeedsContext);
         let context = needs_context.then(|| breakdowns::context(self.run, window)).flatten();
         let withheld = (needs_context && context.is_none()).then_some(Note::NoContext);
-        let is_late = |q| letters().any(|arm| lints::Late::of(&selection(arm), q).is_some());
+        let is_late = |q| letters().any(|arm| lints::LatePercentile::of(&selection(arm), q).is_some());
         let (id, text) = match step {
             Some(step) => {
                 let text = row.text.replace("{step}", &step.id).replace("{hits}", &hits_of(step));

@@ -94,7 +94,7 @@ fn of_open(run: &Run, check: &Check) -> String {
 }
 
 /// The lint that keeps a claim from being judged: its text begins with the reason of the claims that it touches.
-fn doubt_of(run: &Run, check: &Check) -> Option<&'static lints::Described> {
+fn doubt_of(run: &Run, check: &Check) -> Option<&'static lints::LintDescription> {
     let lints = &run.end.as_ref()?.lints;
     let is_its = |lint: &&Lint| !check.reason.is_empty() && lint.text.starts_with(&check.reason);
     lints.iter().find(is_its).and_then(|lint| lints::find(&lint.name))

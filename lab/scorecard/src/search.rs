@@ -13,7 +13,7 @@ use crate::selection::Selection;
 
 /// What follows a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum SearchDecision {
     /// The next rate is offered.
     Offer,
     /// The search ends.
@@ -44,21 +44,21 @@ impl Stop {
 
 /// What follows the rates so far: `brackets` of every arm and limit, whether the last rate was sent on schedule, and how many
 /// further ones are planned.
-pub fn decide(brackets: &[Bracket], is_punctual: bool, left: usize) -> Next {
+pub fn decide(brackets: &[Bracket], is_punctual: bool, left: usize) -> SearchDecision {
     if brackets.iter().all(|found| found.failed.is_some()) {
-        Next::Stop(Stop::Found)
+        SearchDecision::Stop(Stop::Found)
     } else if !is_punctual {
-        Next::Stop(Stop::Late)
+        SearchDecision::Stop(Stop::Late)
     } else if left == 0 {
-        Next::Stop(Stop::Exhausted)
+        SearchDecision::Stop(Stop::Exhausted)
     } else {
-        Next::Offer
+        SearchDecision::Offer
     }
 }
 
 /// What follows when arms that are offered the load together have been offered so many of the further rates. Rates of other
 /// rounds count up to there: each round goes as far as the first did.
-pub fn next(run: &Run, arms: &[char], offered: usize) -> Next {
+pub fn next(run: &Run, arms: &[char], offered: usize) -> SearchDecision {
     let (begun, left) = run.header.further.split_at(offered.min(run.header.further.len()));
     let declared = || run.header.phases.iter().filter(|phase| phase.measure);
     let phases: Vec<&PhasePlan> = declared().chain(begun).collect();
@@ -156,23 +156,23 @@ mod tests {
         let (open, closed) = (found(200.0, None), found(100.0, Some(200.0)));
         assert_eq!(
             decide(&[closed, open], true, 3),
-            Next::Offer,
+            SearchDecision::Offer,
             "equal for both: one that failed is offered it as well"
         );
-        assert_eq!(decide(&[open], true, 1), Next::Offer);
+        assert_eq!(decide(&[open], true, 1), SearchDecision::Offer);
         let undecided = Bracket::default();
-        assert_eq!(decide(&[undecided], true, 1), Next::Offer, "too few seconds show neither end");
-        assert_eq!(decide(&[closed, closed], true, 3), Next::Stop(Stop::Found));
+        assert_eq!(decide(&[undecided], true, 1), SearchDecision::Offer, "too few seconds show neither end");
+        assert_eq!(decide(&[closed, closed], true, 3), SearchDecision::Stop(Stop::Found));
     }
 
     #[test]
     fn a_search_ends_where_it_is_bounded_and_where_the_generator_is_late() {
         let open = found(200.0, None);
-        assert_eq!(decide(&[open], true, 0), Next::Stop(Stop::Exhausted));
-        assert_eq!(decide(&[open], false, 3), Next::Stop(Stop::Late));
+        assert_eq!(decide(&[open], true, 0), SearchDecision::Stop(Stop::Exhausted));
+        assert_eq!(decide(&[open], false, 3), SearchDecision::Stop(Stop::Late));
         assert_eq!(
             decide(&[found(100.0, Some(200.0))], false, 0),
-            Next::Stop(Stop::Found),
+            SearchDecision::Stop(Stop::Found),
             "the first reason counts"
         );
     }

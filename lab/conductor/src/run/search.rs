@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use record::EventKind;
-use scorecard::search::{self, Next, Stop};
+use scorecard::search::{self, SearchDecision, Stop};
 use tokio::sync::mpsc;
 
 use crate::run::phases::{PhaseCost, Phases};
@@ -49,8 +49,8 @@ impl Phases<'_> {
             self.sleep_until(phase.start_ns.saturating_sub(lead_ns)).await;
             // A record that cannot be asked any more shows no rate that was carried.
             match self.record.query(|run| search::next(run, &letters, offered)) {
-                Some(Next::Offer) => {}
-                Some(Next::Stop(stop)) => return stop,
+                Some(SearchDecision::Offer) => {}
+                Some(SearchDecision::Stop(stop)) => return stop,
                 None => return Stop::Late,
             }
             let _ = requests.send(LoadRequest::Further).await;

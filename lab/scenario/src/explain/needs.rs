@@ -3,7 +3,7 @@
 use record::PhasePlan;
 use scorecard::Expectation;
 use scorecard::expect::{Op, Parameter, Query, Side, Window};
-use scorecard::inference::needs::{Sampled, fewest_events, most_events};
+use scorecard::inference::needs::{StatisticKind, fewest_events, most_events};
 use scorecard::measure::Unit;
 use traffic::Journey;
 use traffic::load::{Model, Rates};
@@ -72,7 +72,7 @@ pub fn open_claims(scenario: &Scenario) -> Vec<String> {
 }
 
 fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>, is_premise: bool) -> Needs {
-    let sampled = Sampled::of(query);
+    let sampled = StatisticKind::of(query);
     let rounds = match scenario.way {
         RunMode::SideBySide => 1,
         RunMode::Interleaved => scenario.repeats,
@@ -92,7 +92,7 @@ fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>, is_p
     let mut needs =
         Needs { samples: sampled.min_samples(), planned, seconds, window_s, sentences: Vec::new() };
     needs.sentences = sentences(&needs, query);
-    if is_event && sampled != Sampled::AsSeen {
+    if is_event && sampled != StatisticKind::AsSeen {
         needs.sentences.push(format!(
             "{} is judged on its figure in each round: a fault acts in its window, and what it does is one event",
             query.measure.form()
@@ -196,10 +196,12 @@ fn sentences(needs: &Needs, query: &Query) -> Vec<String> {
 }
 
 /// How many samples may lie on the wrong side of a limit, which is the effect that so many can resolve.
-fn allowance(sampled: Sampled, query: &Query, op: Op, limit: f64, planned: u64) -> Option<String> {
+fn allowance(sampled: StatisticKind, query: &Query, op: Op, limit: f64, planned: u64) -> Option<String> {
     let (may_be, what) = match sampled {
-        Sampled::Quantile(q) => (1.0 - q, format!("slower than {}", model::format::value(Some(limit), "s"))),
-        Sampled::Share if query.measure.unit == Unit::Share => {
+        StatisticKind::Quantile(q) => {
+            (1.0 - q, format!("slower than {}", model::format::value(Some(limit), "s")))
+        }
+        StatisticKind::Share if query.measure.unit == Unit::Share => {
             (limit, format!("counted by {}", query.measure.name))
         }
         _ => return None,

@@ -18,7 +18,7 @@ pub(super) struct Item {
     /// `differs in this run`, `this event`, `exact`; empty where it is not decided.
     pub finding: String,
     /// How the split stands in it.
-    pub standing: Standing,
+    pub outcome: SplitOutcome,
     /// Whether the run was made to find it, as a search for capacity is.
     pub is_asked: bool,
     /// Which of several arms it is of.
@@ -29,7 +29,7 @@ pub(super) struct Item {
 
 /// How the split stands in a row: by a finding, or by what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SplitOutcome {
     /// It is worse.
     Worse,
     /// It is better.
@@ -85,7 +85,7 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
             full: format!("{name} ({why})"),
             short: name,
             finding: String::new(),
-            standing: Standing::Open,
+            outcome: SplitOutcome::Open,
             is_asked,
             arm: None,
             rank: 0,
@@ -112,20 +112,20 @@ fn item(run: &Run, score: &Score, pair: Pair<'_>) -> Option<Item> {
         (Some(a), Some(b)) if contrast.finding != Some(Finding::Equivalent) => is_better(score.better, a, b),
         _ => None,
     };
-    let standing = match better {
-        Some(true) => Standing::Better,
-        Some(false) => Standing::Worse,
-        None => Standing::Same,
+    let outcome = match better {
+        Some(true) => SplitOutcome::Better,
+        Some(false) => SplitOutcome::Worse,
+        None => SplitOutcome::Same,
     };
     Some(Item {
-        short: if standing == Standing::Same {
+        short: if outcome == SplitOutcome::Same {
             name.clone()
         } else {
             format!("{name} {}", in_short(&contrast, &figures, &score.unit))
         },
         finding: short_finding(&contrast, base),
         full: format!("{name} {figures}{known}"),
-        standing,
+        outcome,
         is_asked,
         arm: None,
         rank: 0,

@@ -212,7 +212,7 @@ fn keep_weightiest(lines: &mut [Line], heights: &[usize]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::items::Standing;
+    use super::super::items::SplitOutcome;
     use super::*;
 
     fn item(short: &str, finding: &str) -> Item {
@@ -220,7 +220,7 @@ mod tests {
             full: format!("{short} ({finding})"),
             short: short.to_owned(),
             finding: finding.to_owned(),
-            standing: Standing::Worse,
+            outcome: SplitOutcome::Worse,
             is_asked: false,
             arm: None,
             rank: 0,
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_open_in_several_arms_is_named_once() {
-        let open = |name: &str, arm: char| Item { standing: Standing::Open, ..item(name, "").of_arm(arm) };
+        let open = |name: &str, arm: char| Item { outcome: SplitOutcome::Open, ..item(name, "").of_arm(arm) };
         let items = vec![open("p99", 'B'), open("CPU", 'B'), open("p99", 'C')];
         let line = Line::of("", vec![Section::new("not decided by this run", "undecided", items)]);
         assert_eq!(fitted(vec![line], None, 9, &|_| 1), ["undecided: p99 (B C), CPU (B)"]);

@@ -38,14 +38,14 @@ const WORK: [&str; 2] = ["business", "database"];
 const SAMPLED: &str = "business";
 
 /// CPU and hops of an arm over a window, from the units in which all of its processes were asked.
-struct Spent {
+struct CpuBreakdown {
     /// CPU by part per journey, seconds.
     parts: BTreeMap<String, f64>,
     /// Requests on the wire per journey.
     hops: f64,
 }
 
-impl Spent {
+impl CpuBreakdown {
     /// `None` without a journey.
     fn of(run: &Run, window: &Window, arm: char) -> Option<Self> {
         let selection = Selection::new(run, arm, window, &Argument::None);
@@ -72,14 +72,14 @@ impl Spent {
 /// Whether it is known where an arm's CPU went: without it a ratio has no meaning. Threads of databases are known by
 /// name; the work of components only where it is sampled.
 pub(crate) fn is_known(run: &Run, arm: char) -> bool {
-    let spent = Spent::of(run, &Window::Whole, arm);
+    let spent = CpuBreakdown::of(run, &Window::Whole, arm);
     spent.is_some_and(|spent| spent.parts.get(SAMPLED).is_some_and(|seconds| *seconds > 0.0))
 }
 
 /// `A: work 0.41ms CPU, hop 0.12ms CPU x 5.1 hops` for each arm; `None` where it is not known of all.
 pub(crate) fn context(run: &Run, window: &Window) -> Option<String> {
     let of_arm = |arm: &record::Arm| {
-        let spent = Spent::of(run, window, arm.letter)?;
+        let spent = CpuBreakdown::of(run, window, arm.letter)?;
         let hop = if spent.hops > 0.0 { spent.sum(&CROSSING) / spent.hops } else { 0.0 };
         let time = |seconds: f64| value(Some(seconds), Unit::Time.symbol());
         Some(format!(

@@ -13,7 +13,7 @@ use record::{Better, Measured, Note, Score};
 use super::Breakdown;
 use crate::draft::Card;
 use crate::expect::Argument;
-use crate::inference::front::{Axis, Membership, Standing, memberships};
+use crate::inference::front::{Axis, FrontStatus, Membership, memberships};
 use crate::inference::{Figure, Resampling};
 use crate::measure::{Claim, Measure, Unit};
 use crate::measures::{CPU_PER_JOURNEY, MEMORY, P50};
@@ -160,7 +160,7 @@ fn context(missing: &[&Measure], ties: Option<String>) -> Option<String> {
 
 /// `tied: pairs (beaten most often by mono, trio)`: arms of which it is not sure whether they are on the front.
 fn ties(run: &Run, arms: &[char], members: &[Membership]) -> Option<String> {
-    let tied = arms.iter().zip(members).filter(|(_, member)| member.standing == Standing::Tied);
+    let tied = arms.iter().zip(members).filter(|(_, member)| member.status == FrontStatus::Tied);
     let texts: Vec<String> = tied
         .map(|(arm, member)| {
             let by = member.beaten_by.iter().take(MAX_NAMED).map(|index| run.arm_name(arms[*index]));

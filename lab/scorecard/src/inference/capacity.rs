@@ -2,7 +2,7 @@
 
 use record::Interval;
 
-use super::pooled::Pooled;
+use super::pooled::PooledWaits;
 use super::shares::{LEVEL, Share};
 use super::statistic::{Arrivals, Trials};
 use super::units::Units;
@@ -78,7 +78,7 @@ pub fn bracket(rungs: &[Rung]) -> Bracket {
 /// Arrivals slower than their own rung's p90, by second.
 fn tail_of(rung: &Rung) -> Vec<u64> {
     let seconds: Vec<Option<Arrivals>> = rung.arrivals.iter().cloned().map(Some).collect();
-    let pooled = Pooled::new(&seconds, &Units::seconds(seconds.len()));
+    let pooled = PooledWaits::new(&seconds, &Units::seconds(seconds.len()));
     match pooled.quantile(LENDER) {
         Some(us) => pooled.slower_than(us),
         None => vec![0; seconds.len()],

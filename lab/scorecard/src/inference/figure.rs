@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::pooled::Pooled;
+use super::pooled::PooledWaits;
 use super::resampling::Resampling;
 use super::shares::{Share, unseen_bad_seconds};
 use super::statistic::{Arrivals, Body, Statistic, Trials};
-use super::units::Freedom;
+use super::units::DegreesOfFreedom;
 
 /// A figure of one arm, ready to be estimated, compared and judged. What it works out is kept.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Figure {
     /// Units with data.
     pub(super) present: usize,
     /// Arrivals a share or a mean is of.
-    pub(super) lender: Option<Pooled>,
+    pub(super) lender: Option<PooledWaits>,
     is_of_event: bool,
     replicates: OnceLock<Vec<f64>>,
     /// That of the slowest quarter of its arrivals.
@@ -33,7 +33,7 @@ pub(super) enum Content {
     },
     Quantile {
         q: f64,
-        pooled: Pooled,
+        pooled: PooledWaits,
     },
     Share {
         events: Vec<u64>,
@@ -68,7 +68,7 @@ impl Figure {
                 present(arrivals).for_each(|(second, _)| {
                     mark(second);
                 });
-                Content::Quantile { q: *q, pooled: Pooled::new(arrivals, &resampling.units) }
+                Content::Quantile { q: *q, pooled: PooledWaits::new(arrivals, &resampling.units) }
             }
             Body::Share { trials: seconds, arrivals, .. } => {
                 let (mut events, mut trials) = (vec![0; units], vec![0; units]);
@@ -77,7 +77,7 @@ impl Figure {
                     events[unit] += of_second.events;
                     trials[unit] += of_second.trials;
                 }
-                lender = (!arrivals.is_empty()).then(|| Pooled::new(arrivals, &resampling.units));
+                lender = (!arrivals.is_empty()).then(|| PooledWaits::new(arrivals, &resampling.units));
                 Content::Share { events, trials }
             }
             Body::PerRound { values, .. } if resampling.is_by_rounds() => {
@@ -106,7 +106,7 @@ impl Figure {
     /// A mean of waits, with the arrivals it is of: whether queues couple their seconds.
     #[must_use]
     pub fn with_arrivals(mut self, arrivals: &[Option<Arrivals>]) -> Self {
-        self.lender = Some(Pooled::new(arrivals, &self.resampling.units));
+        self.lender = Some(PooledWaits::new(arrivals, &self.resampling.units));
         self
     }
 
@@ -143,7 +143,7 @@ impl Figure {
         self.is_of_event
     }
 
-    pub(super) fn freedom(&self) -> Freedom {
+    pub(super) fn freedom(&self) -> DegreesOfFreedom {
         self.resampling.units.freedom(self.present)
     }
 

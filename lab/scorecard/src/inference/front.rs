@@ -50,14 +50,14 @@ pub struct Membership {
     /// Share of resamples in which it is on the front.
     pub share: f64,
     /// On it, off it, or neither for sure.
-    pub standing: Standing,
+    pub status: FrontStatus,
     /// Arms that beat it in any resample, the most frequent first.
     pub beaten_by: Vec<usize>,
 }
 
 /// Whether an arm is on the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum FrontStatus {
     /// In nine of ten resamples or more.
     On,
     /// In between.
@@ -87,15 +87,15 @@ pub fn memberships(arms: &[Vec<Axis>]) -> Vec<Membership> {
         .zip(&beats_whom)
         .map(|(on, by)| {
             let share = f64::from(*on) / resamples as f64;
-            let standing = match share {
-                share if share >= SURE => Standing::On,
+            let status = match share {
+                share if share >= SURE => FrontStatus::On,
                 // As far from 0, but for rounding.
-                share if share <= 1.0 - SURE + 1e-12 => Standing::Off,
-                _ => Standing::Tied,
+                share if share <= 1.0 - SURE + 1e-12 => FrontStatus::Off,
+                _ => FrontStatus::Tied,
             };
             let mut beaten_by: Vec<usize> = (0..by.len()).filter(|other| by[*other] > 0).collect();
             beaten_by.sort_by_key(|other| std::cmp::Reverse(by[*other]));
-            Membership { share, standing, beaten_by }
+            Membership { share, status, beaten_by }
         })
         .collect()
 }
@@ -125,10 +125,10 @@ mod tests {
             vec![drawn(9.0, [9.0, 9.0, 9.0, 9.0]), Axis::exact(1.0)],
         ];
         let found = memberships(&arms);
-        assert_eq!(found[0], Membership { share: 0.5, standing: Standing::Tied, beaten_by: vec![1] });
-        assert_eq!(found[1].standing, Standing::Tied);
-        assert_eq!((found[2].standing, found[2].beaten_by.len()), (Standing::Off, 2));
+        assert_eq!(found[0], Membership { share: 0.5, status: FrontStatus::Tied, beaten_by: vec![1] });
+        assert_eq!(found[1].status, FrontStatus::Tied);
+        assert_eq!((found[2].status, found[2].beaten_by.len()), (FrontStatus::Off, 2));
         let equal = memberships(&[vec![Axis::exact(1.0)], vec![Axis::exact(1.0)]]);
-        assert!(equal.iter().all(|arm| arm.standing == Standing::On));
+        assert!(equal.iter().all(|arm| arm.status == FrontStatus::On));
     }
 }

@@ -13,7 +13,7 @@ use crate::measure::Unit;
 
 /// What a figure is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sampled {
+pub enum StatisticKind {
     /// A quantile of waits: 0.99.
     Quantile(f64),
     /// A share of trials.
@@ -24,7 +24,7 @@ pub enum Sampled {
     AsSeen,
 }
 
-impl Sampled {
+impl StatisticKind {
     /// What the figure of a query is made of.
     pub fn of(query: &Query) -> Self {
         match body_of(query) {
@@ -110,10 +110,10 @@ mod tests {
     use crate::Expectation;
     use crate::expect::Side;
 
-    fn sampled(text: &str) -> Sampled {
+    fn sampled(text: &str) -> StatisticKind {
         let expectation: Expectation = text.parse().expect(text);
         match &expectation.left {
-            Side::Measure { query, .. } => Sampled::of(query),
+            Side::Measure { query, .. } => StatisticKind::of(query),
             Side::Quantity { .. } => panic!("{text} begins with a measure"),
         }
     }
@@ -121,12 +121,12 @@ mod tests {
     #[test]
     fn a_tail_takes_ten_samples_beyond_it() {
         let of = |text| (sampled(text), sampled(text).min_samples());
-        assert_eq!(of("p99(all) < 50ms"), (Sampled::Quantile(0.99), Some(1_000)));
+        assert_eq!(of("p99(all) < 50ms"), (StatisticKind::Quantile(0.99), Some(1_000)));
         assert_eq!(of("p999(all) < 50ms").1, Some(10_000));
         assert_eq!(of("p50(all) < 50ms").1, Some(100), "below that no median is shown");
-        assert_eq!(of("errors(all) < 1%"), (Sampled::Share, Some(100)));
-        assert_eq!(of("cpu_per_journey() >= 0"), (Sampled::Quotient, None));
-        assert_eq!(of("lost_writes() == 0"), (Sampled::AsSeen, None));
+        assert_eq!(of("errors(all) < 1%"), (StatisticKind::Share, Some(100)));
+        assert_eq!(of("cpu_per_journey() >= 0"), (StatisticKind::Quotient, None));
+        assert_eq!(of("lost_writes() == 0"), (StatisticKind::AsSeen, None));
         assert_eq!(sampled("p50(all) < 50ms").min_seconds(1), Some(8));
         assert_eq!(sampled("p50(all) < 50ms").min_seconds(6), None, "rounds are the units");
         assert_eq!(sampled("lost_writes() == 0").min_seconds(1), None);

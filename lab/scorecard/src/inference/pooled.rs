@@ -22,7 +22,7 @@ struct Wait {
 
 /// Waits of a window with their units.
 #[derive(Clone, Debug)]
-pub(super) struct Pooled {
+pub(super) struct PooledWaits {
     /// By rising length.
     waits: Vec<Wait>,
     /// Waits up to each index.
@@ -41,7 +41,7 @@ struct Table {
     columns: Vec<u32>,
 }
 
-impl Pooled {
+impl PooledWaits {
     pub(super) fn new(seconds: &[Option<Arrivals>], units: &Units) -> Self {
         let (mut arrivals, mut censored) = (vec![0; units.count], vec![0; units.count]);
         let mut waits = Vec::new();
@@ -182,7 +182,7 @@ mod tests {
             censored: second % 3,
         };
         let seconds: Vec<Option<Arrivals>> = (0..12).map(|second| Some(of_second(second))).collect();
-        let pooled = Pooled::new(&seconds, &resampling.units);
+        let pooled = PooledWaits::new(&seconds, &resampling.units);
         for q in [0.5, 0.9, 0.99] {
             let replicates = pooled.replicates(q, &resampling);
             for (weights, found) in resampling.resamples().zip(replicates) {

@@ -24,12 +24,12 @@ const MAX_ENUMERATED: usize = 5;
 pub struct Resampling {
     frame: Frame,
     pub(super) units: Units,
-    drawn: OnceLock<Drawn>,
+    drawn: OnceLock<ResampleWeights>,
 }
 
 /// The resamples.
 #[derive(Clone, Debug, Default)]
-struct Drawn {
+struct ResampleWeights {
     /// How often each unit was drawn, resample by resample.
     weights: Vec<u16>,
     /// How often each resample occurs.
@@ -42,9 +42,9 @@ impl Resampling {
         Self { frame: frame.clone(), units: Units::new(frame), drawn: OnceLock::new() }
     }
 
-    fn drawn(&self) -> &Drawn {
+    fn drawn(&self) -> &ResampleWeights {
         self.drawn.get_or_init(|| {
-            let mut drawn = Drawn::default();
+            let mut drawn = ResampleWeights::default();
             if self.is_by_rounds() && self.units.count <= MAX_ENUMERATED {
                 drawn.enumerate(self.units.count, &mut Vec::new());
             } else if self.units.have_intervals(self.units.count) {
@@ -91,7 +91,7 @@ impl Resampling {
     }
 }
 
-impl Drawn {
+impl ResampleWeights {
     fn draw(&mut self, frame: &Frame, units: &Units) {
         let name = format!("{}/{}/{}", frame.window, frame.rounds, units.count);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(frame.seed ^ fnv1a(name.as_bytes()));

@@ -25,14 +25,14 @@ pub(super) struct Units {
 
 /// What the number of units makes of a standard deviation over resamples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Freedom {
+pub(super) struct DegreesOfFreedom {
     /// Degrees of freedom.
     pub(super) nu: f64,
     /// What resampling misses, as a factor of a standard error.
     pub(super) correction: f64,
 }
 
-impl Freedom {
+impl DegreesOfFreedom {
     /// Half the width of an interval at a level, in standard deviations over resamples.
     pub(super) fn stretch(&self, level: f64) -> f64 {
         student::critical(level, self.nu) * self.correction
@@ -65,12 +65,12 @@ impl Units {
     }
 
     /// Degrees of freedom and correction where so many units have data.
-    pub(super) fn freedom(&self, present: usize) -> Freedom {
+    pub(super) fn freedom(&self, present: usize) -> DegreesOfFreedom {
         let (t, l) = (present as f64, self.block as f64);
         let variance = t * (2.0 * l * l + 1.0) / (3.0 * l) - l * l;
         // Drawn one by one, as rounds are, it is T - 1.
         let nu = if self.are_rounds { t - 1.0 } else { (t - l).powi(2) / variance };
-        Freedom { nu: nu.max(1.0), correction: (t / (t - l)).sqrt() }
+        DegreesOfFreedom { nu: nu.max(1.0), correction: (t / (t - l)).sqrt() }
     }
 
     /// How many binomial trials one of these counts for, the variance of a share against that of independent trials:

@@ -3,7 +3,7 @@
 use model::{Run, TimeRange, Window};
 use record::Arm;
 
-use super::{Found, failures, is_unjudged};
+use super::{LintList, failures, is_unjudged};
 use crate::expect::Argument;
 use crate::measures::highest_memory;
 use crate::selection::Selection;
@@ -15,7 +15,7 @@ const MAX_POPULARITY: f64 = 1.4;
 /// Bytes of a MiB.
 const MIB: f64 = 1_048_576.0;
 
-pub(super) fn lints(run: &Run, found: &mut Found) {
+pub(super) fn lints(run: &Run, found: &mut LintList) {
     for arm in &run.header.arms {
         of_seconds(run, arm, found);
         over_budget(run, arm, found);
@@ -30,7 +30,7 @@ pub(super) fn lints(run: &Run, found: &mut Found) {
 }
 
 /// What the seconds of one arm show.
-fn of_seconds(run: &Run, arm: &Arm, found: &mut Found) {
+fn of_seconds(run: &Run, arm: &Arm, found: &mut LintList) {
     let name = &arm.name;
     let whole = run.whole(&Window::Whole);
     let sum = |which: fn(&record::Window) -> u64| run.sum(arm.letter, &whole, "all", which);
@@ -69,7 +69,7 @@ fn dropped_in_overload(run: &Run, arm: char) -> u64 {
     ranges.map(|range| run.sum(arm, &range, "all", |window| window.dropped)).sum()
 }
 
-fn over_budget(run: &Run, arm: &Arm, found: &mut Found) {
+fn over_budget(run: &Run, arm: &Arm, found: &mut LintList) {
     let Some(budget) = run.header.budget_memory else { return };
     let whole = Selection::new(run, arm.letter, &Window::Whole, &Argument::None);
     let held = highest_memory(&whole, |_| true).unwrap_or(0.0);
@@ -81,7 +81,7 @@ fn over_budget(run: &Run, arm: &Arm, found: &mut Found) {
 }
 
 /// What the load of all arms shows.
-fn of_load(run: &Run, found: &mut Found) {
+fn of_load(run: &Run, found: &mut LintList) {
     let whole = run.whole(&Window::Whole);
     let offered: Vec<u64> =
         run.letters().into_iter().map(|arm| run.sum(arm, &whole, "all", |w| w.offered)).collect();
@@ -104,7 +104,7 @@ fn of_load(run: &Run, found: &mut Found) {
 }
 
 /// Failures of more than half of the journeys, where nothing was broken and nothing overloaded on purpose.
-fn mostly_errors(run: &Run, found: &mut Found) {
+fn mostly_errors(run: &Run, found: &mut LintList) {
     if run.header.steps.iter().any(|step| step.is_fault) {
         return;
     }
@@ -122,7 +122,7 @@ fn mostly_errors(run: &Run, found: &mut Found) {
     }
 }
 
-fn audit_incomplete(run: &Run, found: &mut Found) {
+fn audit_incomplete(run: &Run, found: &mut LintList) {
     for audit in run.audits().into_iter().filter(|audit| audit.unverified > 0) {
         let text = format!(
             "{}: {} reads of the audit of {} acknowledged writes failed after the load: neither lost nor found",
@@ -135,7 +135,7 @@ fn audit_incomplete(run: &Run, found: &mut Found) {
 }
 
 /// Expectations that no arm of this run is bound to.
-fn not_judged(run: &Run, found: &mut Found) {
+fn not_judged(run: &Run, found: &mut LintList) {
     let mut ids: Vec<u32> =
         run.checks().into_iter().filter(|check| is_unjudged(check)).map(|check| check.id).collect();
     ids.dedup();

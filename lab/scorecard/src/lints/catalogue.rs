@@ -34,7 +34,7 @@ impl Effect {
 
 /// A lint of the catalogue.
 #[derive(Clone, Copy, Debug)]
-pub struct Described {
+pub struct LintDescription {
     /// Its stable name.
     pub name: &'static str,
     /// What it makes of a run.
@@ -53,8 +53,8 @@ const fn described_as(
     meaning: &'static str,
     limit: &'static str,
     help: &'static str,
-) -> Described {
-    Described { name, effect, meaning, limit, help }
+) -> LintDescription {
+    LintDescription { name, effect, meaning, limit, help }
 }
 
 const fn invalid(
@@ -62,7 +62,7 @@ const fn invalid(
     meaning: &'static str,
     limit: &'static str,
     help: &'static str,
-) -> Described {
+) -> LintDescription {
     described_as(name, Effect::Invalid, meaning, limit, help)
 }
 
@@ -71,7 +71,7 @@ const fn inconclusive(
     meaning: &'static str,
     limit: &'static str,
     help: &'static str,
-) -> Described {
+) -> LintDescription {
     described_as(name, Effect::Inconclusive, meaning, limit, help)
 }
 
@@ -80,7 +80,7 @@ const fn claims(
     meaning: &'static str,
     limit: &'static str,
     help: &'static str,
-) -> Described {
+) -> LintDescription {
     described_as(name, Effect::Claims, meaning, limit, help)
 }
 
@@ -89,12 +89,12 @@ const fn note(
     meaning: &'static str,
     limit: &'static str,
     help: &'static str,
-) -> Described {
+) -> LintDescription {
     described_as(name, Effect::Note, meaning, limit, help)
 }
 
 /// All lints, the gravest first.
-pub const CATALOGUE: &[Described] = &[
+pub const CATALOGUE: &[LintDescription] = &[
     invalid(
         "valid",
         "a premise, an expectation in `valid`, does not hold",
@@ -429,12 +429,12 @@ pub const CATALOGUE: &[Described] = &[
 ];
 
 /// The lint of that name; `None` of another version's.
-pub fn find(name: &str) -> Option<&'static Described> {
+pub fn find(name: &str) -> Option<&'static LintDescription> {
     CATALOGUE.iter().find(|lint| lint.name == name)
 }
 
 /// The lint of that name with its effect.
-pub(super) fn described(name: &str) -> &'static Described {
+pub(super) fn described(name: &str) -> &'static LintDescription {
     find(name).unwrap_or_else(|| panic!("lint `{name}` is missing in the catalogue"))
 }
 

@@ -6,7 +6,7 @@ use model::Run;
 use record::Arm;
 
 use super::claim::{Doubt, claims, compared, compares};
-use super::{Found, copies, delays, lateness, machine, populations, resources};
+use super::{LintList, copies, delays, lateness, machine, populations, resources};
 use crate::breakdowns;
 use crate::expect::{Expectation, Side};
 use crate::inference::needs::is_free_of_turns;
@@ -36,7 +36,7 @@ pub fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
 }
 
 /// A lint for each rule that found something, with the claims that it touches.
-pub(super) fn lints(run: &Run, found: &mut Found) {
+pub(super) fn lints(run: &Run, found: &mut LintList) {
     let mut touched: BTreeMap<&'static str, Vec<(Doubt, String)>> = BTreeMap::new();
     for claim in claims(run) {
         for doubt in doubts(run, &claim) {

@@ -4,7 +4,7 @@ use model::Run;
 use record::Arm;
 
 use super::claim::{Doubt, claims, is_of_a_win, winner_and_loser};
-use super::{Found, lint};
+use super::{LintList, lint};
 use crate::expect::Expectation;
 
 /// A claim that services beat a monolith, where the scenario declares none with copies.
@@ -14,7 +14,7 @@ pub(super) fn no_copies(run: &Run, claim: &Expectation) -> Option<Doubt> {
 }
 
 /// The same where one is declared and was not run.
-pub(super) fn note(run: &Run, found: &mut Found) {
+pub(super) fn note(run: &Run, found: &mut LintList) {
     if !run.header.has_copies || run.header.arms.iter().any(is_copied) {
         return;
     }

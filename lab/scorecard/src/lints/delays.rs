@@ -5,7 +5,7 @@ use model::delays::OF_NETWORK;
 use model::format::value;
 use record::{Arm, StepPlan};
 
-use super::{Doubt, Found};
+use super::{Doubt, LintList};
 use crate::argument::Argument;
 use crate::expect::{Expectation, Query, Side};
 use crate::measure::Unit;
@@ -44,7 +44,7 @@ pub(super) fn doubts(run: &Run, claim: &Expectation) -> Vec<Doubt> {
 }
 
 /// Delays that were not as asked where no claim is about them.
-pub(super) fn notes(run: &Run, found: &mut Found) {
+pub(super) fn notes(run: &Run, found: &mut LintList) {
     for arm in &run.header.arms {
         let of_steps = run.header.steps.iter().filter_map(|step| of_step(run, arm, step));
         if let Some(doubt) = of_steps.chain(of_network(run, arm)).next() {

@@ -7,7 +7,7 @@ use model::so_far::is_too_late;
 use model::{Run, SECOND, TimeRange, Window};
 use record::Latencies;
 
-use super::Found;
+use super::LintList;
 
 /// Share of the planned arrivals that must be sent.
 const MIN_PACE: f64 = 0.98;
@@ -16,7 +16,7 @@ const MAX_SLOT_WAIT_US: u64 = 2_000;
 /// CPU over all cores from which the generator is the bottleneck.
 const MAX_CPU: f64 = 0.5;
 
-pub(super) fn lints(run: &Run, found: &mut Found) {
+pub(super) fn lints(run: &Run, found: &mut LintList) {
     for arm in &run.header.arms {
         let lints = [
             ("pace", pace(run, arm.letter)),

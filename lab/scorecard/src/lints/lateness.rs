@@ -4,7 +4,7 @@
 use model::Run;
 use model::format::{percent, value};
 
-use super::{Doubt, Found};
+use super::{Doubt, LintList};
 use crate::expect::{Argument, Expectation, Query, Side};
 use crate::measure::{Measure, Unit};
 use crate::measures::CATALOGUE;
@@ -22,14 +22,14 @@ const ARM_STALLED: u64 = 100;
 
 /// A percentile of what was answered of which a large part is the generator's lateness.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Late {
+pub(crate) struct LatePercentile {
     /// From when arrivals were due, microseconds: what is shown.
     due_us: u64,
     /// From when they were sent, microseconds.
     sent_us: u64,
 }
 
-impl Late {
+impl LatePercentile {
     /// `None` where the lateness is a small part, and where an arm's own stall made arrivals late.
     pub fn of(of: &Selection<'_>, q: f64) -> Option<Self> {
         let waited = of.latencies(|window| &window.slot_wait).len();
@@ -79,7 +79,7 @@ fn decides_between(run: &Run, claim: &Expectation) -> bool {
     let values = |side: &Side| match side {
         Side::Measure { factor, query } => {
             let of = query.of(run, *query.arms(run).first()?);
-            let late = Late::seen(&of, query.measure.quantile?)?;
+            let late = LatePercentile::seen(&of, query.measure.quantile?)?;
             Some([late.due_us, late.sent_us].map(|us| factor * us as f64))
         }
         Side::Quantity { .. } => None,
@@ -91,16 +91,16 @@ fn decides_between(run: &Run, claim: &Expectation) -> bool {
     verdicts.any(|verdict| Some(verdict) != first)
 }
 
-fn of_side(run: &Run, query: &Query, decides: impl Fn(Late) -> bool) -> Vec<Doubt> {
+fn of_side(run: &Run, query: &Query, decides: impl Fn(LatePercentile) -> bool) -> Vec<Doubt> {
     let of_arm = |arm| {
         let selection = query.of(run, arm);
-        let late = Late::of(&selection, query.measure.quantile?).filter(|late| decides(*late))?;
+        let late = LatePercentile::of(&selection, query.measure.quantile?).filter(|late| decides(*late))?;
         Some(Doubt { lint: LATE_SENDS, reason: reason(query.measure, &selection, late) })
     };
     query.arms(run).into_iter().filter_map(of_arm).collect()
 }
 
-fn reason(measure: &Measure, of: &Selection<'_>, late: Late) -> String {
+fn reason(measure: &Measure, of: &Selection<'_>, late: LatePercentile) -> String {
     format!(
         "{}: {} of {} in {} is the generator's own lateness, {} of it",
         of.run.arm_name(of.arm),
@@ -112,12 +112,12 @@ fn reason(measure: &Measure, of: &Selection<'_>, late: Late) -> String {
 }
 
 /// Rows of undisturbed latency that have no finding for it.
-pub(super) fn notes(run: &Run, found: &mut Found) {
+pub(super) fn notes(run: &Run, found: &mut LintList) {
     let window = steady(run);
     for arm in run.letters() {
         let selection = Selection::new(run, arm, &window, &Argument::None);
         for measure in CATALOGUE.iter().filter(|measure| !measure.rows.is_empty()) {
-            if let Some(late) = measure.quantile.and_then(|q| Late::of(&selection, q)) {
+            if let Some(late) = measure.quantile.and_then(|q| LatePercentile::of(&selection, q)) {
                 found.add_note(LATE_SENDS, reason(measure, &selection, late));
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Run, Window, host};
 use record::{Host, Proc, StepPlan};
 
-use super::Found;
+use super::LintList;
 use super::claim::{Doubt, compared};
 use crate::expect::{Expectation, Query, Side};
 use crate::measure::Property;
@@ -109,7 +109,7 @@ fn sides_that_need_an_idle_machine(claim: &Expectation) -> Vec<&Query> {
 }
 
 /// What is found of the whole run where no claim is touched, and what is not known.
-pub(super) fn notes(run: &Run, found: &mut Found) {
+pub(super) fn notes(run: &Run, found: &mut LintList) {
     for rule in &RULES {
         if let Some(text) = rule.found(run, &Window::Whole) {
             found.add_note(rule.lint, text);
@@ -126,7 +126,7 @@ pub(super) fn notes(run: &Run, found: &mut Found) {
 }
 
 /// Figures of a program that is not the one that is shipped.
-fn build(run: &Run, found: &mut Found) {
+fn build(run: &Run, found: &mut LintList) {
     let header = &run.header;
     let mut reasons = Vec::new();
     if header.machine.profile == "debug" {
@@ -141,7 +141,7 @@ fn build(run: &Run, found: &mut Found) {
 }
 
 /// A database's disk is made slow, full or faulty, and what is read lies in memory all the same.
-fn page_cache(run: &Run, found: &mut Found) {
+fn page_cache(run: &Run, found: &mut LintList) {
     let is_of_disk = |step: &&StepPlan| {
         let text = &step.text;
         step.is_fault && text.starts_with("db:") && text.contains("disk")

@@ -46,11 +46,11 @@ mod traces;
 use model::Run;
 use record::{Check, Lint, Tracing, Verdict};
 
-pub use catalogue::{CATALOGUE, Described, Effect, find, lint};
+pub use catalogue::{CATALOGUE, Effect, LintDescription, find, lint};
 pub use claim::Doubt;
 pub use claims::doubts;
 pub(crate) use copies::{is_against_one_copy, is_copied, is_one_copy, is_split};
-pub(crate) use lateness::Late;
+pub(crate) use lateness::LatePercentile;
 pub(crate) use machine::is_disturbed;
 pub use machine::is_noisy;
 
@@ -95,7 +95,7 @@ pub(crate) fn is_unjudged(check: &Check) -> bool {
 
 /// Everything that was found of a run, whatever its checks show; none twice.
 pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
-    let mut found = Found::default();
+    let mut found = LintList::default();
     of_circumstances(circumstances, &mut found);
     arms::lints(run, &mut found);
     generator::lints(run, &mut found);
@@ -113,9 +113,9 @@ pub fn lints(run: &Run, circumstances: &Circumstances) -> Vec<Lint> {
 
 /// The lints found so far.
 #[derive(Default)]
-struct Found(Vec<Lint>);
+struct LintList(Vec<Lint>);
 
-impl Found {
+impl LintList {
     /// Adds a lint with the effect that the catalogue states.
     fn add(&mut self, name: &str, text: String) {
         self.0.push(lint(name, text));
@@ -129,7 +129,7 @@ impl Found {
     }
 }
 
-fn of_circumstances(circumstances: &Circumstances, found: &mut Found) {
+fn of_circumstances(circumstances: &Circumstances, found: &mut LintList) {
     let degraded: Vec<String> = circumstances.degraded.iter().map(|(_, text)| text.clone()).collect();
     let lists: [(&str, &[String]); 12] = [
         ("fault_without_hits", &circumstances.unhit),

@@ -2,14 +2,14 @@
 
 use model::Run;
 
-use super::Found;
+use super::LintList;
 use super::claim::{claims, winner_and_loser};
 use crate::selection::name_of;
 
 /// A checkpoint copies a database's log into its file and syncs both: a moment of slow commits. Where a claim sets latencies
 /// or CPU of two arms against each other and one of them had more of these in the claim's window, that is part of what is
 /// compared, and a window of a few seconds has one or none by chance.
-pub(super) fn notes(run: &Run, found: &mut Found) {
+pub(super) fn notes(run: &Run, found: &mut LintList) {
     for claim in claims(run) {
         let Some((winner, loser)) = winner_and_loser(run, &claim) else { continue };
         let measure = winner.query.measure;

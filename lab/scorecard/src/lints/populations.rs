@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::Run;
 
 use super::claim::{Contender, Doubt, claims, winner_and_loser};
-use super::{Circumstances, Found};
+use super::{Circumstances, LintList};
 use crate::card::steadiness::{Steadiness, Trending};
 use crate::expect::{Argument, Expectation, Side};
 use crate::inference::{Figure, Resampling, fail_differently};
@@ -13,13 +13,13 @@ use crate::measures::ERRORS;
 use crate::selection::{Selection, name_of, steady};
 
 /// What an arm lost in the window of its side.
-struct Lost {
+struct Losses {
     failed: Figure,
     dropped: u64,
     offered: u64,
 }
 
-impl Lost {
+impl Losses {
     fn of(run: &Run, side: Contender<'_>) -> Self {
         let selection = side.query.of(run, side.arm);
         let resampling = Arc::new(Resampling::new(&selection.frame()));
@@ -48,13 +48,13 @@ fn faster_and_slower<'a>(run: &Run, claim: &'a Expectation) -> Option<(Contender
 /// answer, so a claim that it is the faster one is not judged.
 pub(super) fn unequal_errors(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let (faster, slower) = faster_and_slower(run, claim)?;
-    let (one, other) = (Lost::of(run, faster), Lost::of(run, slower));
+    let (one, other) = (Losses::of(run, faster), Losses::of(run, slower));
     let is_unequal = fail_differently(&one.failed, &other.failed);
     (is_unequal && one.failed_share() > other.failed_share())
         .then(|| Doubt { lint: "unequal_errors", reason: failures(run, faster, &one, slower, &other) })
 }
 
-fn failures(run: &Run, one: Contender<'_>, of_one: &Lost, two: Contender<'_>, of_two: &Lost) -> String {
+fn failures(run: &Run, one: Contender<'_>, of_one: &Losses, two: Contender<'_>, of_two: &Losses) -> String {
     format!(
         "{} failed {} of its journeys in {}, and {} {}",
         run.arm_name(one.arm),
@@ -68,7 +68,7 @@ fn failures(run: &Run, one: Contender<'_>, of_one: &Lost, two: Contender<'_>, of
 /// The same of arrivals that were dropped by design.
 pub(super) fn drops(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let (faster, slower) = faster_and_slower(run, claim).filter(|_| run.header.drops)?;
-    let (one, other) = (Lost::of(run, faster), Lost::of(run, slower));
+    let (one, other) = (Losses::of(run, faster), Losses::of(run, slower));
     (one.dropped_share() > other.dropped_share()).then(|| Doubt {
         lint: "drops",
         reason: format!(
@@ -127,10 +127,10 @@ fn distance_to_limit(run: &Run, claim: &Expectation) -> Option<f64> {
 }
 
 /// What touches no claim: unequal losses that make a claim stronger, drops, an arm that drifts, spans that were lost.
-pub(super) fn notes(run: &Run, circumstances: &Circumstances, found: &mut Found) {
+pub(super) fn notes(run: &Run, circumstances: &Circumstances, found: &mut LintList) {
     for claim in claims(run) {
         let Some((faster, slower)) = faster_and_slower(run, &claim) else { continue };
-        let (one, other) = (Lost::of(run, faster), Lost::of(run, slower));
+        let (one, other) = (Losses::of(run, faster), Losses::of(run, slower));
         if fail_differently(&one.failed, &other.failed) && other.failed_share() > one.failed_share() {
             let text = failures(run, slower, &other, faster, &one);
             found.add_note(
@@ -151,7 +151,7 @@ pub(super) fn notes(run: &Run, circumstances: &Circumstances, found: &mut Found)
 }
 
 /// An arm that drifts in the window that undisturbed figures come from: its rows have no finding.
-fn drift(run: &Run, found: &mut Found) {
+fn drift(run: &Run, found: &mut LintList) {
     let window = steady(run);
     let mut steadiness = Steadiness::new(run);
     let mut drifting = Vec::new();
@@ -182,7 +182,7 @@ fn drift(run: &Run, found: &mut Found) {
     }
 }
 
-fn spans_lost(run: &Run, circumstances: &Circumstances, found: &mut Found) {
+fn spans_lost(run: &Run, circumstances: &Circumstances, found: &mut LintList) {
     let lost = run.header.arms.iter().filter_map(|arm| {
         let count = run.spans_lost(arm.letter);
         (count > 0).then(|| format!("{}: {count} spans were not taken by the lab", arm.name))

@@ -4,12 +4,12 @@
 use model::{Run, SIMULATED};
 use record::Validity;
 
-use super::Found;
+use super::LintList;
 
 /// Lints on the measuring itself, of which a simulation has none.
 const OF_MEASURING: [&str; 3] = ["pressure_unknown", "build", "page_cache"];
 
-pub(super) fn lints(run: &Run, found: &mut Found) {
+pub(super) fn lints(run: &Run, found: &mut LintList) {
     if !run.is_simulated() {
         return;
     }

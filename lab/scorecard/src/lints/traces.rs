@@ -2,7 +2,7 @@
 
 use model::Run;
 
-use super::Found;
+use super::LintList;
 use crate::argument::Argument;
 use crate::selection::{Selection, name_of, steady};
 
@@ -11,7 +11,7 @@ const MIN_UNPAIRED: u64 = 20;
 
 /// The rows of a request's time are of the requests whose traces are whole in every arm. Where a fault acts, those of one arm
 /// fail, and are no fewer than they should be.
-pub(super) fn note(run: &Run, found: &mut Found) {
+pub(super) fn note(run: &Run, found: &mut LintList) {
     let steady = steady(run);
     for arm in &run.header.arms {
         let selection = Selection::new(run, arm.letter, &steady, &Argument::None);

@@ -3,7 +3,7 @@
 use record::{Entry, Latencies, Phase, PhasePlan, Window};
 use scorecard::figure::figure;
 use scorecard::ladder::{RungStanding, ladders};
-use scorecard::search::{Next, Stop, next};
+use scorecard::search::{SearchDecision, Stop, next};
 
 use crate::fixture::{Run, SECOND};
 
@@ -159,11 +159,11 @@ fn what_the_generator_sent_late_shows_nothing_of_an_arm() {
 #[test]
 fn a_search_goes_on_for_the_arm_that_has_failed_no_rate() {
     let run = further(100);
-    assert_eq!(next(run.tally(), &['A', 'B'], 0), Next::Offer, "both carry what is declared");
-    assert_eq!(next(run.tally(), &['A', 'B'], 1), Next::Offer, "B carries 800 as well");
-    assert_eq!(next(run.tally(), &['A'], 1), Next::Stop(Stop::Found));
-    assert_eq!(next(run.tally(), &['A', 'B'], 2), Next::Stop(Stop::Exhausted), "there is no third");
+    assert_eq!(next(run.tally(), &['A', 'B'], 0), SearchDecision::Offer, "both carry what is declared");
+    assert_eq!(next(run.tally(), &['A', 'B'], 1), SearchDecision::Offer, "B carries 800 as well");
+    assert_eq!(next(run.tally(), &['A'], 1), SearchDecision::Stop(Stop::Found));
+    assert_eq!(next(run.tally(), &['A', 'B'], 2), SearchDecision::Stop(Stop::Exhausted), "there is no third");
     let late = further(20 * MS);
-    assert_eq!(next(late.tally(), &['A', 'B'], 1), Next::Stop(Stop::Late));
-    assert_eq!(next(late.tally(), &['A'], 1), Next::Stop(Stop::Found), "it failed all the same");
+    assert_eq!(next(late.tally(), &['A', 'B'], 1), SearchDecision::Stop(Stop::Late));
+    assert_eq!(next(late.tally(), &['A'], 1), SearchDecision::Stop(Stop::Found), "it failed all the same");
 }

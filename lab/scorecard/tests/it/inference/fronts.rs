@@ -1,6 +1,6 @@
 //! Generator F, and steady series: arms that are called on the front, and windows that are called unsteady.
 
-use scorecard::inference::front::{Axis, Standing, memberships};
+use scorecard::inference::front::{Axis, FrontStatus, memberships};
 use scorecard::inference::trend::has_trend;
 
 use super::queue::Queue;
@@ -27,7 +27,7 @@ fn arms(random: &mut Random) -> Vec<[f64; 4]> {
 
 fn exactly(arms: &[[f64; 4]]) -> Vec<bool> {
     let axes: Vec<Vec<Axis>> = arms.iter().map(|arm| arm.map(Axis::exact).to_vec()).collect();
-    memberships(&axes).into_iter().map(|arm| arm.standing == Standing::On).collect()
+    memberships(&axes).into_iter().map(|arm| arm.status == FrontStatus::On).collect()
 }
 
 #[test]
@@ -53,10 +53,10 @@ fn few_arms_are_called_on_the_front_that_are_not() {
             })
             .collect();
         for (found, is_member) in memberships(&axes).iter().zip(exactly(&truth)) {
-            on += u32::from(found.standing == Standing::On);
-            wrong += u32::from(found.standing == Standing::On && !is_member);
+            on += u32::from(found.status == FrontStatus::On);
+            wrong += u32::from(found.status == FrontStatus::On && !is_member);
             members += u32::from(is_member);
-            missed += u32::from(found.standing == Standing::Off && is_member);
+            missed += u32::from(found.status == FrontStatus::Off && is_member);
         }
     }
     println!("{on} called on, {wrong} of them wrong; {members} members, {missed} called off");
