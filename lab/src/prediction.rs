@@ -13,8 +13,8 @@ use model::Run;
 use record::{Entry, Line, Prediction, SweepResult, Writer};
 use sha2::{Digest, Sha256};
 use simulator::calibrate::Calibration;
-use simulator::predict::lines::{self, Recorded};
-use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, Progress, judgement};
+use simulator::predict::lines::{self, RecordContents};
+use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, Progress, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
 use crate::{calibrate_command, cli, output};
@@ -190,10 +190,10 @@ fn record(
     options: &RunOptions,
     planned: &PlannedRun,
     predictor: &Predictor<'_>,
-    predicted: Predicted,
+    predicted: PredictedRun,
 ) -> Result<Answer, RunError> {
     let folder = planned.create_folder(options)?;
-    let mut lines = lines::lines(&Recorded {
+    let mut lines = lines::lines(&RecordContents {
         header: planned.header.clone(),
         scenario: &options.scenario,
         layouts: &predictor.layouts,

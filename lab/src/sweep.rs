@@ -9,7 +9,7 @@ use model::Run;
 use record::{Interval, Prediction, SweepCell, SweepCount, SweepResult, SweptKey, Verdict};
 use scenario::{Scenario, Sweep};
 use scorecard::judge;
-use simulator::predict::lines::{self, Recorded};
+use simulator::predict::lines::{self, RecordContents};
 use simulator::predict::{PredictError, Predictor, not_simulated};
 use simulator::run;
 
@@ -99,7 +99,7 @@ fn holds(
     let blocks = predictor.replication(number)?;
     let diverged = blocks.iter().any(|(_, block)| block.report.diverged.is_some());
     let prediction = Prediction { not_simulated: not_simulated(&blocks), ..Prediction::default() };
-    let lines = lines::lines(&Recorded {
+    let lines = lines::lines(&RecordContents {
         header: planned.header.clone(),
         scenario: predictor.scenario,
         layouts: &predictor.layouts,

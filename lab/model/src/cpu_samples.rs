@@ -34,9 +34,9 @@ const FIXED: [&str; 4] = ["database", "telemetry", "waking", "other"];
 /// Samples of one arm.
 #[derive(Clone, Debug)]
 pub(crate) struct CpuSamples {
-    /// Parts by their place in [`Own::parts`].
+    /// Parts by their place in [`SelfReport::parts`].
     names: Vec<String>,
-    processes: BTreeMap<String, Known>,
+    processes: BTreeMap<String, LastSample>,
     /// Of tasks, what is still to be booked.
     carried: Vec<u64>,
     intervals: Vec<Interval>,
@@ -46,10 +46,10 @@ pub(crate) struct CpuSamples {
 
 /// What is known of a process.
 #[derive(Clone, Debug)]
-struct Known {
+struct LastSample {
     pid: u32,
     kernel: Kernel,
-    own: Option<Own>,
+    own: Option<SelfReport>,
     /// When it was sampled last.
     t: u64,
 }
@@ -65,7 +65,7 @@ struct Kernel {
 
 /// What a process, or some, report of themselves.
 #[derive(Clone, Debug, Default)]
-struct Own {
+struct SelfReport {
     /// CPU by part, ns.
     parts: Vec<u64>,
     /// Requests on the wire.
@@ -79,7 +79,7 @@ struct Sample {
     from: Option<u64>,
     t: u64,
     kernel: Option<Kernel>,
-    own: Option<Own>,
+    own: Option<SelfReport>,
 }
 
 /// What an arm's processes spent between two samples.
@@ -88,12 +88,12 @@ struct Interval {
     from: u64,
     to: u64,
     total: u64,
-    own: Option<Own>,
+    own: Option<SelfReport>,
 }
 
 /// What was spent in a stretch of time, interpolated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Spent<'a> {
+pub(crate) struct Expenditure<'a> {
     pub total_ns: u64,
     /// By part, ns; `None` where a process did not report.
     pub parts: Option<BTreeMap<&'a str, u64>>,
@@ -127,7 +127,7 @@ impl CpuSamples {
             database: proc.cpu_db_ns,
             telemetry: proc.cpu_telemetry_ns,
         };
-        let now = Known { pid: proc.pid, kernel, own, t };
+        let now = LastSample { pid: proc.pid, kernel, own, t };
         let before = self.processes.get(&proc.instance);
         let (grown, own, now) = now.since(before);
         self.processes.insert(proc.instance.clone(), now);
@@ -138,10 +138,11 @@ impl CpuSamples {
     }
 
     /// What was spent from one moment to another; `None` where an interval between them is missing.
-    pub fn spent(&self, range: &Range<u64>) -> Option<Spent<'_>> {
+    pub fn spent(&self, range: &Range<u64>) -> Option<Expenditure<'_>> {
         let first = self.intervals.partition_point(|interval| interval.to <= range.start);
         let newest = self.interval().map(|(interval, _)| interval);
-        let mut spent = Spent { parts: Some(BTreeMap::new()), requests: Some(0), ..Spent::default() };
+        let mut spent =
+            Expenditure { parts: Some(BTreeMap::new()), requests: Some(0), ..Expenditure::default() };
         let mut reached = range.start;
         for interval in self.intervals[first..].iter().chain(&newest) {
             if interval.from > reached || reached >= range.end {
@@ -158,7 +159,7 @@ impl CpuSamples {
         (reached >= range.end).then_some(spent)
     }
 
-    fn add_share<'a>(&'a self, spent: &mut Spent<'a>, interval: &Interval, range: Range<u64>) {
+    fn add_share<'a>(&'a self, spent: &mut Expenditure<'a>, interval: &Interval, range: Range<u64>) {
         let length = interval.to - interval.from;
         let share = |amount: u64| scaled(amount, range.end - range.start, length);
         spent.total_ns += share(interval.total);
@@ -191,29 +192,30 @@ impl CpuSamples {
         let from = self.newest.as_ref().map(|newest| newest.t);
         // What was not sampled any more is gone: if it comes back it is another process.
         self.processes.retain(|_, known| Some(known.t) == from);
-        self.newest = Some(Sample { from, t, kernel: Some(Kernel::default()), own: Some(Own::default()) });
+        self.newest =
+            Some(Sample { from, t, kernel: Some(Kernel::default()), own: Some(SelfReport::default()) });
     }
 
     /// The interval that ends with the newest sample, and what of tasks is booked to the next; `None` where it is missing.
     fn interval(&self) -> Option<(Interval, Vec<u64>)> {
         let newest = self.newest.as_ref()?;
         let (from, to, kernel) = (newest.from?, newest.t, newest.kernel?);
-        let is_there = |known: &Known| known.t == to || known.kernel.total == 0;
+        let is_there = |known: &LastSample| known.t == to || known.kernel.total == 0;
         if to <= from || to - from > MAX_GAP_NS || !self.processes.values().all(is_there) {
             return None;
         }
         let (own, carried) = match &newest.own {
             Some(own) => {
                 let (parts, carried) = kernel.split(&own.parts, &self.carried);
-                (Some(Own { parts, requests: own.requests }), carried)
+                (Some(SelfReport { parts, requests: own.requests }), carried)
             }
             None => (None, self.carried.clone()),
         };
         Some((Interval { from, to, total: kernel.total, own }, carried))
     }
 
-    fn own(&mut self, proc: &Proc) -> Own {
-        let mut own = Own { parts: vec![0; self.names.len()], requests: proc.requests };
+    fn own(&mut self, proc: &Proc) -> SelfReport {
+        let mut own = SelfReport { parts: vec![0; self.names.len()], requests: proc.requests };
         let of_tasks = proc.parts.iter().map(|(part, ns)| (part.as_str(), *ns));
         let of_timer = (proc.cpu_timer_ns > 0).then_some((INJECTED, proc.cpu_timer_ns));
         for (part, ns) in of_tasks.chain(of_timer) {
@@ -228,10 +230,10 @@ impl CpuSamples {
     }
 }
 
-impl Known {
+impl LastSample {
     /// What grew since a process was sampled before, and what is known of it now. One that was not there began since.
-    fn since(self, before: Option<&Self>) -> (Option<Kernel>, Option<Own>, Self) {
-        let begun = Self { pid: self.pid, kernel: Kernel::default(), own: Some(Own::default()), t: 0 };
+    fn since(self, before: Option<&Self>) -> (Option<Kernel>, Option<SelfReport>, Self) {
+        let begun = Self { pid: self.pid, kernel: Kernel::default(), own: Some(SelfReport::default()), t: 0 };
         let before = match before {
             None => &begun,
             Some(before) if before.pid != self.pid && before.kernel.total == 0 => &begun,
@@ -240,13 +242,17 @@ impl Known {
             Some(before) => before,
         };
         if self.kernel.total < before.kernel.total {
-            return (None, None, Self { kernel: Kernel::default(), own: Some(Own::default()), ..self });
+            return (
+                None,
+                None,
+                Self { kernel: Kernel::default(), own: Some(SelfReport::default()), ..self },
+            );
         }
         let kernel = self.kernel.minus(before.kernel);
         let idle = kernel.total == 0;
         let grown = match (&self.own, &before.own) {
             (Some(now), Some(before)) => Some(now.minus(before)),
-            _ => idle.then(Own::default),
+            _ => idle.then(SelfReport::default),
         };
         // A process that has spent nothing, since it stands still, has nothing to report either.
         let own = self.own.or_else(|| before.own.clone().filter(|_| idle));
@@ -301,7 +307,7 @@ impl Kernel {
     }
 }
 
-impl Own {
+impl SelfReport {
     fn plus(mut self, more: &Self) -> Self {
         self.parts.resize(self.parts.len().max(more.parts.len()), 0);
         self.parts.iter_mut().zip(&more.parts).for_each(|(sum, ns)| *sum += ns);
@@ -348,7 +354,7 @@ mod tests {
         samples
     }
 
-    fn spent(samples: &CpuSamples, from: u64, to: u64) -> Option<Spent<'_>> {
+    fn spent(samples: &CpuSamples, from: u64, to: u64) -> Option<Expenditure<'_>> {
         samples.spent(&(from * SECOND..to * SECOND))
     }
 
@@ -488,6 +494,6 @@ mod tests {
     fn a_record_of_version_1_has_totals_only() {
         let old = |cpu_ns| Proc { instance: "a".into(), pid: 1, cpu_ns, ..Proc::default() };
         let samples = samples(&[(0, old(5)), (1, old(9))]);
-        assert_eq!(spent(&samples, 0, 1), Some(Spent { total_ns: 4, parts: None, requests: None }));
+        assert_eq!(spent(&samples, 0, 1), Some(Expenditure { total_ns: 4, parts: None, requests: None }));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use record::Proc;
 
-use crate::cpu_samples::Spent;
+use crate::cpu_samples::Expenditure;
 use crate::edges::QUEUE_NS;
 use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
@@ -231,7 +231,7 @@ impl Run {
         Some(spent.parts?.into_iter().map(|(part, ns)| (part.to_owned(), ns as f64 / seconds)).collect())
     }
 
-    fn spent_at_rest(&self, arm: char, round: u32) -> Option<(Range<u64>, Spent<'_>)> {
+    fn spent_at_rest(&self, arm: char, round: u32) -> Option<(Range<u64>, Expenditure<'_>)> {
         let start = self.unit_time(arm, round, 0)?.start;
         let rest = start.checked_sub(REST_NS.end)?..start.checked_sub(REST_NS.start)?;
         let spent = self.cpu_samples.get(&arm)?.spent(&rest)?;

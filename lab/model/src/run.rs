@@ -14,7 +14,7 @@ use crate::cpu_samples::CpuSamples;
 use crate::history::History;
 use crate::second::{self, Second};
 use crate::segments::{Retention, Segments};
-use crate::totals::Counted;
+use crate::totals::WindowTotals;
 use crate::trace_seconds::TraceSeconds;
 
 /// A record that does not begin with its header.
@@ -41,7 +41,7 @@ pub struct Run {
     pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Second>>,
     /// Seconds whose percentiles are out of date.
     pub(crate) changed: BTreeMap<Turn, BTreeSet<u32>>,
-    pub(crate) counted: Counted,
+    pub(crate) counted: WindowTotals,
     pub(crate) segments: Segments,
     pub(crate) edges: BTreeMap<(char, String, String), History<Edge>>,
     pub(crate) processes: BTreeMap<(char, String), History<Arc<Proc>>>,

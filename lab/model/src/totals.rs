@@ -8,12 +8,12 @@ use crate::block::Turn;
 
 /// Totals of windows that cannot change any more, and where those are that still can.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counted {
+pub(crate) struct WindowTotals {
     closed: BTreeMap<(char, String), Window>,
     open: BTreeSet<(Turn, u32, String)>,
 }
 
-impl Counted {
+impl WindowTotals {
     /// Counts a window that comes, again or for the first time.
     pub fn window(&mut self, window: &Window, was_closed: bool) {
         let place = ((window.arm, window.round), window.second, window.journey.clone());

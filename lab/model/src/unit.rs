@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::SECOND;
-use crate::cpu_samples::{INJECTED, Spent};
+use crate::cpu_samples::{Expenditure, INJECTED};
 use crate::run::Run;
 use crate::trace_seconds::TracesOfSecond;
 use crate::window::Window;
@@ -38,7 +38,7 @@ impl CpuOfSecond<'_> {
 impl Run {
     /// CPU of an arm in a load second by part; `None` where a process was not sampled or did not report.
     pub fn unit_cpu(&self, arm: char, round: u32, second: u32) -> Option<CpuOfSecond<'_>> {
-        let Spent { total_ns, parts, .. } = self.unit_spent(arm, round, second)?;
+        let Expenditure { total_ns, parts, .. } = self.unit_spent(arm, round, second)?;
         Some(CpuOfSecond { total_ns, parts: parts? })
     }
 
@@ -92,7 +92,7 @@ impl Run {
         (second < self.length_s()).then_some(start..start + SECOND)
     }
 
-    fn unit_spent(&self, arm: char, round: u32, second: u32) -> Option<Spent<'_>> {
+    fn unit_spent(&self, arm: char, round: u32, second: u32) -> Option<Expenditure<'_>> {
         let range = self.unit_time(arm, round, second)?;
         self.cpu_samples.get(&arm)?.spent(&range)
     }

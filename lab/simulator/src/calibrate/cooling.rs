@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Origin, Parameter};
-use super::ledger::{Ledger, Spent, component_of};
+use super::ledger::{ComponentCpu, Ledger, component_of};
 
 /// A process under a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl Cooling {
 
     /// What was spent as if every call had come to a warm process.
     pub fn warmed(self, mut ledger: Ledger) -> Ledger {
-        let factor = |spent: &Spent| self.factor(spent.calls_per_s(ledger.seconds));
+        let factor = |spent: &ComponentCpu| self.factor(spent.calls_per_s(ledger.seconds));
         let factors: BTreeMap<String, f64> = ledger
             .components
             .iter()
@@ -80,7 +80,7 @@ fn coldness(cooling_ns: f64, calls_per_s: f64) -> f64 {
 
 /// A load of a process that cools in a certain time.
 #[derive(Clone, Copy, Debug)]
-struct Cooled {
+struct CooledLoad {
     coldness: f64,
     /// Logarithm of the CPU of a call.
     log_each: f64,
@@ -89,7 +89,7 @@ struct Cooled {
 
 /// Mean square of the logarithms by which CPU of calls is off, if a call takes more by a share in a cold process, and in a warm one
 /// what suits its process best.
-fn loss(cold_cpu: f64, processes: &[Vec<Cooled>]) -> f64 {
+fn loss(cold_cpu: f64, processes: &[Vec<CooledLoad>]) -> f64 {
     let (mut squares, mut weights) = (0.0, 0.0);
     for loads in processes {
         let (mut weight, mut sum, mut square) = (0.0, 0.0, 0.0);
@@ -108,7 +108,7 @@ fn loss(cold_cpu: f64, processes: &[Vec<Cooled>]) -> f64 {
 
 /// What loads at several rates show, by process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Fitted {
+pub(super) struct CoolingFit {
     /// What comes closest.
     pub cooling: Cooling,
     /// The share as a parameter.
@@ -157,7 +157,7 @@ fn add(means: &mut Means, name: &str, ns: f64, count: f64) {
 }
 
 /// The cooling that comes closest to the loads of processes; `None` where they differ too little in their rates.
-pub(super) fn fit(processes: &[Vec<Load>]) -> Option<Fitted> {
+pub(super) fn fit(processes: &[Vec<Load>]) -> Option<CoolingFit> {
     let usable: Vec<Vec<Load>> = processes.iter().map(|loads| known(loads)).collect();
     let usable: Vec<Vec<Load>> = usable.into_iter().filter(|loads| differ(loads)).collect();
     if usable.is_empty() {
@@ -166,12 +166,12 @@ pub(super) fn fit(processes: &[Vec<Load>]) -> Option<Fitted> {
     let ratio = (TIMES_NS.1 / TIMES_NS.0).ln() / f64::from(TIMES - 1);
     let mut tried: Vec<(Cooling, f64)> = Vec::new();
     for cooling_ns in (0..TIMES).map(|step| TIMES_NS.0 * (ratio * f64::from(step)).exp()) {
-        let cooled = |load: &Load| Cooled {
+        let cooled = |load: &Load| CooledLoad {
             coldness: coldness(cooling_ns, load.calls_per_s),
             log_each: load.each.ln(),
             weight: load.weight,
         };
-        let processes: Vec<Vec<Cooled>> =
+        let processes: Vec<Vec<CooledLoad>> =
             usable.iter().map(|loads| loads.iter().map(cooled).collect()).collect();
         tried.extend((0..=SHARES).map(|step| {
             let cold_cpu = SHARE_STEP * f64::from(step);
@@ -191,7 +191,7 @@ pub(super) fn fit(processes: &[Vec<Load>]) -> Option<Fitted> {
         let (low, high) = near.fold((value, value), |(low, high), near| (low.min(near), high.max(near)));
         Parameter { value, origin: Origin::Fitted, low, high }
     };
-    Some(Fitted {
+    Some(CoolingFit {
         cooling: *cooling,
         cold_cpu: parameter(|point| point.cold_cpu),
         cooling_ns: parameter(|point| point.cooling_ns),
@@ -266,12 +266,12 @@ mod tests {
             };
             let calls = (light + heavy) as f64;
             let operations = light as f64 * 1e5 + heavy as f64 * 5e6;
-            let spent = Spent {
+            let spent = ComponentCpu {
                 operations,
                 total: operations + calls * 5e4,
                 served: calls,
                 copies: 1.0,
-                ..Spent::default()
+                ..ComponentCpu::default()
             };
             Ledger {
                 components: [("photo".to_owned(), spent)].into(),
@@ -305,7 +305,7 @@ mod tests {
         // A thousand calls a second find it half cooled: half more of 300 ms of operations and 150 ms of messages.
         let cooling = Cooling { cold_cpu: 1.0, cooling_ns: 1.594e6 };
         assert!((cooling.factor(1_000.0) - 1.5).abs() < 1e-3, "{}", cooling.factor(1_000.0));
-        let spent = Spent {
+        let spent = ComponentCpu {
             operations: 300e6 + 40e6,
             blocking: 40e6,
             telemetry: 20e6,
@@ -313,7 +313,7 @@ mod tests {
             total: 540e6,
             served: 2_000.0,
             copies: 1.0,
-            ..Spent::default()
+            ..ComponentCpu::default()
         };
         let cost = OperationCost {
             served: 2_000,

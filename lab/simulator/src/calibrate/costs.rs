@@ -8,7 +8,7 @@ use record::{CLIENT, OperationCost};
 
 use super::document::{Activity, Calibration, Hop, Operation, Origin, Parameter, Stage, Times, What};
 use super::least_squares::non_negative;
-use super::ledger::{Ledger, Spent, component_of, topic_of};
+use super::ledger::{ComponentCpu, Ledger, component_of, topic_of};
 use super::shape;
 use super::{Hops, Sums};
 
@@ -38,9 +38,9 @@ pub(super) fn apply(calibration: &mut Calibration, ledgers: &[(String, Ledger)],
             .flat_map(|(_, ledger)| ledger.components.values().map(move |spent| (ledger.seconds, spent)));
         all.filter(|(_, spent)| spent.served + spent.called > 0.0)
     };
-    let second = |(seconds, spent): (f64, &Spent)| if several { seconds * spent.copies } else { 0.0 };
+    let second = |(seconds, spent): (f64, &ComponentCpu)| if several { seconds * spent.copies } else { 0.0 };
     // A message wakes its process where that is idle: as often as its threads do nothing.
-    let woken = |(seconds, spent): (f64, &Spent)| {
+    let woken = |(seconds, spent): (f64, &ComponentCpu)| {
         // What blocks has threads of its own.
         let process_ns = seconds * spent.copies.max(1.0) * 1e9;
         let busy = per(spent.workers - spent.blocking, process_ns).clamp(0.0, 1.0);
@@ -186,7 +186,7 @@ fn add_events(calibration: &mut Calibration, ledgers: &[(String, Ledger)]) {
 /// A process on a carrier, and what it took that is neither of its operations nor of watching or waking.
 struct Row<'a> {
     component: &'a str,
-    spent: &'a Spent,
+    spent: &'a ComponentCpu,
     /// Seconds of its processes; 0 where what they take by the second is not separated.
     seconds: f64,
     ns: f64,
@@ -231,12 +231,12 @@ mod tests {
 
     #[test]
     fn messages_and_the_code_of_components_are_separated() {
-        let spent = |served: f64, called: f64, own: f64| Spent {
+        let spent = |served: f64, called: f64, own: f64| ComponentCpu {
             operations: 1_000.0 * served,
             served,
             called,
             total: 1_000.0 * served + 50.0 * served + 80.0 * called + own,
-            ..Spent::default()
+            ..ComponentCpu::default()
         };
         let components = BTreeMap::from([
             ("gateway".to_owned(), spent(100.0, 100.0, 3_000.0)),
@@ -252,7 +252,7 @@ mod tests {
 
     /// A component at a load, in four seconds: 45 us to serve a call and 65 us to make one, 12 us of waking where it finds it idle, 4 us
     /// to watch either, and each second 0.5 ms of waking, 0.3 ms of watching and 0.2 ms of whatever else.
-    fn planted(served: f64, called: f64) -> Spent {
+    fn planted(served: f64, called: f64) -> ComponentCpu {
         let seconds = 4.0;
         let messages = served + called;
         let workers = messages * 100e3;
@@ -260,7 +260,7 @@ mod tests {
         let (telemetry, waking) = (4e3 * messages + 0.3e6 * seconds, 12e3 * woken + 0.5e6 * seconds);
         let operations = served * 150e3;
         let total = operations + telemetry + waking + 45e3 * served + 65e3 * called + 0.2e6 * seconds;
-        Spent {
+        ComponentCpu {
             operations,
             telemetry,
             waking,
@@ -269,7 +269,7 @@ mod tests {
             served,
             called,
             copies: 1.0,
-            ..Spent::default()
+            ..ComponentCpu::default()
         }
     }
 
@@ -339,14 +339,14 @@ mod tests {
     fn a_process_is_as_busy_as_its_workers_and_not_as_what_blocks_elsewhere() {
         let mut calibration = Calibration::default();
         // 0.6 s of CPU in a second, of which a hash has 0.5 s on a thread of its own: nine of ten messages find it idle.
-        let profile = Spent {
+        let profile = ComponentCpu {
             served: 100.0,
             workers: 0.6e9,
             blocking: 0.5e9,
             waking: 90.0 * 20e3,
             total: 0.6e9,
             operations: 0.5e9,
-            ..Spent::default()
+            ..ComponentCpu::default()
         };
         let components = BTreeMap::from([("profile".to_owned(), profile)]);
         let ledger = Ledger { components, seconds: 1.0, idle_ns_per_s: Some(3e6), ..Ledger::default() };

@@ -47,7 +47,7 @@ const NOISY_WEIGHTS: [f64; 3] = [1.0, 0.0, 1.0];
 const TOLERANCE: f64 = 0.05 * 0.05;
 
 /// A live run, with what it is compared in.
-pub(super) struct Measured<'a> {
+pub(super) struct LiveRun<'a> {
     run_id: String,
     scenario: &'a Scenario,
     seed: u64,
@@ -62,11 +62,11 @@ pub(super) struct Measured<'a> {
     /// Its measured phases: the seconds of the load in which each is.
     phases: BTreeMap<String, Range<u64>>,
     /// What each arm showed; `None` of one whose data is on a server, which is not simulated.
-    shown: Vec<Option<Shown>>,
+    shown: Vec<Option<ArmFigures>>,
 }
 
 /// What an arm showed.
-struct Shown {
+struct ArmFigures {
     /// Over all measured phases.
     whole: Figures,
     /// In each of them.
@@ -77,7 +77,7 @@ struct Shown {
 }
 
 /// What an arm shows when it is simulated.
-struct Simulated {
+struct SimulatedArm {
     whole: Figures,
     phases: BTreeMap<String, SimulatedPhase>,
 }
@@ -92,7 +92,7 @@ struct SimulatedPhase {
     slowed: f64,
 }
 
-impl<'a> Measured<'a> {
+impl<'a> LiveRun<'a> {
     /// A run, as far as `calibration`, to which nothing has been fitted yet, can be compared with it.
     pub fn of(
         source: &Source<'a>,
@@ -115,7 +115,7 @@ impl<'a> Measured<'a> {
             };
             let levels = Level::of(run, arm, is_learnt).into_iter().filter_map(measured).collect();
             let has_local_calls = local_calls::has(scenario, arm);
-            Some(Shown { whole, levels, is_learnt, has_local_calls })
+            Some(ArmFigures { whole, levels, is_learnt, has_local_calls })
         };
         let phases = scenario.plan().into_iter().filter(|phase| phase.measure).map(|phase| {
             let end_ns = phase.start_ns + phase.length_ns;
@@ -137,7 +137,7 @@ impl<'a> Measured<'a> {
     }
 
     /// What its arms show when they are simulated; of those learnt from, or of all.
-    fn simulated(&self, calibration: &Calibration, all: bool) -> Vec<(usize, Simulated)> {
+    fn simulated(&self, calibration: &Calibration, all: bool) -> Vec<(usize, SimulatedArm)> {
         let is_meant = |at: &usize| self.shown[*at].as_ref().is_some_and(|shown| shown.is_learnt || all);
         let wanted: Vec<usize> = (0..self.layouts.len()).filter(is_meant).collect();
         let turns: Vec<(u32, Vec<usize>)> = if self.interleaved {
@@ -166,14 +166,14 @@ impl<'a> Measured<'a> {
                 Some((name.clone(), SimulatedPhase { figures, cpu, slowed }))
             });
             let whole = Block::figures(&blocks, letter, self.scenario)?;
-            Some((arm, Simulated { whole, phases: phases.collect() }))
+            Some((arm, SimulatedArm { whole, phases: phases.collect() }))
         };
         wanted.into_iter().filter_map(of).collect()
     }
 }
 
 /// Fits the free parameters of a calibration to the runs, by what was learnt of them, and writes down how far it is off.
-pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt, runs: &[Measured<'_>]) {
+pub(super) fn fit(calibration: &mut Calibration, learnt: &Learnt, runs: &[LiveRun<'_>]) {
     let start_ns = calibration.parameters.wake_ns.value;
     let sources = calibration.sources.clone();
     let neighbours = neighbours(calibration, runs);
@@ -246,7 +246,7 @@ impl CpuSums {
 
 /// How many other threads run beside one that starts, on average of an arm, at each level: less than one on two cores. How much each
 /// of them adds hardly changes that.
-fn neighbours(calibration: &Calibration, runs: &[Measured<'_>]) -> BTreeMap<LevelName, f64> {
+fn neighbours(calibration: &Calibration, runs: &[LiveRun<'_>]) -> BTreeMap<LevelName, f64> {
     let mut tried = calibration.clone();
     tried.parameters.contention.value = TRIED_CONTENTION;
     let tried = scaled(&tried, runs);
@@ -266,7 +266,7 @@ fn neighbours(calibration: &Calibration, runs: &[Measured<'_>]) -> BTreeMap<Leve
 /// on what of them blocks, and on messages. What cools was warmed for calls that come at random, while those of a journey come
 /// together and find processes warmer: of operations and of messages that is not the same share, and a monolith has few of the
 /// latter.
-fn scaled(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
+fn scaled(calibration: &Calibration, runs: &[LiveRun<'_>]) -> Calibration {
     let [mut operations, mut blocking, mut messages] = [CpuSums::default(); 3];
     for run in runs {
         for (arm, simulated) in run.simulated(calibration, false) {
@@ -286,7 +286,7 @@ fn scaled(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
 
 /// A calibration by which arms in which the gateway shares a process spend on messages what they did, in all their levels together:
 /// by the CPU of its calls that stay there. Those of nothing else stay at what services showed. 0 where no arm shows it.
-fn with_local_calls(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibration {
+fn with_local_calls(calibration: &Calibration, runs: &[LiveRun<'_>]) -> Calibration {
     let at = |local_ns: f64| Calibration { local_ns, ..calibration.clone() };
     let messages = |local_ns: f64| {
         let tried = at(local_ns);
@@ -312,7 +312,7 @@ fn with_local_calls(calibration: &Calibration, runs: &[Measured<'_>]) -> Calibra
 }
 
 /// Mean weighted square of the logarithms by which the figures of levels are off.
-fn loss(calibration: &Calibration, runs: &[Measured<'_>], weigh: [f64; 3]) -> f64 {
+fn loss(calibration: &Calibration, runs: &[LiveRun<'_>], weigh: [f64; 3]) -> f64 {
     let (mut sum, mut weights) = (0.0, 0.0);
     for run in runs {
         for (arm, figures) in run.simulated(calibration, false) {
@@ -377,11 +377,11 @@ fn descend(points: &[([f64; 2], f64)], loss: &impl Fn([f64; 2]) -> f64) -> ([f64
 }
 
 /// Every figure of every arm, measured and simulated, and its levels.
-fn errors(calibration: &Calibration, runs: &[Measured<'_>]) -> (Vec<FitError>, Vec<Level>) {
+fn errors(calibration: &Calibration, runs: &[LiveRun<'_>]) -> (Vec<FitError>, Vec<Level>) {
     let (mut errors, mut levels) = (Vec::new(), Vec::new());
     for run in runs {
         for (arm, figures) in run.simulated(calibration, true) {
-            let Some(Shown { whole, levels: of_arm, is_learnt, .. }) = &run.shown[arm] else { continue };
+            let Some(ArmFigures { whole, levels: of_arm, is_learnt, .. }) = &run.shown[arm] else { continue };
             levels.extend(of_arm.iter().filter_map(|level| {
                 let SimulatedPhase { figures: simulated, cpu: simulated_cpu, .. } =
                     *figures.phases.get(&level.phase)?;

@@ -6,7 +6,7 @@ use model::Window;
 
 use super::cooling::{self, Load};
 use super::document::{Calibration, Operation, SourceRun};
-use super::ledger::{self, Ledger, Rest};
+use super::ledger::{self, IdleCpu, Ledger};
 use super::level::LevelName;
 use super::traces::Samples;
 use super::{
@@ -110,8 +110,9 @@ fn levels(
     calibration: &Calibration,
 ) -> Vec<LearntLevel> {
     let operations: &BTreeMap<String, Operation> = &calibration.operations;
-    let rests: Vec<Option<Rest>> = arms.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
-    let usual = Rest::mean(rests.iter().flatten());
+    let rests: Vec<Option<IdleCpu>> =
+        arms.iter().map(|(at, arm)| ledger::rest(sources[*at].run, arm)).collect();
+    let usual = IdleCpu::mean(rests.iter().flatten());
     let mut levels = Vec::new();
     for ((at, arm), rest) in arms.iter().zip(&rests) {
         let Source { run, scenario } = sources[*at];

@@ -17,7 +17,7 @@ const CONDUCTOR: &str = "cleave";
 
 /// CPU of a component, ns, over a measured phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Spent {
+pub(super) struct ComponentCpu {
     /// Its operations: their own code and their statements, on whatever threads.
     pub operations: f64,
     /// Of them, on other threads than workers.
@@ -38,7 +38,7 @@ pub(super) struct Spent {
     pub copies: f64,
 }
 
-impl Spent {
+impl ComponentCpu {
     /// What cools down between calls: operations and messages, on the threads that serve calls.
     pub fn tasks(&self) -> f64 {
         (self.total - self.telemetry - self.waking - self.blocking).max(0.0)
@@ -55,7 +55,7 @@ impl Spent {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ledger {
     /// By component.
-    pub components: BTreeMap<String, Spent>,
+    pub components: BTreeMap<String, ComponentCpu>,
     /// What each operation took, handlers of events included.
     pub operations: BTreeMap<String, OperationCost>,
     /// CPU of a request in the load generator, ns.
@@ -76,7 +76,7 @@ impl Ledger {
         arm: &record::Arm,
         window: &Window,
         operations: &BTreeMap<String, Operation>,
-        rest: Option<&Rest>,
+        rest: Option<&IdleCpu>,
     ) -> Self {
         let range = run.whole(window);
         let seconds = run.run_time(arm.letter, &range).iter().map(|time| time.end - time.start).sum::<u64>()
@@ -157,8 +157,8 @@ pub(super) fn topic_of(operation: &str) -> Option<&str> {
 }
 
 /// Events on their way, by component, as they are simulated: each is a call of its consumer by its publisher.
-fn events(costs: &BTreeMap<String, OperationCost>) -> BTreeMap<&str, Spent> {
-    let mut messages: BTreeMap<&str, Spent> = BTreeMap::new();
+fn events(costs: &BTreeMap<String, OperationCost>) -> BTreeMap<&str, ComponentCpu> {
+    let mut messages: BTreeMap<&str, ComponentCpu> = BTreeMap::new();
     let handled = costs.iter().filter_map(|(name, cost)| Some((name, topic_of(name)?, cost.served as f64)));
     for (consumer, topic, count) in handled {
         let published = |cost: &OperationCost| cost.published.get(topic).copied().unwrap_or(0) as f64;
@@ -179,12 +179,12 @@ pub(crate) fn component_of(operation: &str) -> &str {
 
 /// CPU of a process at rest, ns a second.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rest {
+pub(super) struct IdleCpu {
     total: f64,
     parts: BTreeMap<String, f64>,
 }
 
-impl Rest {
+impl IdleCpu {
     /// What processes of several arms take; `None` of none.
     pub fn mean<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Self> {
         let all: Vec<&Self> = all.collect();
@@ -204,7 +204,7 @@ impl Rest {
 }
 
 /// Mean over the rounds before which an arm was at rest; `None` without any.
-pub(super) fn rest(run: &Run, arm: &record::Arm) -> Option<Rest> {
+pub(super) fn rest(run: &Run, arm: &record::Arm) -> Option<IdleCpu> {
     let rounds = 1..=run.header.rounds.max(1);
     let known: Vec<(f64, BTreeMap<String, f64>)> = rounds
         .filter_map(|round| {
@@ -213,7 +213,7 @@ pub(super) fn rest(run: &Run, arm: &record::Arm) -> Option<Rest> {
         })
         .collect();
     let share = (known.len() * arm.instances.len().max(1)) as f64;
-    let mut rest = Rest::default();
+    let mut rest = IdleCpu::default();
     for (total, parts) in &known {
         rest.total += total / share;
         for (part, ns) in parts {
@@ -229,8 +229,8 @@ fn spent(
     arm: &record::Arm,
     range: &TimeRange,
     seconds: f64,
-    rest: Option<&Rest>,
-) -> BTreeMap<String, Spent> {
+    rest: Option<&IdleCpu>,
+) -> BTreeMap<String, ComponentCpu> {
     let kernel = |figure: &dyn Fn(&Proc) -> u64| {
         by_component(arm, run.grown_by_instance(arm.letter, arm.letter, range, figure))
     };
@@ -248,13 +248,13 @@ fn spent(
         let at_rest_s = seconds * copies;
         let part = |name| rest.map_or(0.0, |rest| rest.part(name));
         let beyond = |ns: f64, rest_ns_per_s: f64| (ns - rest_ns_per_s * at_rest_s).max(0.0);
-        let spent = Spent {
+        let spent = ComponentCpu {
             telemetry: beyond(ns(&watching) + ns(&exporter), part("telemetry")),
             waking: beyond(ns(&workers) - ns(&tasks), part("waking")),
             total: beyond(*total, rest.map_or(0.0, |rest| rest.total)),
             workers: ns(&workers),
             copies,
-            ..Spent::default()
+            ..ComponentCpu::default()
         };
         (component.clone(), spent)
     };
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn what_neighbours_have_added_is_taken_away_of_all_but_how_busy_processes_were() {
-        let spent = Spent {
+        let spent = ComponentCpu {
             operations: 300.0,
             blocking: 60.0,
             telemetry: 15.0,
@@ -418,8 +418,14 @@ mod tests {
             seconds: 4.0,
         };
         let alone = ledger.without(1.5);
-        let expected =
-            Spent { operations: 200.0, blocking: 40.0, telemetry: 10.0, waking: 20.0, total: 400.0, ..spent };
+        let expected = ComponentCpu {
+            operations: 200.0,
+            blocking: 40.0,
+            telemetry: 10.0,
+            waking: 20.0,
+            total: 400.0,
+            ..spent
+        };
         assert_eq!(alone.components["photo"], expected);
         let cost = &alone.operations["photo/photo.by_ids"];
         assert_eq!((cost.served, cost.business_ns, cost.blocking_ns, cost.database_ns), (10, 100, 40, 60));

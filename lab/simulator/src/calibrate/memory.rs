@@ -53,7 +53,9 @@ pub(super) fn learn(runs: &[Arms<'_>]) -> Option<MemoryUse> {
                 }
             }
             let others = together.iter().map(|arm| held(run, *arm));
-            bases.extend(others.filter_map(|other| base(&Served::of(&own), &Served::of(&other))));
+            bases.extend(
+                others.filter_map(|other| base(&ServingProcesses::of(&own), &ServingProcesses::of(&other))),
+            );
         }
     }
     let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
@@ -67,13 +69,13 @@ pub(super) fn learn(runs: &[Arms<'_>]) -> Option<MemoryUse> {
 
 /// The processes of an arm that have a component besides the registry.
 #[derive(Debug)]
-struct Served<'p> {
+struct ServingProcesses<'p> {
     count: usize,
     kib: f64,
     components: Vec<&'p String>,
 }
 
-impl<'p> Served<'p> {
+impl<'p> ServingProcesses<'p> {
     fn of(processes: &'p [(Vec<String>, f64)]) -> Self {
         let mut served = Self { count: 0, kib: 0.0, components: Vec::new() };
         for (components, kib) in processes {
@@ -89,7 +91,7 @@ impl<'p> Served<'p> {
 }
 
 /// What a process more costs, by two arms that have the same components in different numbers of processes, KiB.
-fn base(one: &Served<'_>, other: &Served<'_>) -> Option<f64> {
+fn base(one: &ServingProcesses<'_>, other: &ServingProcesses<'_>) -> Option<f64> {
     let is_comparable = one.components == other.components && one.count != other.count;
     is_comparable.then(|| (one.kib - other.kib) / (one.count as f64 - other.count as f64))
 }

@@ -125,8 +125,8 @@ pub fn calibrate(
 ) -> Result<Calibration, CalibrateError> {
     let learnt = Learnt::of(sources)?;
     let mut calibration = learnt.priced(|_| 1.0);
-    let measured = |source| fit::Measured::of(source, &calibration, components, threads);
-    let simulated: Vec<fit::Measured<'_>> = sources.iter().map(measured).collect();
+    let measured = |source| fit::LiveRun::of(source, &calibration, components, threads);
+    let simulated: Vec<fit::LiveRun<'_>> = sources.iter().map(measured).collect();
     for (source, measured) in calibration.sources.iter_mut().zip(&simulated) {
         let known = measured.layouts.iter().filter(|layout| is_calibrated(&layout.arm.placement));
         source.groupings = known.map(Layout::grouping).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Activity, Operation, Stage, Times, What};
-use super::traces::{Kind, Sample, Seen};
+use super::traces::{Kind, ObservedActivity, Sample};
 
 /// Bins of measured times at most: with as many samples as there are in a short run, more would hold one each.
 const MAX_BINS: usize = 128;
@@ -38,7 +38,7 @@ pub(super) fn times(samples: &[(u64, f64)]) -> Times {
 
 /// An activity of an operation, over all samples.
 #[derive(Default)]
-struct Site {
+struct ActivitySamples {
     /// Weight of the samples that had it.
     weight: f64,
     /// Sum of its begins, by weight, ns since the operation's.
@@ -46,7 +46,7 @@ struct Site {
     took: Vec<(u64, f64)>,
 }
 
-impl Site {
+impl ActivitySamples {
     fn begin(&self) -> f64 {
         self.begins / self.weight
     }
@@ -57,7 +57,7 @@ type Key = (Kind, usize);
 
 /// What an operation does.
 pub(super) fn operation(samples: &[Sample]) -> Operation {
-    let mut sites: BTreeMap<Key, Site> = BTreeMap::new();
+    let mut sites: BTreeMap<Key, ActivitySamples> = BTreeMap::new();
     let mut together: BTreeMap<(Key, Key), (f64, f64)> = BTreeMap::new();
     for sample in samples {
         let seen = keyed(sample);
@@ -79,7 +79,7 @@ pub(super) fn operation(samples: &[Sample]) -> Operation {
         }
     }
     let all: f64 = samples.iter().map(|sample| sample.weight).sum();
-    let mut order: Vec<(&Key, &Site)> =
+    let mut order: Vec<(&Key, &ActivitySamples)> =
         sites.iter().filter(|(_, site)| site.weight >= MIN_SHARE * all).collect();
     order.sort_by(|a, b| a.1.begin().total_cmp(&b.1.begin()).then(a.0.cmp(b.0)));
     let overlap = |a: &Key, b: &Key| {
@@ -99,7 +99,7 @@ pub(super) fn operation(samples: &[Sample]) -> Operation {
 }
 
 /// The activities of a sample, each with its key.
-fn keyed(sample: &Sample) -> Vec<(Key, &Seen)> {
+fn keyed(sample: &Sample) -> Vec<(Key, &ObservedActivity)> {
     let mut turns: BTreeMap<&Kind, usize> = BTreeMap::new();
     let keyed = sample.activities.iter().map(|seen| {
         let turn = turns.entry(&seen.kind).or_default();
@@ -111,7 +111,7 @@ fn keyed(sample: &Sample) -> Vec<(Key, &Seen)> {
 
 /// Stages: activities that overlap, directly or through others, are of one. Within it each goes to the first lane whose
 /// last activity it does not overlap.
-fn stages(order: &[(&Key, &Site)], overlap: impl Fn(&Key, &Key) -> bool, all: f64) -> Vec<Stage> {
+fn stages(order: &[(&Key, &ActivitySamples)], overlap: impl Fn(&Key, &Key) -> bool, all: f64) -> Vec<Stage> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for at in 0..order.len() {
         let meets = |group: &Vec<usize>| group.iter().any(|other| overlap(order[*other].0, order[at].0));
@@ -139,7 +139,7 @@ fn stages(order: &[(&Key, &Site)], overlap: impl Fn(&Key, &Key) -> bool, all: f6
     groups.into_iter().map(stage).collect()
 }
 
-fn activity((kind, _): &Key, site: &Site, all: f64) -> Activity {
+fn activity((kind, _): &Key, site: &ActivitySamples, all: f64) -> Activity {
     let what = match kind {
         Kind::Call(operation) => What::Call(operation.clone()),
         Kind::Read(_) => What::Read(times(&site.took)),
@@ -152,8 +152,8 @@ fn activity((kind, _): &Key, site: &Site, all: f64) -> Activity {
 mod tests {
     use super::*;
 
-    fn seen(kind: Kind, start: u64, end: u64) -> Seen {
-        Seen { kind, start, end, took: end - start }
+    fn seen(kind: Kind, start: u64, end: u64) -> ObservedActivity {
+        ObservedActivity { kind, start, end, took: end - start }
     }
 
     fn call(name: &str) -> Kind {

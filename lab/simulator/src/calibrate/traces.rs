@@ -22,7 +22,7 @@ pub(super) enum Kind {
 
 /// An activity, as it was once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ObservedActivity {
     /// What it is.
     pub kind: Kind,
     /// Begin, ns since the root's.
@@ -45,7 +45,7 @@ pub(super) struct Sample {
     /// Begin, ns since the root's.
     pub start: u64,
     /// What it waited for, by begin.
-    pub activities: Vec<Seen>,
+    pub activities: Vec<ObservedActivity>,
 }
 
 /// Samples of everything, by operation, and times of commits.
@@ -146,15 +146,16 @@ impl Reading<'_> {
         let mut below = Vec::new();
         self.inside(index, 0, &mut below);
         let mut covered: Vec<(u64, u64)> = Vec::new();
-        let (mut activities, mut transaction): (Vec<Seen>, Option<Seen>) = (Vec::new(), None);
+        let (mut activities, mut transaction): (Vec<ObservedActivity>, Option<ObservedActivity>) =
+            (Vec::new(), None);
         for child in below {
             let within = &trace.spans[child];
             let (start, end) = (within.start, within.start + within.length);
             covered.push((start, end));
-            let seen = |kind, took| Seen { kind, start, end, took };
+            let seen = |kind, took| ObservedActivity { kind, start, end, took };
             match within.class {
                 Class::Queue if within.name == "tx.wait" => {
-                    transaction = Some(Seen { kind: Kind::Write, start: end, end, took: 0 });
+                    transaction = Some(ObservedActivity { kind: Kind::Write, start: end, end, took: 0 });
                 }
                 Class::Database => match &mut transaction {
                     Some(open) if within.name.starts_with("COMMIT") => {

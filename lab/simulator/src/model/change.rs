@@ -95,7 +95,7 @@ pub enum RolloutOrder {
 
 /// A change that waits for whether what it deployed passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
+pub struct ChangeWatch {
     /// The change.
     pub change: String,
     /// Since when it is watched, ns.

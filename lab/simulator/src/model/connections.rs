@@ -28,12 +28,12 @@ pub(super) enum Checkout {
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     in_use: u32,
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<WaitingRequests>>,
 }
 
 /// Requests without a connection, the oldest first.
 #[derive(Debug, Default)]
-struct Waiting(VecDeque<Handle>);
+struct WaitingRequests(VecDeque<Handle>);
 
 impl Connections {
     /// A request asks for one. `waits` is whether one that was queued has not been given up meanwhile.
@@ -62,7 +62,7 @@ impl Connections {
     pub fn held_bytes(&self) -> usize {
         self.waiting
             .as_ref()
-            .map_or(0, |waiting| size_of::<Waiting>() + waiting.0.capacity() * size_of::<Handle>())
+            .map_or(0, |waiting| size_of::<WaitingRequests>() + waiting.0.capacity() * size_of::<Handle>())
     }
 
     /// A request needs its connection no longer: the one that gets it, if any waits.

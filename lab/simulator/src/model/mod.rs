@@ -31,7 +31,8 @@ mod system;
 pub mod work;
 
 pub use change::{
-    BuildPlan, ChangeAction, ChangePlan, CopiesPlan, CopyWork, Moment, Note, Rollout, RolloutOrder, Watched,
+    BuildPlan, ChangeAction, ChangePlan, ChangeWatch, CopiesPlan, CopyWork, Moment, Note, Rollout,
+    RolloutOrder,
 };
 pub use connections::ConnectionLimits;
 pub use plan::{

@@ -17,7 +17,7 @@ pub struct Report {
     /// Events that happened.
     pub events: u64,
     /// Where and when it had to be broken off, if it had.
-    pub diverged: Option<Diverged>,
+    pub diverged: Option<Divergence>,
     /// By source and operation, `clients/home-feed`.
     pub requests: BTreeMap<String, Requests>,
     /// Calls that were served, by component and operation: how long, in the callee.
@@ -34,7 +34,7 @@ pub struct Report {
 
 /// More was under way than a simulation can hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diverged {
+pub struct Divergence {
     /// When, ns.
     pub at_ns: u64,
     /// The component at which most of it was.

@@ -34,7 +34,7 @@ use super::edge::EdgeCounts;
 use super::frame::{Call, Frame, Try};
 use super::network::Link;
 use super::plan::Plan;
-use super::report::{Diverged, Recorder, Report, Slots, Syncs};
+use super::report::{Divergence, Recorder, Report, Slots, Syncs};
 use super::surcharge::Surcharge;
 use super::system::{PlanError, System};
 use crate::engine::{AdaptiveQueue, Draws, Event, EventQueue, Scheduler, Slab};
@@ -105,7 +105,7 @@ pub struct Simulation<Q = AdaptiveQueue> {
     wasted: Vec<u64>,
     /// Instances with a slot to give, once for each.
     freed: VecDeque<u32>,
-    diverged: Option<Diverged>,
+    diverged: Option<Divergence>,
 }
 
 impl<Q: EventQueue + Default> Simulation<Q> {

@@ -59,7 +59,7 @@ pub(super) enum Route {
 
 /// A call that a program makes, resolved.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Site {
+pub(super) struct ResolvedCall {
     pub program: u32,
     /// Which of the caller's routes; none of a call that no request comes to.
     pub route: u32,
@@ -84,7 +84,7 @@ pub(super) struct Operation {
     pub name: String,
     pub component: u32,
     pub is_idempotent: bool,
-    pub sites: Vec<Site>,
+    pub sites: Vec<ResolvedCall>,
 }
 
 /// What a class of timers is for.
@@ -289,7 +289,7 @@ impl System {
                     errors.push(PlanError(format!("{user} calls unknown operation `{name}`")));
                     continue;
                 };
-                operation.sites.push(Site { program: *program, route: UNREACHED, path: *path });
+                operation.sites.push(ResolvedCall { program: *program, route: UNREACHED, path: *path });
             }
         }
         let asked = plan.sources.iter().flat_map(|source| {

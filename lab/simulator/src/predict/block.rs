@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use traffic::Schedule;
 
 use super::layout::Layout;
-use super::setting::{Built, Setting};
+use super::setting::{BuiltPlan, Setting};
 use super::system::{GENERATOR, build, client_copies};
 use crate::calibrate::Calibration;
 use crate::model::edge::EdgeCounts;
 use crate::model::report::Requests;
 use crate::model::surcharge::Surcharge;
-use crate::model::{CopyWork, Note, PlanError, Report, Simulation, Watched};
+use crate::model::{ChangeWatch, CopyWork, Note, PlanError, Report, Simulation};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -97,7 +97,7 @@ pub fn simulate(
     schedule: &Schedule,
     seed: u64,
 ) -> Result<Block, Vec<PlanError>> {
-    let passes = |_: &Watched, _: &Block, _: u64| Some(true);
+    let passes = |_: &ChangeWatch, _: &Block, _: u64| Some(true);
     simulate_noting(calibration, setting, layouts, schedule, seed, (|| {}, passes))
 }
 
@@ -114,9 +114,9 @@ pub(super) fn simulate_noting(
     layouts: &[&Layout],
     schedule: &Schedule,
     seed: u64,
-    (second_over, passes): (impl Fn(), impl Fn(&Watched, &Block, u64) -> Option<bool>),
+    (second_over, passes): (impl Fn(), impl Fn(&ChangeWatch, &Block, u64) -> Option<bool>),
 ) -> Result<Block, Vec<PlanError>> {
-    let Built { plan, not_simulated, .. } = build(calibration, setting, layouts, schedule);
+    let BuiltPlan { plan, not_simulated, .. } = build(calibration, setting, layouts, schedule);
     let mut simulation: Simulation = Simulation::new(&plan, seed)?;
     // Of ten thousand copies it has as many names as what is simulated.
     drop(plan);

@@ -11,7 +11,7 @@ use scenario::action::{Build, Deploy, RolloutKind};
 use scenario::{Action, Scenario, Step};
 
 use super::layout::Layout;
-use super::setting::Built;
+use super::setting::BuiltPlan;
 use super::targets::{instances, is_simulated, picked, share_of};
 use crate::calibrate::Calibration;
 use crate::engine::random::stream;
@@ -46,7 +46,7 @@ struct Bounds {
 
 /// What a step leaves behind of a process.
 #[derive(Clone, Debug)]
-struct After {
+struct ChangedProcess {
     process: String,
     bounds: Bounds,
     /// Whether its copies may be others.
@@ -111,7 +111,7 @@ impl Changes {
         layout: &Layout,
         step: &Step,
         bounds: &BTreeMap<String, Bounds>,
-    ) -> Result<Vec<After>, String> {
+    ) -> Result<Vec<ChangedProcess>, String> {
         let what = || step.action.to_string();
         if layout.scale.is_some() {
             return Err(what());
@@ -147,7 +147,7 @@ impl Changes {
             }
             let resizes = matches!(step.action, Action::Scale(_) | Action::Autoscale(_) | Action::Drain(_));
             let is_changed = (is_copied && resizes) || after.more > before.more;
-            all.push(After { process: process.name.clone(), bounds: after, is_changed });
+            all.push(ChangedProcess { process: process.name.clone(), bounds: after, is_changed });
         }
         Ok(all)
     }
@@ -166,8 +166,8 @@ impl Changes {
         self.check_unchanged(step, &named(layout, step))
     }
 
-    fn take(&mut self, step: &Step, all: Vec<After>, bounds: &mut BTreeMap<String, Bounds>) {
-        for After { process, bounds: after, is_changed } in all {
+    fn take(&mut self, step: &Step, all: Vec<ChangedProcess>, bounds: &mut BTreeMap<String, Bounds>) {
+        for ChangedProcess { process, bounds: after, is_changed } in all {
             bounds.insert(process.clone(), after);
             self.standby.insert(process.clone(), after.more);
             if is_changed {
@@ -192,7 +192,7 @@ impl Changes {
     }
 
     /// Adds the processes whose copies change, with all their copies, to a plan.
-    pub fn add_copies(&self, calibration: &Calibration, layout: &Layout, built: &mut Built) {
+    pub fn add_copies(&self, calibration: &Calibration, layout: &Layout, built: &mut BuiltPlan) {
         let is_meant = |process: &&ProcessPlan| self.processes.contains(&process.name);
         for process in layout.processes.iter().filter(is_meant) {
             let all = process.replicas + self.standby.get(&process.name).copied().unwrap_or(0);

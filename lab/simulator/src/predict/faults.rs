@@ -6,7 +6,7 @@ use scenario::{Action, Step};
 
 use super::changes::{self, Changes};
 use super::layout::{Instance, Layout};
-use super::setting::{Built, Setting, edges};
+use super::setting::{BuiltPlan, Setting, edges};
 use super::targets::{instances, is_simulated, picked, share_of};
 use crate::calibrate::Calibration;
 use crate::model::{Effect, FaultPlan};
@@ -18,7 +18,7 @@ pub(super) fn add(
     layout: &Layout,
     copies: &[Instance],
     changes: &Changes,
-    built: &mut Built,
+    built: &mut BuiltPlan,
 ) {
     changes.add_copies(calibration, layout, built);
     for step in &setting.scenario.steps {

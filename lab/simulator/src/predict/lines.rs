@@ -28,7 +28,7 @@ const GAP_SECONDS: u64 = 1;
 
 /// What a record is made of.
 #[derive(Debug)]
-pub struct Recorded<'a> {
+pub struct RecordContents<'a> {
     /// The header of a live run of the scenario.
     pub header: Header,
     /// The scenario.
@@ -44,7 +44,7 @@ pub struct Recorded<'a> {
 }
 
 /// The lines up to the last second of the load, in the order of a record.
-pub fn lines(recorded: &Recorded<'_>) -> Vec<Line> {
+pub fn lines(recorded: &RecordContents<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     for (at, (round, block)) in recorded.blocks.iter().enumerate() {
         let turn = Turn { recorded, block, round: *round, start_ns: start_of(recorded.scenario, at) };
@@ -73,7 +73,7 @@ fn start_of(scenario: &Scenario, block: usize) -> u64 {
 
 /// One pass of the load, being written.
 struct Turn<'a> {
-    recorded: &'a Recorded<'a>,
+    recorded: &'a RecordContents<'a>,
     block: &'a Block,
     round: u32,
     start_ns: u64,

@@ -28,7 +28,7 @@ mod work_builder;
 
 pub use block::{Block, Figures};
 pub use layout::{Hosts, Layout};
-pub use predictor::{Circumstances, PredictError, Predicted, Predictor, not_simulated};
+pub use predictor::{Circumstances, PredictError, PredictedRun, Predictor, not_simulated};
 pub use progress::Progress;
 pub use utilisation::Utilisation;
 pub(crate) use validity::{acts_on_arms, size_of};

@@ -18,7 +18,7 @@ use super::validity::validity;
 use super::watch::Watch;
 use crate::calibrate::{Calibration, Parameters, calls_of};
 use crate::engine::Draws;
-use crate::model::{PlanError, Watched};
+use crate::model::{ChangeWatch, PlanError};
 use crate::run::in_order;
 
 /// Rounds that replications and changed parameters are simulated for: their figures need no more.
@@ -82,7 +82,7 @@ pub struct Predictor<'a> {
 
 /// What is predicted.
 #[derive(Debug)]
-pub struct Predicted {
+pub struct PredictedRun {
     /// Every pass of the load with its round, in the order of a live run.
     pub blocks: Vec<(u32, Block)>,
     /// What stands behind it.
@@ -105,13 +105,13 @@ pub(super) struct Size<'a> {
 
 /// A smaller size of a scenario and its arms.
 #[derive(Debug)]
-struct Reduced {
+struct ReducedScenario {
     scenario: Scenario,
     layouts: Vec<Layout>,
 }
 
 /// What came of a simulation.
-enum Simulated {
+enum SimulationOutcome {
     /// A pass of the load of the run itself.
     Turn(Box<Block>),
     /// The figures of all passes, with another seed or parameter.
@@ -132,7 +132,7 @@ impl Predictor<'_> {
     ///
     /// # Errors
     /// When the load cannot be known, or nothing of it can be simulated.
-    pub fn predict(&self) -> Result<Predicted, PredictError> {
+    pub fn predict(&self) -> Result<PredictedRun, PredictError> {
         if matches!(self.scenario.load.rate, Rates::OfSlowest(_)) {
             return Err(PredictError::RelativeRate);
         }
@@ -150,18 +150,20 @@ impl Predictor<'_> {
         // The run itself first: its turns take longest.
         let simulated = in_order((turns.len() + variations.len()) as u64, self.threads, |at| {
             match turns.get(at as usize) {
-                Some(turn) => self.block(whole, turn, run).map(|block| Simulated::Turn(Box::new(block))),
+                Some(turn) => {
+                    self.block(whole, turn, run).map(|block| SimulationOutcome::Turn(Box::new(block)))
+                }
                 None => {
                     let variation = variations[at as usize - turns.len()];
-                    self.figures(smaller, &few, variation).map(Simulated::Variation)
+                    self.figures(smaller, &few, variation).map(SimulationOutcome::Variation)
                 }
             }
         });
         let (mut blocks, mut changed, mut replications) = (Vec::new(), Vec::new(), Vec::new());
         for (at, simulated) in simulated.into_iter().enumerate() {
             match simulated? {
-                Simulated::Turn(block) => blocks.push((turns[at].0, *block)),
-                Simulated::Variation(figures) => match variations[at - turns.len()].parameter {
+                SimulationOutcome::Turn(block) => blocks.push((turns[at].0, *block)),
+                SimulationOutcome::Variation(figures) => match variations[at - turns.len()].parameter {
                     Some((name, _)) => changed.push((name, figures)),
                     None => replications.push(figures),
                 },
@@ -172,7 +174,7 @@ impl Predictor<'_> {
         let few = replications.last().cloned().unwrap_or_default();
         let band = band(&figures, &few, &changed, &replications);
         let band_copies = reduced.map(|reduced| reduced.layouts.iter().map(Layout::count).max().unwrap_or(0));
-        Ok(Predicted { prediction: self.prediction(&blocks, &figures, (band, band_copies)), blocks })
+        Ok(PredictedRun { prediction: self.prediction(&blocks, &figures, (band, band_copies)), blocks })
     }
 
     /// The run once more, with the seed of a replication; number 0 is the run itself. Every pass of the load with its round.
@@ -209,7 +211,7 @@ impl Predictor<'_> {
     }
 
     /// What is simulated for the band where the run is large: the same with fewer copies and as much less load.
-    fn reduced(&self) -> Option<Reduced> {
+    fn reduced(&self) -> Option<ReducedScenario> {
         let scale = self.scenario.scale.as_ref()?;
         let copies = self.layouts.iter().map(Layout::count).max().filter(|copies| *copies > BAND_COPIES)?;
         let share = f64::from(BAND_COPIES) / f64::from(copies);
@@ -219,7 +221,7 @@ impl Predictor<'_> {
             users.count = ((f64::from(users.count) * share).round() as u32).max(1);
         }
         let layouts = self.layouts.iter().map(|layout| layout.clone().at_scale(scale, share));
-        Some(Reduced { layouts: layouts.collect(), scenario })
+        Some(ReducedScenario { layouts: layouts.collect(), scenario })
     }
 
     /// Passes of the load: each a round and the arms that run in it, by index.
@@ -284,7 +286,7 @@ impl Predictor<'_> {
         };
         let copies: u64 = layouts.iter().map(|layout| u64::from(layout.count())).sum();
         let second_over = || self.progress.advance(copies);
-        let passes = |of: &Watched, so_far: &Block, second| watch.passes(of, so_far, second);
+        let passes = |of: &ChangeWatch, so_far: &Block, second| watch.passes(of, so_far, second);
         simulate_noting(&calibration, &setting, &layouts, &schedule, seed, (second_over, passes))
             .map_err(failed)
     }

@@ -26,7 +26,7 @@ pub struct Setting<'a> {
 
 /// A plan, and what it leaves out of the scenario.
 #[derive(Debug, Default)]
-pub struct Built {
+pub struct BuiltPlan {
     /// The plan.
     pub plan: Plan,
     /// What is not simulated, one phrase each.

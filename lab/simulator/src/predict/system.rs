@@ -15,7 +15,7 @@ use super::faults;
 use super::layout::{Hosts, Instance, Layout};
 use super::missing;
 use super::registry;
-use super::setting::{Built, Setting, edges};
+use super::setting::{BuiltPlan, Setting, edges};
 use super::work_builder::WorkBuilder;
 use crate::calibrate::{Calibration, Hop};
 use crate::dist::Distribution;
@@ -54,8 +54,8 @@ pub fn build(
     setting: &Setting<'_>,
     layouts: &[&Layout],
     schedule: &Schedule,
-) -> Built {
-    let mut built = Built::default();
+) -> BuiltPlan {
+    let mut built = BuiltPlan::default();
     let journeys = setting.scenario.load.journeys();
     let (known, unknown): (Vec<Journey>, Vec<Journey>) = journeys
         .into_iter()
@@ -101,7 +101,7 @@ struct Arm<'a> {
     calibration: &'a Calibration,
     setting: &'a Setting<'a>,
     layout: &'a Layout,
-    built: &'a mut Built,
+    built: &'a mut BuiltPlan,
 }
 
 impl<'a> Arm<'a> {

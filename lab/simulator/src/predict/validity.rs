@@ -148,20 +148,20 @@ fn of_groupings(calibration: &Calibration, layouts: &[Layout]) -> Vec<String> {
 }
 
 /// What of a calibration is nearest to a load.
-struct Nearest {
+struct NearestLoad {
     /// Share of the journeys that differ between the load and the nearest mix that was calibrated, or that lies between two.
     moved: f64,
     /// Lowest and highest rates of these.
     rates: (f64, f64),
 }
 
-fn nearest(calibration: &Calibration, scenario: &Scenario) -> Option<Nearest> {
+fn nearest(calibration: &Calibration, scenario: &Scenario) -> Option<NearestLoad> {
     let own = shares(scenario);
     let sources = || calibration.sources.iter();
     // A run by itself before two between which nothing is nearer.
     let alone = sources().map(|run| (run, run));
     let pairs = alone.chain(sources().flat_map(|one| sources().map(move |other| (one, other))));
-    let of_pair = |(one, other): (&SourceRun, &SourceRun)| Nearest {
+    let of_pair = |(one, other): (&SourceRun, &SourceRun)| NearestLoad {
         moved: moved_from(&own, &one.mix, &other.mix),
         rates: (one.rates.0.min(other.rates.0), one.rates.1.max(other.rates.1)),
     };

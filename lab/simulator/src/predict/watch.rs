@@ -8,9 +8,9 @@ use scorecard::judge;
 use super::block::Block;
 use super::changes::step_of;
 use super::layout::Layout;
-use super::lines::{self, Recorded};
+use super::lines::{self, RecordContents};
 use crate::calibrate::Calibration;
-use crate::model::Watched;
+use crate::model::ChangeWatch;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -29,15 +29,15 @@ pub(super) struct Watch<'a> {
 
 impl Watch<'_> {
     /// Whether what a change deployed passes, once `second` seconds of the load are over; `None` while its watch goes on.
-    pub fn passes(&self, watched: &Watched, so_far: &Block, second: u64) -> Option<bool> {
+    pub fn passes(&self, watched: &ChangeWatch, so_far: &Block, second: u64) -> Option<bool> {
         let is_over = second * SECOND_NS >= watched.until_ns;
         judge::watch_result(self.judged(watched, so_far, second), is_over)
     }
 
-    fn judged(&self, watched: &Watched, so_far: &Block, second: u64) -> Option<(record::Verdict, bool)> {
+    fn judged(&self, watched: &ChangeWatch, so_far: &Block, second: u64) -> Option<(record::Verdict, bool)> {
         let (letter, step) = step_of(&watched.change, self.scenario)?;
         let condition = step.action.deploy()?.strategy.promote_if.as_ref()?;
-        let lines = lines::lines(&Recorded {
+        let lines = lines::lines(&RecordContents {
             header: self.header.clone(),
             scenario: self.scenario,
             layouts: self.layouts,

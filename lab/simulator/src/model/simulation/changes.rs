@@ -8,7 +8,7 @@ use policy::Autoscaler;
 use policy::autoscale::Target;
 use policy::balance::COPY_WEIGHT;
 
-use super::super::change::{ChangeAction, ChangePlan, Moment, Note, Watched};
+use super::super::change::{ChangeAction, ChangePlan, ChangeWatch, Moment, Note};
 use super::super::plan::Plan;
 use super::super::system::PlanError;
 use super::copies::Draining;
@@ -191,11 +191,11 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     /// Changes that wait for whether what they deployed passes.
-    pub fn watched(&self) -> Vec<Watched> {
+    pub fn watched(&self) -> Vec<ChangeWatch> {
         let watched = |task: &Task| {
             let (since_ns, until_ns) = task.watch?;
             let change = self.changes.plans[task.change as usize].name.clone();
-            Some(Watched { change, since_ns, until_ns })
+            Some(ChangeWatch { change, since_ns, until_ns })
         };
         self.changes.tasks.iter().filter_map(watched).collect()
     }

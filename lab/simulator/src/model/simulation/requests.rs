@@ -3,7 +3,7 @@
 use super::super::edge::Outcome;
 use super::super::frame::{Frame, Parent, Waits};
 use super::super::plan::Plan;
-use super::super::report::{Diverged, RequestRecorder, Requests};
+use super::super::report::{Divergence, RequestRecorder, Requests};
 use super::super::source::{Request, Source};
 use super::super::system::{PlanError, TimerKind};
 use super::{MAX_FRAMES, Simulation, kind};
@@ -146,7 +146,7 @@ impl<Q: EventQueue> Simulation<Q> {
     fn begin(&mut self, number: u32, request: Request) {
         let now_ns = self.events.now_ns();
         if self.frames.len() >= MAX_FRAMES {
-            self.diverged = Some(Diverged { at_ns: now_ns, station: self.fullest() });
+            self.diverged = Some(Divergence { at_ns: now_ns, station: self.fullest() });
             return;
         }
         let clients = &mut self.clients[number as usize];

@@ -23,7 +23,7 @@ pub(super) struct Processes<'a> {
 
 /// CPU by part, ns, and requests on the wire.
 #[derive(Clone, Debug, Default)]
-struct Accounted {
+struct CpuAccount {
     business: f64,
     database: f64,
     telemetry: f64,
@@ -137,9 +137,9 @@ impl<'a> Processes<'a> {
         (layout, groups): &(&Layout, Vec<Group>),
         group: &Group,
         snapshot: &Snapshot,
-    ) -> Accounted {
+    ) -> CpuAccount {
         let calibration = self.turn.recorded.calibration;
-        let mut sum = Accounted::default();
+        let mut sum = CpuAccount::default();
         let own = f64::from(group.copies);
         // Of copies that come and go it is known what each did.
         let process = layout.own(&group.name);

@@ -20,8 +20,8 @@ use simulator::calibrate::document::VERSION;
 use simulator::calibrate::{
     Activity, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
 };
-use simulator::predict::lines::{self, Recorded};
-use simulator::predict::{Circumstances, Hosts, Layout, Predicted, Predictor, judgement};
+use simulator::predict::lines::{self, RecordContents};
+use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, judgement};
 use traffic::load::{Rates, Shape};
 use traffic::{Dataset, Seed};
 
@@ -152,7 +152,7 @@ fn machine() -> Machine {
 
 /// A prediction of a scenario and its record.
 struct Made {
-    predicted: Predicted,
+    predicted: PredictedRun,
     lines: Vec<Line>,
     run: Run,
 }
@@ -200,7 +200,7 @@ impl Made {
         change(&mut predictor);
         let predicted = predictor.predict().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(predictor.progress.share(), Some(1.0), "as much as was expected");
-        let mut lines = lines::lines(&Recorded {
+        let mut lines = lines::lines(&RecordContents {
             header: Header {
                 rounds: predictor.rounds,
                 way: if predictor.interleaved { "interleaved" } else { "side by side" }.into(),
