@@ -288,12 +288,12 @@ pub struct Report {
 pub struct Schema {
     /// What the schema describes.
     #[arg(value_enum, default_value_t)]
-    pub of: Described,
+    pub of: SchemaKind,
 }
 
 /// Formats that have a schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Described {
+pub enum SchemaKind {
     /// A scenario file.
     #[default]
     Scenario,

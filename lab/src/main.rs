@@ -65,7 +65,7 @@ use std::time::Instant;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::cli::{Cleave, Command, Described};
+use crate::cli::{Cleave, Command, SchemaKind};
 use crate::defaults::Defaults;
 use crate::output::EXIT_USAGE;
 
@@ -137,12 +137,12 @@ fn execute(cleave: Cleave, began: Instant) -> ExitCode {
         Command::Noise(args) => noise_command::noise(&args),
         Command::Schema(args) => {
             let schema = match args.of {
-                Described::Scenario => scenario::schema::schema(&suite::components()),
-                Described::Record => record::schema::line(),
-                Described::Document => report::document::schema::document(),
-                Described::Comparison => report::document::schema::comparison(),
-                Described::Structure => delivery::schema::structure(),
-                Described::Calibration => simulator::calibrate::document::schema(),
+                SchemaKind::Scenario => scenario::schema::schema(&suite::components()),
+                SchemaKind::Record => record::schema::line(),
+                SchemaKind::Document => report::document::schema::document(),
+                SchemaKind::Comparison => report::document::schema::comparison(),
+                SchemaKind::Structure => delivery::schema::structure(),
+                SchemaKind::Calibration => simulator::calibrate::document::schema(),
             };
             output::print_line(format_args!("{schema:#}"));
             ExitCode::SUCCESS

@@ -43,20 +43,20 @@ pub fn noise(args: &cli::Noise) -> ExitCode {
     let runs = Runs { args, interrupts };
     match runs.all(&scenario, &arm) {
         Ok(code) => code,
-        Err(Stopped::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
-        Err(Stopped::Usage(text)) => output::usage_error(&text),
-        Err(Stopped::Failed(error)) => output::error(&*error),
+        Err(NoiseError::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
+        Err(NoiseError::Usage(text)) => output::usage_error(&text),
+        Err(NoiseError::Failed(error)) => output::error(&*error),
     }
 }
 
 /// Why there is no result.
-enum Stopped {
+enum NoiseError {
     Interrupted,
     Usage(String),
     Failed(Box<dyn std::error::Error>),
 }
 
-impl<E: std::error::Error + 'static> From<E> for Stopped {
+impl<E: std::error::Error + 'static> From<E> for NoiseError {
     fn from(error: E) -> Self {
         Self::Failed(Box::new(error))
     }
@@ -68,10 +68,10 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    fn all(&self, scenario: &Scenario, arm: &Arm) -> Result<ExitCode, Stopped> {
+    fn all(&self, scenario: &Scenario, arm: &Arm) -> Result<ExitCode, NoiseError> {
         let cost = self.args.plant.map(|_| self.measured(scenario, arm)).transpose()?;
         let pair = pair(scenario, arm, self.args.plant.map(|share| share.get()).zip(cost.as_ref()))
-            .map_err(Stopped::Usage)?;
+            .map_err(NoiseError::Usage)?;
         let mut tally = Tally::default();
         let mut last = Header::default();
         for turn in 0..self.args.runs {
@@ -105,15 +105,15 @@ impl Runs<'_> {
     }
 
     /// What the arm's journeys cost, by a short run of it alone.
-    fn measured(&self, scenario: &Scenario, arm: &Arm) -> Result<JourneyCost, Stopped> {
+    fn measured(&self, scenario: &Scenario, arm: &Arm) -> Result<JourneyCost, NoiseError> {
         output::progress(format_args!("== measuring the CPU of {}", arm.name));
         let outcome = self.execute(&planted::measuring(scenario, arm), scenario.seed)?;
         let cost = planted::read_cost(&outcome.folder.join(RECORD_FILE))?;
         let _ = std::fs::remove_dir_all(&outcome.folder);
-        cost.ok_or_else(|| Stopped::Usage(format!("the CPU of `{}` could not be measured", arm.name)))
+        cost.ok_or_else(|| NoiseError::Usage(format!("the CPU of `{}` could not be measured", arm.name)))
     }
 
-    fn execute(&self, scenario: &Scenario, seed: u64) -> Result<RunOutcome, Stopped> {
+    fn execute(&self, scenario: &Scenario, seed: u64) -> Result<RunOutcome, NoiseError> {
         let now = runtime::clock::now();
         let mut options = execution::run_options(&self.args.as_run(seed), scenario.clone(), now)?;
         if scenario.arms.len() == 1 {
@@ -125,8 +125,8 @@ impl Runs<'_> {
             execution::execute(options, View::Silent, &self.interrupts, cli::Screen::default())
         });
         match result {
-            _ if *self.interrupts.borrow() > 0 => Err(Stopped::Interrupted),
-            Err(RunError::Interrupted) => Err(Stopped::Interrupted),
+            _ if *self.interrupts.borrow() > 0 => Err(NoiseError::Interrupted),
+            Err(RunError::Interrupted) => Err(NoiseError::Interrupted),
             result => Ok(result?),
         }
     }

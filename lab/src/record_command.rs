@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use grafana::openmetrics::{self, Exported};
+use grafana::openmetrics::{self, ExportSummary};
 use model::source::Replay;
 use record::{End, Entry, ReadError, Reader};
 
@@ -53,7 +53,7 @@ fn export(out: &Path, run: &str, to: Option<&Path>) -> ExitCode {
     }
 }
 
-fn write_export(record: Replay<'_>, to: Option<&Path>) -> std::io::Result<Exported> {
+fn write_export(record: Replay<'_>, to: Option<&Path>) -> std::io::Result<ExportSummary> {
     let Some(path) = to else {
         return openmetrics::export(record, &mut output::stdout());
     };

@@ -11,7 +11,7 @@ use traffic::{Arrival, Journey};
 
 use crate::arrival_queue::Dispatched;
 use crate::recorder::{Cause, Outcome};
-use crate::reply::{self, Account, EditedProfile, FeedPage, Hits, Identified, Session};
+use crate::reply::{self, Account, EditedProfile, FeedPage, SearchReply, Session, WithId};
 use crate::slot::ArmContext;
 use crate::users::{self, AcknowledgedWrite};
 
@@ -60,7 +60,7 @@ fn ensure(holds: bool) -> JourneyResult<()> {
 
 /// Fails the journey unless a response is that of the resource with this id.
 fn ensure_id(body: &[u8], id: &str) -> JourneyResult<()> {
-    let found: Identified<'_> = reply::read(body)?;
+    let found: WithId<'_> = reply::read(body)?;
     ensure(found.id == id)
 }
 
@@ -98,7 +98,7 @@ impl JourneyRun<'_> {
                 let count = 1 + (self.arrival.payload_seed % 3) as usize;
                 let query = words.take(count).collect::<Vec<_>>().join("+");
                 let body = self.get(&format!("/v1/search?in=photos&q={query}")).await?;
-                let Hits { items } = reply::read(&body)?;
+                let SearchReply { items } = reply::read(&body)?;
                 self.outcome.pages += 1;
                 self.outcome.empty_pages += u64::from(items.is_empty());
                 ensure(!items.is_empty())
@@ -181,7 +181,7 @@ impl JourneyRun<'_> {
             .header(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))
             .body(picture);
         let body = self.read(request).await?;
-        let id = reply::read::<Identified<'_>>(&body)?.id.into_owned();
+        let id = reply::read::<WithId<'_>>(&body)?.id.into_owned();
         let acknowledged = id.parse().map_err(|_| Cause::Check)?;
         users.record_write(AcknowledgedWrite::Photo { id: acknowledged, author: self.arrival.user });
         Ok(id)

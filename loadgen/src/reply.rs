@@ -37,7 +37,7 @@ pub(crate) fn skip(body: &[u8]) -> Result<(), Cause> {
 
 /// Anything with an id.
 #[derive(Deserialize)]
-pub(crate) struct Identified<'a> {
+pub(crate) struct WithId<'a> {
     /// As URLs have it.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
@@ -58,7 +58,7 @@ pub(crate) struct FeedPage<'a> {
 pub(crate) struct FeedItem<'a> {
     /// The photo.
     #[serde(borrow)]
-    pub photo: Identified<'a>,
+    pub photo: WithId<'a>,
     /// Name of its author, which another component knows.
     #[serde(borrow)]
     pub author_name: Cow<'a, str>,
@@ -66,7 +66,7 @@ pub(crate) struct FeedItem<'a> {
 
 /// What a search found.
 #[derive(Deserialize)]
-pub(crate) struct Hits {
+pub(crate) struct SearchReply {
     /// Only counted.
     pub items: Vec<IgnoredAny>,
 }
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(ids(body), Ok(vec!["p_1".to_owned()]));
         let page: FeedPage<'_> = read(br#"{"next":"c7","items":[]}"#).expect("a last page has no items");
         assert_eq!((page.items.len(), page.next.as_deref()), (0, Some("c7")));
-        let hits: Hits = read(br#"{"items":[{"id":1},null]}"#).expect("hits");
+        let hits: SearchReply = read(br#"{"items":[{"id":1},null]}"#).expect("hits");
         assert_eq!(hits.items.len(), 2);
     }
 

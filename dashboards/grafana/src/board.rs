@@ -48,7 +48,7 @@ pub enum Shape {
 
 /// Who exposes a panel's metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum MetricSource {
     /// The lab, from the lines of the record: live, and in an exported run.
     Run,
     /// The processes themselves: only while they are scraped.
@@ -64,7 +64,7 @@ pub struct Panel {
     /// How it is drawn.
     pub shape: Shape,
     /// Who exposes what it shows.
-    pub from: From,
+    pub from: MetricSource,
     /// What it shows, in a sentence.
     pub description: &'static str,
     /// Legend and query of each of its series.
@@ -83,7 +83,7 @@ impl Panel {
         description: &'static str,
         queries: Vec<(&'static str, String)>,
     ) -> Self {
-        let (shape, from) = (Shape::Lines, From::Run);
+        let (shape, from) = (Shape::Lines, MetricSource::Run);
         Self { title, unit, shape, from, description, queries, seldom: false, second_unit: None }
     }
 
@@ -94,7 +94,7 @@ impl Panel {
 
     /// Of figures that the processes themselves expose.
     pub fn of_nodes(self) -> Self {
-        Self { from: From::Nodes, ..self }
+        Self { from: MetricSource::Nodes, ..self }
     }
 
     /// Of something that need not happen.
@@ -115,7 +115,7 @@ impl Panel {
                 " Estimated from buckets: near the scorecard's figure, which is exact, not equal to it.",
             );
         }
-        if self.from == From::Nodes {
+        if self.from == MetricSource::Nodes {
             text.push_str(" From the processes' own metrics: empty for a run that was exported afterwards.");
         }
         if self.seldom {

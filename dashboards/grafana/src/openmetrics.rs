@@ -74,7 +74,7 @@ pub fn exposition_in(format: Format, run: &Run, t: u64) -> String {
 
 /// What was written, and of when.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Exported {
+pub struct ExportSummary {
     /// Samples.
     pub samples: u64,
     /// First and last moment, seconds since the Unix epoch.
@@ -86,7 +86,7 @@ pub struct Exported {
 ///
 /// # Errors
 /// When `out` does not take it. A record without a header has no samples.
-pub fn export(mut record: Replay<'_>, out: &mut impl Write) -> io::Result<Exported> {
+pub fn export(mut record: Replay<'_>, out: &mut impl Write) -> io::Result<ExportSummary> {
     let mut backfill = Backfill::default();
     let first = record.next_t().unwrap_or(0);
     let mut t = first;
@@ -103,7 +103,7 @@ pub fn export(mut record: Replay<'_>, out: &mut impl Write) -> io::Result<Export
     let start_us = record.advance_to(t).header.wall_us;
     let seconds = |t: u64| start_us as f64 / 1e6 + t as f64 / 1e9;
     backfill.write(out, seconds)?;
-    Ok(Exported { samples: backfill.samples, range: (seconds(first), seconds(t)) })
+    Ok(ExportSummary { samples: backfill.samples, range: (seconds(first), seconds(t)) })
 }
 
 /// A series' name and labels, and its samples: when, ns since the run's start, and what.

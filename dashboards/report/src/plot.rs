@@ -14,7 +14,7 @@ use std::fmt::Write;
 
 use crate::escaped;
 use axis::{Axis, shown};
-use labels::{LINE, Placed};
+use labels::{LINE, PlacedLabel};
 use model::series::Series;
 
 /// Width of a chart, in its own units: about the pixels that a telephone has for it.
@@ -86,9 +86,9 @@ struct Layout {
     top: f64,
     bottom: f64,
     /// Of the names of the legend.
-    legend: Vec<Placed>,
+    legend: Vec<PlacedLabel>,
     /// Of the marks' labels.
-    marks: Vec<Placed>,
+    marks: Vec<PlacedLabel>,
     /// Rows below the lines: times, and the labels of marks.
     height: f64,
 }
@@ -141,7 +141,7 @@ impl Plot<'_> {
         let left = (widest + 8.0).max(24.0);
         let names = self.named().map(|curve| curve.name);
         let legend = labels::wrapped(names, SIGN, left, WIDTH - RIGHT);
-        let rows = |placed: &[Placed]| placed.iter().map(|one| one.row + 1).max().unwrap_or(0) as f64;
+        let rows = |placed: &[PlacedLabel]| placed.iter().map(|one| one.row + 1).max().unwrap_or(0) as f64;
         let numbers = if self.bands.is_empty() { 0.0 } else { LINE };
         let top = LEGEND + LINE * (rows(&legend) - 1.0).max(0.0) + 8.0 + numbers;
         let bottom = top + INSIDE;

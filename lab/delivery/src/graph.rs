@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::metadata::{Declared, Metadata, Package};
+use crate::metadata::{DeclaredDependency, Metadata, Package};
 
 /// A crate by its place in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +105,7 @@ impl DependencyGraph {
                 }
             }
         }
-        let is_left_out = |(user, used, dependency): &(usize, usize, &Declared)| {
+        let is_left_out = |(user, used, dependency): &(usize, usize, &DeclaredDependency)| {
             let are_members = self.crates[*user].is_member && self.crates[*used].is_member;
             are_members && dependency.kind.as_deref() != Some("dev") && !self.uses[*user].contains(used)
         };
@@ -120,7 +120,7 @@ impl DependencyGraph {
     }
 
     /// The dependencies that manifests declare by paths, each with its user and what it leads to.
-    fn declared<'m>(&self, metadata: &'m Metadata) -> Vec<(usize, usize, &'m Declared)> {
+    fn declared<'m>(&self, metadata: &'m Metadata) -> Vec<(usize, usize, &'m DeclaredDependency)> {
         let by_folder: BTreeMap<&Path, usize> =
             self.crates.iter().enumerate().map(|(at, of)| (of.folder.as_path(), at)).collect();
         let mut declared = Vec::new();

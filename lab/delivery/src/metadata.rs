@@ -27,7 +27,7 @@ pub(crate) struct Package {
     #[serde(default)]
     pub targets: Vec<Target>,
     #[serde(default)]
-    pub dependencies: Vec<Declared>,
+    pub dependencies: Vec<DeclaredDependency>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +43,7 @@ pub(crate) struct Target {
 
 /// A dependency as a manifest declares it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Declared {
+pub(crate) struct DeclaredDependency {
     /// `None` for a normal one, else `dev` or `build`.
     pub kind: Option<String>,
     /// Folder of the package, where it is given by its path.

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use grafana::board::{From, Panel};
+use grafana::board::{MetricSource, Panel};
 use grafana::{boards, promql};
 use record::{Entry, Header, Latencies, Line};
 use serde_json::{Value, json};
@@ -261,7 +261,7 @@ fn every_panel_has_figures_of_a_run_live_and_from_its_record() {
         String::from_utf8_lossy(&made.stderr)
     );
     let old = Prometheus::start(old, "scrape_configs: []\n");
-    let missing = empty(&old, &lines, |panel| panel.from == From::Run);
+    let missing = empty(&old, &lines, |panel| panel.from == MetricSource::Run);
     assert!(missing.is_empty(), "from the record:\n{}", missing.join("\n"));
     same_counts(&old, &lines);
 }

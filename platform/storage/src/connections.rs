@@ -40,7 +40,7 @@ impl Connections {
     ///
     /// # Errors
     /// When none gets free in time, or all were closed.
-    pub async fn lend(self: &Arc<Self>) -> Result<Lent, StorageError> {
+    pub async fn lend(self: &Arc<Self>) -> Result<LentConnection, StorageError> {
         let permit = match self.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
@@ -49,7 +49,7 @@ impl Connections {
             Some(connection) => connection,
             None => self.opener.open().await?,
         };
-        Ok(Lent { connection: Some(connection), all: self.clone(), _permit: permit })
+        Ok(LentConnection { connection: Some(connection), all: self.clone(), _permit: permit })
     }
 
     /// The one that came back last and still stands: it is the most likely to be warm.
@@ -84,13 +84,13 @@ impl Connections {
 }
 
 /// A connection on loan. Its fields end in this order: it is back before another may have it.
-pub(crate) struct Lent {
+pub(crate) struct LentConnection {
     connection: Option<Connection>,
     all: Arc<Connections>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Deref for Lent {
+impl Deref for LentConnection {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -98,13 +98,13 @@ impl Deref for Lent {
     }
 }
 
-impl DerefMut for Lent {
+impl DerefMut for LentConnection {
     fn deref_mut(&mut self) -> &mut Connection {
         self.connection.as_mut().expect("until it is dropped")
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentConnection {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         connection.roll_back();
@@ -115,7 +115,7 @@ impl Drop for Lent {
 }
 
 /// A reading connection on loan.
-pub struct ReadConnection(pub(crate) Lent);
+pub struct ReadConnection(pub(crate) LentConnection);
 
 impl Deref for ReadConnection {
     type Target = Connection;

@@ -6,14 +6,14 @@ use contract::Envelope;
 use tokio::sync::{Notify, oneshot};
 
 use crate::StorageError;
-use crate::connections::Lent;
+use crate::connections::LentConnection;
 use crate::engine::Connection;
 use crate::statement::observed_async;
 
 /// A write transaction. Dropped without a commit, it never happened.
 pub struct Tx {
     /// One that writes: the turn of the next writer comes when it is back.
-    writer: Lent,
+    writer: LentConnection,
     committed: Arc<Notify>,
     published: bool,
     /// What is done once it is durable.
@@ -28,7 +28,7 @@ impl Tx {
     /// # Errors
     /// When another process holds the database for too long.
     pub(crate) async fn begin(
-        mut writer: Lent,
+        mut writer: LentConnection,
         committed: Arc<Notify>,
         is_alone: bool,
     ) -> Result<Self, StorageError> {
@@ -88,7 +88,7 @@ impl Tx {
 
 /// Commits. Its writer goes along, so that the next turn comes after it, whether its caller waits or not.
 async fn commit(
-    mut writer: Lent,
+    mut writer: LentConnection,
     events: Vec<Envelope>,
     when_durable: impl FnOnce() + Send + 'static,
 ) -> Result<(), StorageError> {

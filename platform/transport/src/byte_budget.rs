@@ -128,15 +128,15 @@ impl Shared {
 
     /// Counts so many more bytes, if they fit. Where they do not, others may have found no room in between: then the
     /// line has to be looked at, as after [`Shared::subtract`].
-    fn take(&self, address: Option<&AddressCount>, bytes: u64) -> Result<(), Refused> {
+    fn take(&self, address: Option<&AddressCount>, bytes: u64) -> Result<(), CountRefusal> {
         let limit = self.limits.per_address.unwrap_or(u64::MAX);
         let is_full = |count: &AddressCount| count.held.load(Ordering::SeqCst).saturating_add(bytes) > limit;
         if address.is_some_and(is_full) || !add(&self.held, bytes, self.limits.in_all) {
-            return Err(Refused::Untouched);
+            return Err(CountRefusal::Untouched);
         }
         if address.is_some_and(|count| !add(&count.held, bytes, limit)) {
             self.held.fetch_sub(bytes, Ordering::SeqCst);
-            return Err(Refused::GivenBack);
+            return Err(CountRefusal::GivenBack);
         }
         Ok(())
     }
@@ -145,8 +145,8 @@ impl Shared {
     fn try_take(&self, address: Option<&AddressCount>, bytes: u64) -> bool {
         match self.take(address, bytes) {
             Ok(()) => true,
-            Err(Refused::Untouched) => false,
-            Err(Refused::GivenBack) => {
+            Err(CountRefusal::Untouched) => false,
+            Err(CountRefusal::GivenBack) => {
                 self.serve_line();
                 false
             }
@@ -186,7 +186,7 @@ impl Shared {
 }
 
 /// Why bytes were not counted.
-enum Refused {
+enum CountRefusal {
     /// Nothing was counted.
     Untouched,
     /// They were counted in all for a moment, and did not fit their address.

@@ -18,13 +18,13 @@ use crate::{Network, headers, refusal_response};
 
 /// What is injected here: the leases, and the network that is declared between processes.
 #[derive(Clone)]
-struct Injected {
+struct InjectionState {
     table: Arc<LeaseTable>,
     network: Network,
 }
 
-impl FromRef<Injected> for Arc<LeaseTable> {
-    fn from_ref(injected: &Injected) -> Self {
+impl FromRef<InjectionState> for Arc<LeaseTable> {
+    fn from_ref(injected: &InjectionState) -> Self {
         injected.table.clone()
     }
 }
@@ -36,7 +36,7 @@ pub fn router(table: Arc<LeaseTable>, network: Network, token: Arc<str>) -> Rout
         .route("/control/leases/{id}", delete(end))
         .route("/control/hits", get(hits))
         .layer(middleware::from_fn_with_state(token, with_token))
-        .with_state(Injected { table, network })
+        .with_state(InjectionState { table, network })
 }
 
 async fn with_token(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
@@ -80,7 +80,7 @@ async fn end(State(table): State<Arc<LeaseTable>>, Path(id): Path<String>) -> Re
     }
 }
 
-async fn hits(State(Injected { table, network }): State<Injected>) -> Json<HitCounts> {
+async fn hits(State(InjectionState { table, network }): State<InjectionState>) -> Json<HitCounts> {
     table.sweep(clock::now_ns());
     Json(HitCounts { hits: table.hits(), delays: table.delays(), network: network.delays() })
 }

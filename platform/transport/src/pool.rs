@@ -38,11 +38,11 @@ pub use self::error::PoolError;
 use self::open_connection::{Driver, OpenConnection};
 pub use self::options::Options;
 use self::slot::{ConnectionSlot, StreamingSlot};
-use self::waiting::Waiting;
+use self::waiting::PoolWait;
 use crate::Body;
 use crate::alarm::Alarm;
 use crate::network::Network;
-use crate::probe::Probed;
+use crate::probe::ProbedStream;
 
 /// Largest header block an upstream may answer with, bytes.
 const MAX_RESPONSE_HEADERS: usize = 64 * 1024;
@@ -217,7 +217,7 @@ impl Pool {
         let stream = connected.map_err(|_| late())?.map_err(refused)?;
         // Without it a small request waits for the delayed ACK of the one before: 40 ms.
         stream.set_nodelay(true).map_err(refused)?;
-        let (stream, probe) = Probed::new(stream);
+        let (stream, probe) = ProbedStream::new(stream);
         let (sender, connection) = Builder::new()
             .max_header_size(MAX_RESPONSE_HEADERS)
             .max_buf_size(BUFFER)
@@ -232,7 +232,7 @@ impl Pool {
     }
 
     async fn wait(&self, turn: oneshot::Receiver<Grant>, until: Instant) -> Result<Grant, PoolError> {
-        let _waiting = Waiting::begin(&self.0.metrics);
+        let _waiting = PoolWait::begin(&self.0.metrics);
         let span = telemetry::wait_span(telemetry::Wait::Pool);
         let turn = timeout_at(until.into(), turn).instrument(span);
         match cost::part(Part::Queueing, turn).await {

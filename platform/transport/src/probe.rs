@@ -84,12 +84,12 @@ impl Probe {
 }
 
 /// A TCP stream with a [`Probe`].
-pub(crate) struct Probed {
+pub(crate) struct ProbedStream {
     io: TokioIo<TcpStream>,
     probe: Probe,
 }
 
-impl Probed {
+impl ProbedStream {
     pub fn new(stream: TcpStream) -> (Self, Probe) {
         let probe = Probe::default();
         (Self { io: TokioIo::new(stream), probe: probe.clone() }, probe)
@@ -130,7 +130,7 @@ impl Probed {
     }
 }
 
-impl Read for Probed {
+impl Read for ProbedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -160,7 +160,7 @@ impl Read for Probed {
     }
 }
 
-impl Write for Probed {
+impl Write for ProbedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -197,16 +197,16 @@ mod tests {
     use std::net::{TcpListener, TcpStream as Blocking};
 
     /// Both ends of a connection. Nothing below awaits, so the reactor never gets a turn.
-    async fn ends() -> (Probed, Probe, Blocking) {
+    async fn ends() -> (ProbedStream, Probe, Blocking) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let addr = listener.local_addr().expect("bound");
         let near = TcpStream::connect(addr).await.expect("it listens");
         let (far, _) = listener.accept().expect("connected");
-        let (near, probe) = Probed::new(near);
+        let (near, probe) = ProbedStream::new(near);
         (near, probe, far)
     }
 
-    fn read(stream: &mut Probed) -> Poll<io::Result<usize>> {
+    fn read(stream: &mut ProbedStream) -> Poll<io::Result<usize>> {
         let mut space = [MaybeUninit::uninit(); 8];
         let mut buf = hyper::rt::ReadBuf::uninit(&mut space);
         let read =

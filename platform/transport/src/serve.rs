@@ -41,7 +41,7 @@ use crate::held_body::HeldBody;
 use crate::http2_preface::{self, PrefaceIo};
 use crate::paced_io::PacedIo;
 use crate::peer::Peer;
-use crate::probe::Probed;
+use crate::probe::ProbedStream;
 
 pub use self::multiplexed::StreamLimits;
 pub use crate::connections::ConnectionLimits;
@@ -411,8 +411,8 @@ async fn connection<S, B>(
             Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies).of(active)))
         }
     });
-    let (stream, probe) = Probed::new(stream);
-    let stream = PrefaceIo::new(PacedIo::new(stream, read_rate, Probed::abort), http2.is_some());
+    let (stream, probe) = ProbedStream::new(stream);
+    let stream = PrefaceIo::new(PacedIo::new(stream, read_rate, ProbedStream::abort), http2.is_some());
     let mut connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(ConnectionTimer::new())

@@ -96,7 +96,7 @@ type Component = State<Arc<Album>>;
 
 /// Metadata of an upload.
 #[derive(Deserialize)]
-struct About {
+struct UploadMetadata {
     #[serde(default)]
     caption: String,
     #[serde(default)]
@@ -106,7 +106,7 @@ struct About {
 async fn post_photo(
     State(album): Component,
     AuthenticatedWriter(cx, me): AuthenticatedWriter,
-    about: Result<Query<About>, QueryRejection>,
+    about: Result<Query<UploadMetadata>, QueryRejection>,
     request: Request,
 ) -> RestResult<(StatusCode, [(http::HeaderName, String); 1], Json<Photo>)> {
     let Query(about) = about.map_err(|why| Refusal::bad_request("query_invalid", why.body_text()))?;

@@ -10,7 +10,7 @@ const GAP: f64 = 5.0;
 
 /// Where a word stands: its left end, and its row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Placed {
+pub(super) struct PlacedLabel {
     pub x: f64,
     pub row: usize,
 }
@@ -22,7 +22,7 @@ pub(super) fn width(text: &str) -> f64 {
 
 /// Texts that belong to places along an axis, from left to right: each in the first row with room for it, and none
 /// beyond `right`.
-pub(super) fn in_rows<'t>(texts: impl Iterator<Item = (f64, &'t str)>, right: f64) -> Vec<Placed> {
+pub(super) fn in_rows<'t>(texts: impl Iterator<Item = (f64, &'t str)>, right: f64) -> Vec<PlacedLabel> {
     let mut ends: Vec<f64> = Vec::new();
     texts
         .map(|(at, text)| {
@@ -30,7 +30,7 @@ pub(super) fn in_rows<'t>(texts: impl Iterator<Item = (f64, &'t str)>, right: f6
             let row = ends.iter().position(|end| *end <= x).unwrap_or(ends.len());
             ends.resize(ends.len().max(row + 1), 0.0);
             ends[row] = x + width(text) + GAP;
-            Placed { x, row }
+            PlacedLabel { x, row }
         })
         .collect()
 }
@@ -42,7 +42,7 @@ pub(super) fn wrapped<'t>(
     before: f64,
     left: f64,
     right: f64,
-) -> Vec<Placed> {
+) -> Vec<PlacedLabel> {
     let (mut x, mut row) = (left, 0);
     texts
         .map(|text| {
@@ -50,7 +50,7 @@ pub(super) fn wrapped<'t>(
             if x > left && x + wide > right {
                 (x, row) = (left, row + 1);
             }
-            let placed = Placed { x, row };
+            let placed = PlacedLabel { x, row };
             x += wide + 2.0 * GAP;
             placed
         })

@@ -178,7 +178,7 @@ async fn exhaust(active: &ActiveStep<'_>, server: &Arc<Server>) {
 
 /// What came of opening sessions.
 #[derive(Default)]
-struct Opened {
+struct OpenedSessions {
     sessions: Vec<Session>,
     /// How many the server had no room for any more.
     refused: u64,
@@ -187,8 +187,8 @@ struct Opened {
 }
 
 /// Opens so many sessions, or as many as there is room for.
-async fn open_sessions(address: &Address, wanted: usize) -> Opened {
-    let mut all = Opened::default();
+async fn open_sessions(address: &Address, wanted: usize) -> OpenedSessions {
+    let mut all = OpenedSessions::default();
     while all.sessions.len() < wanted && all.refused == 0 && all.error.is_none() {
         let lot = OPENED_AT_ONCE.min(wanted - all.sessions.len());
         for session in futures_util::future::join_all((0..lot).map(|_| in_time(Session::open(address)))).await

@@ -25,7 +25,7 @@ use crate::network::Network;
 use crate::pool::detours::Detours;
 use crate::pool::error::PoolError;
 use crate::pool::options::Options;
-use crate::pool::waiting::Waiting;
+use crate::pool::waiting::PoolWait;
 
 /// A connection being made, for all calls that wait for it.
 type Connecting = BoxFuture<'static, Result<(), ConnectFailure>>;
@@ -127,7 +127,7 @@ impl Channel {
             return Ok(place);
         }
         let _place = WaitingPlace::begin(&self.0)?;
-        let _waiting = Waiting::begin(&self.0.metrics);
+        let _waiting = PoolWait::begin(&self.0.metrics);
         let span = telemetry::wait_span(telemetry::Wait::Pool);
         let place = timeout_at(until.into(), self.0.places.clone().acquire_owned()).instrument(span);
         match cost::part(Part::Queueing, place).await {

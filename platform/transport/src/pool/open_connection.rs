@@ -17,7 +17,7 @@ use hyper::client::conn::http1::{Connection, SendRequest};
 
 use crate::Body;
 use crate::alarm::Alarm;
-use crate::probe::{Probe, Probed};
+use crate::probe::{Probe, ProbedStream};
 
 /// Rounds in one poll, each for a wake that came in the one before. Where a connection wakes itself for good, because it
 /// has had its share of the thread, the task comes back to it.
@@ -36,7 +36,7 @@ pub(super) struct OpenConnection {
 
 /// What moves the bytes of a connection.
 pub(super) struct Driver {
-    connection: Connection<Probed, Body>,
+    connection: Connection<ProbedStream, Body>,
     pub is_ended: bool,
     gate: Arc<Gate>,
     /// Of the gate.
@@ -88,7 +88,7 @@ impl Wake for Gate {
 }
 
 impl Driver {
-    pub fn new(connection: Connection<Probed, Body>) -> Self {
+    pub fn new(connection: Connection<ProbedStream, Body>) -> Self {
         let gate = Arc::new(Gate::default());
         Self { connection, is_ended: false, waker: Waker::from(gate.clone()), gate }
     }

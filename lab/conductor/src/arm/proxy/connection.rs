@@ -137,14 +137,14 @@ pub(super) struct Connection {
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Direction {
     There,
     Back,
 }
 
 /// How one way of a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WayEnd {
+enum DirectionEnd {
     /// All that came was passed on, and no more will come.
     Finished,
     /// The side that it goes to takes nothing any more.
@@ -169,11 +169,11 @@ impl Connection {
             self.wait(clock::now() + self.part_of_round_trip(1), &[]).await;
         }
         let Ok(callee) = to.connect().await else { return };
-        let there = self.carry(Way::There, caller.read, callee.write);
-        let mut back = pin!(self.carry(Way::Back, callee.read, caller.write));
+        let there = self.carry(Direction::There, caller.read, callee.write);
+        let mut back = pin!(self.carry(Direction::Back, callee.read, caller.write));
         tokio::select! {
             end = there => {
-                if end == WayEnd::Refused {
+                if end == DirectionEnd::Refused {
                     // What the callee sent before it closed is still for the caller.
                     back.await;
                 }
@@ -182,7 +182,7 @@ impl Connection {
         }
     }
 
-    async fn carry(&self, way: Way, from: Reader, to: Writer) -> WayEnd {
+    async fn carry(&self, way: Direction, from: Reader, to: Writer) -> DirectionEnd {
         let (sender, chunks) = mpsc::channel(MAX_CHUNKS);
         let mut writing = pin!(self.write(way, to, chunks));
         tokio::select! {
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// Takes what comes, and decides when it is due.
-    async fn read(&self, way: Way, mut from: Reader, chunks: mpsc::Sender<Chunk>) {
+    async fn read(&self, way: Direction, mut from: Reader, chunks: mpsc::Sender<Chunk>) {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut draws = BTreeMap::new();
         let mut due = clock::now();
@@ -212,12 +212,12 @@ impl Connection {
     }
 
     /// What a chunk waits for: the network either way, delays of steps on the way there. `draws` are the last ones, by step.
-    fn waits(&self, way: Way, number: u64, draws: &mut BTreeMap<u32, f64>) -> Vec<(u32, Duration)> {
+    fn waits(&self, way: Direction, number: u64, draws: &mut BTreeMap<u32, f64>) -> Vec<(u32, Duration)> {
         let mut waits = Vec::new();
         if !self.line.network.is_loopback() {
             waits.push((OF_NETWORK, self.part_of_round_trip(2)));
         }
-        if way == Way::Back {
+        if way == Direction::Back {
             return waits;
         }
         for (step, fault) in &*self.faults.borrow() {
@@ -246,7 +246,7 @@ impl Connection {
     }
 
     /// Passes on what is due, as the faults in force by then allow.
-    async fn write(&self, way: Way, mut to: Writer, mut chunks: mpsc::Receiver<Chunk>) -> WayEnd {
+    async fn write(&self, way: Direction, mut to: Writer, mut chunks: mpsc::Receiver<Chunk>) -> DirectionEnd {
         let mut sent = 0_u64;
         while let Some(Chunk { bytes, due, waits }) = chunks.recv().await {
             self.wait(due, &waits).await;
@@ -261,10 +261,10 @@ impl Connection {
                     self.until_no_blackhole().await;
                     effect = ConnectionEffect::of(&self.faults.borrow());
                 }
-                let cut = effect.cut.filter(|_| way == Way::Back);
+                let cut = effect.cut.filter(|_| way == Direction::Back);
                 let room = cut.map_or(u64::MAX, |cut| cut.saturating_sub(sent));
                 if room == 0 {
-                    return WayEnd::Cut;
+                    return DirectionEnd::Cut;
                 }
                 let share = effect
                     .rate
@@ -272,7 +272,7 @@ impl Connection {
                 let now = left.len().min(share.max(1)).min(usize::try_from(room).unwrap_or(usize::MAX));
                 let began = clock::now();
                 if to.write_all(&left[..now]).await.is_err() {
-                    return WayEnd::Refused;
+                    return DirectionEnd::Refused;
                 }
                 sent += now as u64;
                 left = &left[now..];
@@ -283,7 +283,7 @@ impl Connection {
                 }
             }
         }
-        WayEnd::Finished
+        DirectionEnd::Finished
     }
 
     async fn until_no_blackhole(&self) {
