@@ -20,7 +20,7 @@ use model::series::Series;
 /// Width of a chart, in its own units: about the pixels that a telephone has for it.
 const WIDTH: f64 = 400.0;
 /// Height of the part with the lines.
-const INSIDE: f64 = 112.0;
+const PLOT_HEIGHT: f64 = 112.0;
 /// Room on the right; that on the left is as wide as its numbers.
 const RIGHT: f64 = 8.0;
 /// Base lines of the title and of the legend's first row.
@@ -29,7 +29,7 @@ const LEGEND: f64 = 26.0;
 /// What the sign before a name of the legend takes.
 const SIGN: f64 = 18.0;
 /// More points than this are drawn as the least and the greatest of each piece: a spike stays a spike.
-const MOST_POINTS: usize = 1_000;
+const MAX_POINTS: usize = 1_000;
 
 /// One line of a chart.
 pub struct Curve<'a> {
@@ -144,7 +144,7 @@ impl Plot<'_> {
         let rows = |placed: &[PlacedLabel]| placed.iter().map(|one| one.row + 1).max().unwrap_or(0) as f64;
         let numbers = if self.bands.is_empty() { 0.0 } else { LINE };
         let top = LEGEND + LINE * (rows(&legend) - 1.0).max(0.0) + 8.0 + numbers;
-        let bottom = top + INSIDE;
+        let bottom = top + PLOT_HEIGHT;
         let at = |(place, name): &'_ (f64, String)| (self.x_from(left, *place) + 2.0, name.clone());
         let marks: Vec<(f64, String)> = self.marks.iter().map(at).collect();
         let marks = labels::in_rows(marks.iter().map(|(x, name)| (*x, name.as_str())), WIDTH);
@@ -183,7 +183,7 @@ impl Plot<'_> {
     }
 
     fn y(&self, layout: &Layout, value: f64) -> f64 {
-        layout.bottom - INSIDE * self.axis().share(value)
+        layout.bottom - PLOT_HEIGHT * self.axis().share(value)
     }
 
     fn scale(&self, svg: &mut String, layout: &Layout) {
@@ -211,7 +211,7 @@ impl Plot<'_> {
             let absent = if band.is_absent { " absent" } else { "" };
             let _ = write!(
                 svg,
-                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{INSIDE}\"/>",
+                "<rect class=\"{class}{absent}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{PLOT_HEIGHT}\"/>",
                 (to - from).max(1.5)
             );
         }
@@ -284,7 +284,7 @@ impl Plot<'_> {
 
     /// A gap stays a gap: a dead arm is neither zero nor bridged.
     fn curve(&self, svg: &mut String, layout: &Layout, curve: &Curve<'_>) {
-        let points = decimated(&curve.points, MOST_POINTS);
+        let points = decimated(&curve.points, MAX_POINTS);
         let mut path = String::new();
         let mut open = false;
         for (at, value) in points {
@@ -340,7 +340,7 @@ impl Plot<'_> {
             }
             let _ = write!(
                 svg,
-                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.2}\" height=\"{INSIDE}\"><title>{}</title></rect>",
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.2}\" height=\"{PLOT_HEIGHT}\"><title>{}</title></rect>",
                 layout.left + wide * column as f64,
                 layout.top,
                 escaped(&format!("{} {}", place(self.length * middle), values.join(", ")))

@@ -16,7 +16,7 @@ use crate::cleave::{Cleave, scenario, wait_for};
 use crate::http::Client;
 
 /// Series of two arms and the lab together: 5,000 an arm are the budget.
-const MOST_SERIES: f64 = 10_000.0;
+const MAX_SERIES: f64 = 10_000.0;
 
 /// A server, gone at the end of the test. Its folder is not the run's, among whose processes it is none.
 struct Prometheus {
@@ -294,7 +294,7 @@ fn names_are_those_of_the_lists(prometheus: &Prometheus) {
     let query = encoded("max_over_time(count({job=\"cleave\"})[2m:1s])");
     let count = prometheus.client.get(&format!("/api/v1/query?query={query}")).json();
     let series = count["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse::<f64>().ok());
-    assert!(series.is_some_and(|series| series < MOST_SERIES), "{count}");
+    assert!(series.is_some_and(|series| series < MAX_SERIES), "{count}");
 }
 
 /// The last value of each arm's counter is the sum of the record's windows.

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The extended code of a row that a unique index has already: UNIQUE, PRIMARYKEY, ROWID
 /// (<https://www.sqlite.org/rescode.html>).
-const TAKEN: [i32; 3] = [2067, 1555, 2579];
+const UNIQUE_CODES: [i32; 3] = [2067, 1555, 2579];
 
 /// A connection.
 pub(crate) struct Connection {
@@ -205,7 +205,7 @@ impl From<rusqlite::Error> for StorageError {
             Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => Self::Busy(source),
             Some((ErrorCode::DiskFull, _)) => Self::Full(source),
             Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => Self::Corrupt(source),
-            Some((_, code)) if TAKEN.contains(&code) => Self::Unique(source),
+            Some((_, code)) if UNIQUE_CODES.contains(&code) => Self::Unique(source),
             _ => Self::Other(source),
         }
     }

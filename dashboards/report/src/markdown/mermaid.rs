@@ -8,13 +8,13 @@ use record::{Arm, Instance};
 use super::parts::Part;
 
 /// A diagram of more arms than these cannot be read.
-const MOST_ARMS: usize = 4;
+const MAX_ARMS: usize = 4;
 
 /// The diagram.
 pub(super) fn topology(run: &Run) -> Part {
     let mut part = Part::code("mermaid");
     let arms = &run.header.arms;
-    if arms.is_empty() || arms.len() > MOST_ARMS {
+    if arms.is_empty() || arms.len() > MAX_ARMS {
         return part;
     }
     part.rows.push("flowchart LR\n".to_owned());

@@ -9,9 +9,9 @@ use record::Lint;
 use scorecard::reason;
 
 /// Changes named at the head of a page of two runs.
-const MOST_CHANGES: usize = 8;
+const MAX_CHANGES: usize = 8;
 /// Doubts and notes of a run above the fold.
-const MOST_DOUBTS: usize = 3;
+const MAX_DOUBTS: usize = 3;
 
 impl Page<'_> {
     pub(super) fn answer(&mut self) {
@@ -86,13 +86,13 @@ impl Page<'_> {
         self.sides(comparison);
         let changes = changes(comparison);
         let all = changes.len();
-        let items: String = changes.into_iter().take(MOST_CHANGES).collect();
+        let items: String = changes.into_iter().take(MAX_CHANGES).collect();
         if all == 0 {
             self.write(format_args!("<p>No figure of the scorecard is marked as changed.</p>"));
         } else {
             self.write(format_args!("<ul class=\"answer\">{items}</ul>"));
-            if all > MOST_CHANGES {
-                self.quiet(&format!("{} more are marked in the scorecard.", all - MOST_CHANGES));
+            if all > MAX_CHANGES {
+                self.quiet(&format!("{} more are marked in the scorecard.", all - MAX_CHANGES));
             }
         }
     }
@@ -158,7 +158,7 @@ impl Page<'_> {
                 lines.push(line);
             }
         }
-        let rest = lines.split_off(lines.len().min(MOST_DOUBTS));
+        let rest = lines.split_off(lines.len().min(MAX_DOUBTS));
         lines.iter().for_each(|line| self.write(format_args!("{line}")));
         if !rest.is_empty() {
             self.fold(&format!("{name}{} more to know before its figures are used", rest.len()));

@@ -12,7 +12,7 @@ use crate::plot::{Band, Curve, Plot, percentiles};
 /// Columns a pointer can ask, over all charts of a page: each takes about 120 bytes.
 const COLUMNS: usize = 3_000;
 /// And of one chart at most: about as many as it has pixels to point at.
-const MOST_COLUMNS: usize = 250;
+const MAX_COLUMNS: usize = 250;
 /// Classes of lines where one chart holds all lanes.
 pub(super) const CLASSES: [&str; 8] =
     ["one", "two", "three", "four", "one fine", "two fine", "three fine", "four fine"];
@@ -156,7 +156,7 @@ impl Page<'_> {
                 self.write(format_args!("<ul class=\"steps\">{items}</ul>"));
             }
         }
-        let columns = (COLUMNS / (KINDS.len() * self.lanes.len()).max(1)).min(MOST_COLUMNS);
+        let columns = (COLUMNS / (KINDS.len() * self.lanes.len()).max(1)).min(MAX_COLUMNS);
         let mut missing = Vec::new();
         let mut folded: Vec<(&str, Vec<String>)> = Vec::new();
         for kind in KINDS {

@@ -11,7 +11,7 @@ use crate::compare::{CheckPair, Comparison};
 use crate::escaped;
 
 /// Claims that do not hold above the fold; what fails comes before what could not be judged.
-const MOST_OPEN: usize = 4;
+const MAX_OPEN: usize = 4;
 
 impl Page<'_> {
     pub(super) fn claims(&mut self) {
@@ -33,7 +33,7 @@ impl Page<'_> {
             run.checks().into_iter().partition(|check| check.verdict == Verdict::Pass);
         open.sort_by_key(|check| check.verdict != Verdict::Fail);
         self.write(format_args!("<p>{held} of {all} checks hold, premises of the run included.</p>"));
-        let (first, rest) = open.split_at(open.len().min(MOST_OPEN));
+        let (first, rest) = open.split_at(open.len().min(MAX_OPEN));
         if !first.is_empty() {
             self.checks(run, first);
         }
@@ -93,7 +93,7 @@ impl Page<'_> {
         let (same, changed): (Vec<&CheckPair<'_>>, Vec<&CheckPair<'_>>) =
             checks.iter().partition(|pair| verdict(pair.runs[0]) == verdict(pair.runs[1]));
         self.write(format_args!("<p>{} of {} claims stand as before.</p>", same.len(), checks.len()));
-        let (first, rest) = changed.split_at(changed.len().min(MOST_OPEN));
+        let (first, rest) = changed.split_at(changed.len().min(MAX_OPEN));
         if !first.is_empty() {
             self.pairs(comparison.runs, first);
         }

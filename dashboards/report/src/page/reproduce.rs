@@ -13,9 +13,9 @@ use crate::document;
 use crate::escaped;
 
 /// Points of a series in the embedded data: what is longer is thinned to the least and greatest of each piece.
-const MOST_POINTS: usize = 240;
+const MAX_POINTS: usize = 240;
 /// Events in full; of more, the first and the last.
-const MOST_EVENTS: usize = 400;
+const MAX_EVENTS: usize = 400;
 
 /// Where the points of a series come from.
 type Points = fn(&Run, char) -> Series;
@@ -52,7 +52,7 @@ impl Page<'_> {
             let start = run.header.load_start_ns;
             for (at, (t, event)) in run.events().iter().enumerate() {
                 // The first and the last show how it began and how it ended.
-                if at >= MOST_EVENTS / 2 && at + MOST_EVENTS / 2 < all {
+                if at >= MAX_EVENTS / 2 && at + MAX_EVENTS / 2 < all {
                     continue;
                 }
                 let targets: Vec<String> =
@@ -68,8 +68,8 @@ impl Page<'_> {
                 );
             }
             self.end_table();
-            if all > MOST_EVENTS {
-                self.quiet(&format!("{} in between are in the record only.", all - MOST_EVENTS));
+            if all > MAX_EVENTS {
+                self.quiet(&format!("{} in between are in the record only.", all - MAX_EVENTS));
             }
         }
         self.close_folded();
@@ -191,7 +191,7 @@ fn thinned(series: &Series) -> Vec<Value> {
     if series.iter().all(Option::is_none) {
         return Vec::new();
     }
-    let few = crate::plot::decimated(series, MOST_POINTS);
+    let few = crate::plot::decimated(series, MAX_POINTS);
     let whole = few.len() == series.len();
     few.into_iter()
         .map(|(at, value)| {
@@ -219,7 +219,7 @@ mod tests {
         let mut long = vec![Some(1.0); 1_000];
         long[700] = Some(98_765.4);
         let thinned = thinned(&long);
-        assert!(thinned.len() <= MOST_POINTS && thinned.contains(&json!([700, 98_770.0])), "{thinned:?}");
+        assert!(thinned.len() <= MAX_POINTS && thinned.contains(&json!([700, 98_770.0])), "{thinned:?}");
         assert!(super::thinned(&vec![None; 3]).is_empty());
     }
 }

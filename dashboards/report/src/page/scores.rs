@@ -17,10 +17,10 @@ use super::{Column, Page, cells, mark, named, number, text};
 use crate::escaped;
 
 /// With more arms than this each has a line of its own below the row's name.
-const MOST_COLUMNS: usize = 3;
+const MAX_COLUMNS: usize = 3;
 /// Rows of a claim above the fold at most; fewer where each arm takes a line.
-const MOST_HEADLINES: usize = 6;
-const MOST_LONG_HEADLINES: usize = 3;
+const MAX_HEADLINES: usize = 6;
+const MAX_LONG_HEADLINES: usize = 3;
 
 /// Phases the rows of some scorecards come from, in their order.
 pub(super) fn windows(runs: &[&Run]) -> Vec<String> {
@@ -116,7 +116,7 @@ impl Page<'_> {
         let run = self.runs[0];
         let windows = windows(&self.runs);
         let by_claim = run.scores_by_claim();
-        let most = if self.lanes.len() > MOST_COLUMNS { MOST_LONG_HEADLINES } else { MOST_HEADLINES };
+        let most = if self.lanes.len() > MAX_COLUMNS { MAX_LONG_HEADLINES } else { MAX_HEADLINES };
         let above: Vec<(&str, Vec<&Score>)> =
             headlines(run).into_iter().map(|(claim, rows)| (claim, above_the_fold(rows, most))).collect();
         let shown: usize = above.iter().map(|(_, scores)| scores.len()).sum();
@@ -144,7 +144,7 @@ impl Page<'_> {
     fn rows(&mut self, by_claim: &[(&str, Vec<&Score>)], windows: Option<&[String]>) {
         let names: Vec<String> = self.lanes.iter().map(|lane| lane.name.clone()).collect();
         let against: Vec<String> = self.against();
-        let is_long = names.len() > MOST_COLUMNS;
+        let is_long = names.len() > MAX_COLUMNS;
         let mut columns = vec![text("measure")];
         if is_long {
             let against = Column { term: "ratio", name: "against the base arm", is_text: true };

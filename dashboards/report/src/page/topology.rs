@@ -13,7 +13,7 @@ use crate::escaped;
 use model::sweep::MAX_SIDE_BY_SIDE;
 
 /// Calls are not deeper than this; a circle of calls ends here.
-const MOST_LEVELS: usize = 8;
+const MAX_LEVELS: usize = 8;
 
 impl Page<'_> {
     pub(super) fn topology(&mut self) {
@@ -162,7 +162,7 @@ fn below<'a>(
     calls: &mut Vec<Call>,
 ) {
     for (_, callee, is_local) in edges.iter().filter(|(from, ..)| *from == caller) {
-        if level < MOST_LEVELS && shown.insert((caller, callee)) {
+        if level < MAX_LEVELS && shown.insert((caller, callee)) {
             calls.push(Call { level, caller: caller.into(), callee: (*callee).into(), is_local: *is_local });
             below(callee, level + 1, edges, shown, calls);
         }

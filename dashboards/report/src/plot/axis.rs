@@ -6,7 +6,7 @@ const DECADES: f64 = 2.0;
 const CLOCK_STEPS: [f64; 13] =
     [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
 /// At most so many times stand at an axis.
-const MOST_TIMES: f64 = 6.0;
+const MAX_TIMES: f64 = 6.0;
 
 /// An axis of values.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +61,8 @@ fn even_top(top: f64) -> f64 {
 
 /// The seconds at an axis of so many.
 pub(super) fn times(length: f64) -> impl Iterator<Item = f64> {
-    let step = CLOCK_STEPS.into_iter().find(|step| length / step <= MOST_TIMES);
-    let step = step.unwrap_or_else(|| (length / MOST_TIMES / 3_600.0).ceil() * 3_600.0);
+    let step = CLOCK_STEPS.into_iter().find(|step| length / step <= MAX_TIMES);
+    let step = step.unwrap_or_else(|| (length / MAX_TIMES / 3_600.0).ceil() * 3_600.0);
     (0_u32..).map(move |index| step * f64::from(index)).take_while(move |second| *second < length.max(1.0))
 }
 

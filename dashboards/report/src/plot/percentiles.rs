@@ -9,7 +9,7 @@ use super::{Curve, Plot};
 /// Points in each decade of rarity.
 const PER_DECADE: usize = 40;
 /// p99.999 is as far as a run on one machine has samples for.
-const MOST_DECADES: usize = 5;
+const MAX_DECADES: usize = 5;
 /// Columns a pointer can ask.
 const COLUMNS: usize = 60;
 /// With fewer samples beyond it a percentile is a guess.
@@ -18,7 +18,7 @@ pub(crate) const ENOUGH_BEYOND: f64 = 5.0;
 /// The chart of some lanes: each with its name and its class.
 pub fn draw(title: &str, lanes: &[(&str, &str, Latencies)]) -> String {
     let most = lanes.iter().map(|(.., latencies)| latencies.len()).max().unwrap_or(1).max(1);
-    let decades = ((most as f64).log10().ceil() as usize).clamp(1, MOST_DECADES);
+    let decades = ((most as f64).log10().ceil() as usize).clamp(1, MAX_DECADES);
     let mut curves = Vec::new();
     let mut range = (f64::INFINITY, 0.0_f64);
     let tails: Vec<String> = lanes.iter().map(|(_, class, _)| format!("{class} tail")).collect();

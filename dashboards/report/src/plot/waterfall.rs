@@ -19,11 +19,11 @@ const ROW: f64 = 15.0;
 const BAR: f64 = 9.0;
 const ABOVE: f64 = 36.0;
 /// More operations than this are not shown: the longest and those of the critical path are.
-const MOST_ROWS: usize = 24;
+const MAX_ROWS: usize = 24;
 /// Nor what takes less than this part of the request, unless it was waited for.
 const LEAST: u64 = 200;
 /// Levels of indentation that still leave room for a name.
-const MOST_LEVELS: usize = 8;
+const MAX_LEVELS: usize = 8;
 
 /// The letter of a class, the same in the legend.
 pub const fn letter(class: Class) -> char {
@@ -88,7 +88,7 @@ fn shown(trace: &Trace) -> Vec<usize> {
         let span = &trace.spans[*index];
         (span.parent.is_some(), !on_path(*index), std::cmp::Reverse(span.length), *index)
     });
-    order.truncate(MOST_ROWS);
+    order.truncate(MAX_ROWS);
     order.sort_unstable();
     order
 }
@@ -165,7 +165,7 @@ impl Drawing<'_> {
         let mut level = 0;
         let mut at = index;
         while let Some(parent) = self.trace.spans[at].parent.map(|parent| parent as usize) {
-            if parent >= at || level == MOST_LEVELS {
+            if parent >= at || level == MAX_LEVELS {
                 break;
             }
             at = parent;
@@ -274,7 +274,7 @@ mod tests {
         let shown = shown(&trace);
         assert_eq!(
             (shown.len(), &shown[..2]),
-            (MOST_ROWS, &[0, 1][..]),
+            (MAX_ROWS, &[0, 1][..]),
             "the root and the path, however short"
         );
         assert!(shown.contains(&99) && !shown.contains(&2));

@@ -33,7 +33,7 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 
 /// The letter of processes of no arm: the generator, and the lab.
-const OURS: char = '-';
+const LAB_LETTER: char = '-';
 
 /// A process and its rates.
 struct Line<'a> {
@@ -100,7 +100,7 @@ fn order(column: usize, a: &Line, b: &Line) -> Ordering {
 /// The arms shown, then what is no arm's.
 fn groups(state: &State) -> Vec<(char, Vec<Line<'_>>)> {
     let letters = if state.solo == crate::state::Solo::Both { state.run.letters() } else { state.arms() };
-    letters.into_iter().chain([OURS]).map(|arm| (arm, lines(state, arm))).collect()
+    letters.into_iter().chain([LAB_LETTER]).map(|arm| (arm, lines(state, arm))).collect()
 }
 
 pub(super) fn count(state: &State) -> usize {
@@ -112,7 +112,7 @@ fn rows(state: &State) -> Vec<Row> {
     let mut rows = Vec::new();
     for (arm, lines) in groups(state) {
         rows.extend(lines.iter().map(|line| Row::Cells(cells(state, arm, line))));
-        if arm != OURS && !lines.is_empty() {
+        if arm != LAB_LETTER && !lines.is_empty() {
             rows.push(Row::Cells(sum(arm, &lines)));
         }
     }
@@ -179,7 +179,7 @@ fn sum(arm: char, lines: &[Line]) -> Vec<(String, Role)> {
 /// The dashboard's own thread: what watching costs here and now. It is no line of the record, which other views read.
 fn own(state: &State) -> Vec<(String, Role)> {
     let mut cells = vec![
-        (OURS.to_string(), Role::Text),
+        (LAB_LETTER.to_string(), Role::Text),
         ("dashboard".to_owned(), Role::Text),
         ("a thread".to_owned(), Role::Dim),
         (String::new(), Role::Dim),

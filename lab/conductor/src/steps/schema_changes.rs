@@ -18,9 +18,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 /// Those that have waited go on before it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Rows that are filled in one transaction: they are locked as long as it lasts.
-const LOT_ROWS: u64 = 100;
-/// Between lots, so that the application's statements have their turns.
-const LOT_INTERVAL: Duration = Duration::from_millis(20);
+const BATCH_ROWS: u64 = 100;
+/// Between batches, so that the application's statements have their turns.
+const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Changes the table in each database of the component. A hit is a statement that has changed it.
 pub(super) async fn apply(active: &ActiveStep<'_>, change: &ChangeSchema) {
@@ -65,12 +65,12 @@ async fn make(
         statements += 1;
         let made = match change.change {
             SchemaChange::AddColumn => session.add_column(table, LOCK_TIMEOUT).await.map(|()| true),
-            SchemaChange::FillColumn => fill_lot(active, &mut session, table).await,
+            SchemaChange::FillColumn => fill_batch(active, &mut session, table).await,
             SchemaChange::DropColumn => session.drop_column(table, LOCK_TIMEOUT).await.map(|()| true),
         };
         match made {
             Ok(true) => break,
-            Ok(false) => tokio::time::sleep(LOT_INTERVAL).await,
+            Ok(false) => tokio::time::sleep(BATCH_INTERVAL).await,
             Err(StorageError::Busy(_) | StorageError::Conflict(_)) => {
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
@@ -83,12 +83,16 @@ async fn make(
     Ok(statements)
 }
 
-/// Fills a lot of rows; whether all have a value then.
-async fn fill_lot(active: &ActiveStep<'_>, session: &mut Session, table: &str) -> Result<bool, StorageError> {
-    let filled = session.fill_column(table, LOT_ROWS).await?;
+/// Fills a batch of rows; whether all have a value then.
+async fn fill_batch(
+    active: &ActiveStep<'_>,
+    session: &mut Session,
+    table: &str,
+) -> Result<bool, StorageError> {
+    let filled = session.fill_column(table, BATCH_ROWS).await?;
     active.count_hits(u64::from(filled > 0));
     // Rows that others had locked were left out.
-    Ok(filled < LOT_ROWS && session.rows_to_fill(table).await? == 0)
+    Ok(filled < BATCH_ROWS && session.rows_to_fill(table).await? == 0)
 }
 
 #[cfg(test)]
@@ -160,7 +164,7 @@ mod tests {
             }
         };
         tokio::join!(play, write);
-        assert_eq!(fill.hits(), 3, "{ROWS} rows in lots of {LOT_ROWS}");
+        assert_eq!(fill.hits(), 3, "{ROWS} rows in batches of {BATCH_ROWS}");
         let (_, filled) = columns_and_filled(&fill).await;
         assert!(filled > ROWS, "all of them, and those that came: {filled}");
 

@@ -6,7 +6,7 @@
 use super::figure::Figure;
 
 /// From here an arm is on the front; as far from the other end it is off.
-const SURE: f64 = 0.9;
+const MEMBER_SHARE: f64 = 0.9;
 
 /// What an arm is compared by; less is better.
 #[derive(Clone, Debug)]
@@ -88,9 +88,9 @@ pub fn memberships(arms: &[Vec<Axis>]) -> Vec<Membership> {
         .map(|(on, by)| {
             let share = f64::from(*on) / resamples as f64;
             let status = match share {
-                share if share >= SURE => FrontStatus::On,
+                share if share >= MEMBER_SHARE => FrontStatus::On,
                 // As far from 0, but for rounding.
-                share if share <= 1.0 - SURE + 1e-12 => FrontStatus::Off,
+                share if share <= 1.0 - MEMBER_SHARE + 1e-12 => FrontStatus::Off,
                 _ => FrontStatus::Tied,
             };
             let mut beaten_by: Vec<usize> = (0..by.len()).filter(|other| by[*other] > 0).collect();

@@ -11,7 +11,7 @@ use statrs::function::gamma::{gamma_lr, ln_gamma};
 pub(super) const NORMAL: f64 = f64::INFINITY;
 
 /// Beyond so many degrees of freedom t is the normal's to nine digits.
-const MANY: f64 = 1e8;
+const NORMAL_FROM: f64 = 1e8;
 
 /// Steps of Simpson's rule over the normal density, from -8 to 8 standard deviations at most.
 const STEPS: usize = 96;
@@ -24,7 +24,7 @@ pub(super) fn tail(t: f64, nu: f64) -> f64 {
     if t < 0.0 {
         return 1.0 - tail(-t, nu);
     }
-    if nu > MANY {
+    if nu > NORMAL_FROM {
         return 0.5 * erfc(t / std::f64::consts::SQRT_2);
     }
     // Beyond it the share below is smaller than any number.
@@ -39,7 +39,7 @@ pub(super) fn critical(level: f64, nu: f64) -> f64 {
         return 0.0;
     }
     let normal = std::f64::consts::SQRT_2 * erfc_inv(2.0 * wanted);
-    if nu > MANY {
+    if nu > NORMAL_FROM {
         return normal;
     }
     // Newton on the logarithms of value and probability, which are nearly linear in each other far out, within a
@@ -75,7 +75,7 @@ fn density(t: f64, nu: f64) -> f64 {
 /// Probability of a noncentral t above `t > 0`: the normal density times the probability that the root of a mean
 /// square stays below `(z + delta) / t`.
 pub(super) fn noncentral_tail(t: f64, nu: f64, delta: f64) -> f64 {
-    if nu > MANY {
+    if nu > NORMAL_FROM {
         return 0.5 * erfc((t - delta) / std::f64::consts::SQRT_2);
     }
     let (from, to) = ((-delta).max(-8.0), 8.0);

@@ -29,9 +29,9 @@ const TIMES: u32 = 60;
 const SHARE_STEP: f64 = 0.02;
 const SHARES: u32 = 150;
 /// What is off by so much more, of a call, fits as well: of all that do, the least share is taken.
-const ALIKE: f64 = 0.002;
+const EQUAL_FIT_LOSS: f64 = 0.002;
 /// What is off by so much more fits nearly as well.
-const NEARLY: f64 = 0.01;
+const NEAR_FIT_LOSS: f64 = 0.01;
 
 /// By what share a call takes more in a cold process, and how soon one is cold.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -183,10 +183,10 @@ pub(super) fn fit(processes: &[Vec<Load>]) -> Option<CoolingFit> {
         let bound = least + more * more;
         tried.iter().filter(move |(_, loss)| *loss <= bound)
     };
-    let (cooling, _) = within(ALIKE)
+    let (cooling, _) = within(EQUAL_FIT_LOSS)
         .min_by(|(a, of_a), (b, of_b)| a.cold_cpu.total_cmp(&b.cold_cpu).then(of_a.total_cmp(of_b)))?;
     let parameter = |of: fn(&Cooling) -> f64| {
-        let near = within(NEARLY).map(|(point, _)| of(point));
+        let near = within(NEAR_FIT_LOSS).map(|(point, _)| of(point));
         let value = of(cooling);
         let (low, high) = near.fold((value, value), |(low, high), near| (low.min(near), high.max(near)));
         Parameter { value, origin: Origin::Fitted, low, high }

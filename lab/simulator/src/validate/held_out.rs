@@ -27,7 +27,7 @@ pub struct HeldOut {
 /// Shares of the knee that are offered.
 const LOADS: [(&str, f64); 3] = [("30", 0.3), ("55", 0.55), ("80", 0.8)];
 /// The share at which all else is held out.
-const MIDDLE: f64 = 0.55;
+const MIDDLE_LOAD: f64 = 0.55;
 /// The same where a fault takes what room there is.
 const LOW: f64 = 0.3;
 /// Before each load caches and connections fill.
@@ -66,7 +66,7 @@ pub fn held_out(of: &Scenario, knee: impl Fn(&Mix) -> Option<f64>, is_quick: boo
     let own_knee = knee(&named(&own))?;
     let mut set = Vec::new();
     for (name, share) in LOADS {
-        if !is_quick || share.to_bits() == MIDDLE.to_bits() {
+        if !is_quick || share.to_bits() == MIDDLE_LOAD.to_bits() {
             let phases = "  { name = \"steady\", for = \"10s\" },\n";
             let what = "other loads and groupings: a monolith, gateway and feed fused, photo twice";
             let name = format!("held-out-load-{name}");
@@ -74,7 +74,7 @@ pub fn held_out(of: &Scenario, knee: impl Fn(&Mix) -> Option<f64>, is_quick: boo
         }
     }
     if !is_quick {
-        let rate = knee(&named(&other))? * MIDDLE;
+        let rate = knee(&named(&other))? * MIDDLE_LOAD;
         let phases = "  { name = \"steady\", for = \"10s\" },\n";
         set.push(scenario(of, "held-out-mix", "another mix of journeys", rate, &other, phases, TWO));
         let phases = "  { name = \"steady\", for = \"6s\" },\n  { name = \"crash\", for = \"10s\" },\n";

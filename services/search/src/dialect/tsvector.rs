@@ -25,7 +25,7 @@ pub(super) const TABLES: &str = "CREATE TABLE search_people_text (
 /// The last position that a `tsvector` has.
 const MAX_POSITION: usize = 16_383;
 /// Rows that are indexed at a time.
-const LOT: i64 = 1_000;
+const BATCH_ROWS: i64 = 1_000;
 
 /// Words with their positions, and their number. Between two texts a position stays empty, so that no
 /// phrase reaches from one into the other.
@@ -189,7 +189,7 @@ pub(super) async fn remove_photos_of(conn: &mut Connection, author: i64) -> Resu
     delete.bind(author).execute(conn).await.map(drop)
 }
 
-/// Indexes all rows, a lot at a time.
+/// Indexes all rows, a batch at a time.
 pub(super) async fn index_rows(conn: &mut Connection, index: Index) -> Result<(), StorageError> {
     let select = match index {
         Index::People => "SELECT id, handle, name FROM search_people WHERE id > $1 ORDER BY id LIMIT $2",
@@ -197,12 +197,12 @@ pub(super) async fn index_rows(conn: &mut Connection, index: Index) -> Result<()
     };
     let mut after = i64::MIN;
     loop {
-        let lot = query("SELECT", index.table(), select).bind(after).bind(LOT);
-        let lot: Vec<(i64, String, String)> = lot.all(conn).await?;
-        let Some((last, ..)) = lot.last() else { return Ok(()) };
+        let batch = query("SELECT", index.table(), select).bind(after).bind(BATCH_ROWS);
+        let batch: Vec<(i64, String, String)> = batch.all(conn).await?;
+        let Some((last, ..)) = batch.last() else { return Ok(()) };
         after = *last;
         let insert = query("INSERT", index.table(), put_statement(index));
-        let rows = lot.iter().map(|(id, one, other)| row(*id, [one, other]));
+        let rows = batch.iter().map(|(id, one, other)| row(*id, [one, other]));
         insert.execute_each(conn, rows).await?;
     }
 }
