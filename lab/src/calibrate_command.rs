@@ -85,8 +85,7 @@ fn folders(args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
 
 /// Makes calibration runs; returns their folders.
 fn runs_for(scenario: &Scenario, args: &Calibrate, began: Instant) -> Result<Vec<PathBuf>, ExitCode> {
-    let interrupts = watch::Sender::new(0);
-    signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
+    let interrupts = signals::count_interrupts().map_err(|error| output::error(&error))?;
     calibration_runs(scenario, &args.out, began, &interrupts)
 }
 

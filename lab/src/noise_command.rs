@@ -36,10 +36,10 @@ pub fn noise(args: &cli::Noise) -> ExitCode {
         Ok(prepared) => prepared,
         Err(text) => return output::usage_error(&text),
     };
-    let interrupts = watch::Sender::new(0);
-    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
-        return output::error(&error);
-    }
+    let interrupts = match signals::count_interrupts() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return output::error(&error),
+    };
     let runs = Runs { args, interrupts };
     match runs.all(&scenario, &arm) {
         Ok(code) => code,

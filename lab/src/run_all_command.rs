@@ -10,7 +10,6 @@ use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use report::junit::Suite;
 use scenario::Scenario;
 use serde_json::json;
-use tokio::sync::watch;
 
 use crate::cli::{self, Document, Output, ReportOutput};
 use crate::output::EXIT_INTERRUPTED;
@@ -49,10 +48,10 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
         Ok(given) => given,
         Err(error) => return output::error(&error),
     };
-    let interrupts = watch::Sender::new(0);
-    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
-        return output::error(&error);
-    }
+    let interrupts = match signals::count_interrupts() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return output::error(&error),
+    };
     let view = if output::is_quiet() { View::Silent } else { View::Progress };
     let mut results = Vec::new();
     let mut suites = Vec::new();

@@ -8,7 +8,6 @@ use std::time::Instant;
 use conductor::{RunError, RunOutcome};
 use model::format::printable;
 use record::Verdict;
-use tokio::sync::watch;
 
 use crate::cli::{self, Output};
 use crate::output::EXIT_INTERRUPTED;
@@ -69,10 +68,10 @@ pub fn run(scenario: &str, args: &cli::Run, started_at: Instant) -> ExitCode {
     {
         output::note(format_args!("packet loss is not available: {error}"));
     }
-    let interrupts = watch::Sender::new(0);
-    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
-        return output::error(&error);
-    }
+    let interrupts = match signals::count_interrupts() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return output::error(&error),
+    };
     let view = if output::is_quiet() { View::Silent } else { View::choose(args) };
     let result = capacity_probe::resolve_rate(options, &interrupts)
         .and_then(|options| execution::execute(options, view, &interrupts, args.screen));

@@ -24,18 +24,21 @@ fn is_ignored(status: &str, signal: Signal) -> bool {
     mask >> (signal as i32 - 1) & 1 == 1
 }
 
-/// Counts Ctrl-C, SIGTERM and SIGHUP, after restoring the terminal.
+/// The count of Ctrl-C, SIGTERM and SIGHUP from here on; each restores the terminal first.
 ///
 /// # Errors
 /// When there is a handler already.
-pub fn count_interrupts(interrupts: watch::Sender<u32>) -> Result<(), ctrlc::Error> {
+pub fn count_interrupts() -> Result<watch::Sender<u32>, ctrlc::Error> {
+    let interrupts = watch::Sender::new(0);
+    let counted = interrupts.clone();
     ctrlc::set_handler(move || {
         tui::restore();
-        interrupts.send_modify(|count| *count += 1);
-        if *interrupts.borrow() > 2 {
+        counted.send_modify(|count| *count += 1);
+        if *counted.borrow() > 2 {
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
-    })
+    })?;
+    Ok(interrupts)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use conductor::process::program::Program;
 use conductor::run::up::{SuiteSummary, SuiteView, UpOptions};
 use contract::Placement;
 use scenario::Arm;
-use tokio::sync::watch;
 use traffic::Load;
 
 use crate::{cli, given_servers, output, scenario_files, signals};
@@ -65,10 +64,10 @@ pub fn up(args: &cli::Up) -> ExitCode {
         Ok(given) => given,
         Err(error) => return output::error(&error),
     };
-    let interrupts = watch::Sender::new(0);
-    if let Err(error) = signals::count_interrupts(interrupts.clone()) {
-        return output::error(&error);
-    }
+    let interrupts = match signals::count_interrupts() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return output::error(&error),
+    };
     let options = UpOptions {
         arm,
         seed: args.seed,

@@ -33,8 +33,7 @@ pub fn validate(args: &Validate, began: Instant) -> ExitCode {
 
 fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
     let base = scenario_files::find(&args.scenario).map_err(|text| output::usage_error(&text))?;
-    let interrupts = watch::Sender::new(0);
-    signals::count_interrupts(interrupts.clone()).map_err(|error| output::error(&error))?;
+    let interrupts = signals::count_interrupts().map_err(|error| output::error(&error))?;
     let calibration = match &args.calibration {
         Some(file) => prediction::calibration(file)?,
         None => {
