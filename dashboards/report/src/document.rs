@@ -37,7 +37,7 @@ pub struct Document<'a> {
     pub prediction: Option<&'a Prediction>,
     /// What was predicted of a live run and measured in it, the closest first; absent where nothing was predicted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub predicted: Vec<Predicted<'a>>,
+    pub predicted: Vec<PredictedValue<'a>>,
     /// Names the run and its folder.
     pub run_id: &'a str,
     /// The scenario's name.
@@ -81,7 +81,7 @@ pub struct Document<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capacity: Vec<CapacitySearch>,
     /// How each expectation stands in the end.
-    pub checks: Vec<Judged<'a>>,
+    pub checks: Vec<JudgedCheck<'a>>,
     /// Rows of the scorecard.
     pub scorecard: Vec<&'a Score>,
     /// Audits of acknowledged writes, one per arm.
@@ -94,7 +94,7 @@ pub struct Document<'a> {
 
 /// A figure as predicted and as measured.
 #[derive(Serialize, JsonSchema)]
-pub struct Predicted<'a> {
+pub struct PredictedValue<'a> {
     /// Letter of its arm.
     pub arm: char,
     /// Its name, as in `band` of the prediction.
@@ -111,7 +111,7 @@ pub struct Predicted<'a> {
     pub is_within_band: bool,
 }
 
-impl<'a> From<&PredictedFigure<'a>> for Predicted<'a> {
+impl<'a> From<&PredictedFigure<'a>> for PredictedValue<'a> {
     fn from(figure: &PredictedFigure<'a>) -> Self {
         Self {
             arm: figure.predicted.arm,
@@ -156,7 +156,7 @@ impl From<Incident> for IncidentEntry {
 
 /// A check, and its line of the scenario.
 #[derive(Serialize, JsonSchema)]
-pub struct Judged<'a> {
+pub struct JudgedCheck<'a> {
     /// As the record has it.
     #[serde(flatten)]
     pub check: &'a Check,
@@ -172,7 +172,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         schema_version: SCHEMA_VERSION,
         source: header.source,
         prediction: header.prediction.as_ref(),
-        predicted: run.predicted_figures().iter().map(Predicted::from).collect(),
+        predicted: run.predicted_figures().iter().map(PredictedValue::from).collect(),
         run_id: &header.run_id,
         scenario: &header.scenario,
         title: &header.title,
@@ -195,7 +195,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         checks: run
             .checks()
             .into_iter()
-            .map(|check| Judged { check, line: run.reason_of(check).1 })
+            .map(|check| JudgedCheck { check, line: run.reason_of(check).1 })
             .collect(),
         scorecard: run.scores(),
         audits: run.audits(),
@@ -206,7 +206,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
 
 /// Two runs.
 #[derive(Serialize, JsonSchema)]
-pub struct Both<'a> {
+pub struct ComparisonDocument<'a> {
     /// Version of the document: refuse any other.
     #[schemars(range(min = COMPARISON_VERSION, max = COMPARISON_VERSION))]
     pub schema_version: u32,
@@ -279,7 +279,7 @@ pub struct Expected<'a> {
 }
 
 /// The document of two runs.
-pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
+pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> ComparisonDocument<'a> {
     let row = |row: &'a compare::Row| Row {
         id: &row.id,
         claim: &row.claim,
@@ -306,7 +306,7 @@ pub fn comparison<'a>(comparison: &'a Comparison<'a>) -> Both<'a> {
             })
             .collect(),
     };
-    Both {
+    ComparisonDocument {
         schema_version: COMPARISON_VERSION,
         runs: comparison.runs.iter().map(|run| document(run, None)).collect(),
         warnings: &comparison.warnings,

@@ -166,14 +166,14 @@ pub struct History {
     /// Whether the history was cut when the repository was cloned.
     pub is_shallow: bool,
     /// Commits that touch each component.
-    pub touched: Vec<Touched>,
+    pub touched: Vec<ComponentCommits>,
     /// Pairs that changed together at least once, those with the most commits first.
     pub pairs: Vec<CoChange>,
 }
 
 /// Commits that touch a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Touched {
+pub struct ComponentCommits {
     /// The component.
     pub component: String,
     /// How many.

@@ -8,8 +8,8 @@ use crate::commits;
 use crate::components::{Assignment, AssignmentError, Components};
 use crate::crate_folders::CrateFolders;
 use crate::document::{
-    Change, CoChange, Component, Dependencies, Edge, EdgeKind, History, Program, Rebuild, Role,
-    SCHEMA_VERSION, Structure, Touched,
+    Change, CoChange, Component, ComponentCommits, Dependencies, Edge, EdgeKind, History, Program, Rebuild,
+    Role, SCHEMA_VERSION, Structure,
 };
 use crate::graph::{CrateIndex, DependencyGraph};
 use crate::metadata::Metadata;
@@ -291,7 +291,10 @@ impl Workspace<'_> {
             touched: all
                 .iter()
                 .zip(&found.touched)
-                .map(|(component, commits)| Touched { component: component.name.clone(), commits: *commits })
+                .map(|(component, commits)| ComponentCommits {
+                    component: component.name.clone(),
+                    commits: *commits,
+                })
                 .collect(),
             pairs: found.pairs.iter().map(pair).collect(),
         }

@@ -263,7 +263,7 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use record::{Kept, Segment, Span};
+    use record::{KeepReason, Segment, Span};
 
     use super::*;
 
@@ -313,7 +313,7 @@ mod tests {
             journey: String::new(),
             request: 0,
             trace_id: String::new(),
-            kept: Kept::Slow,
+            kept: KeepReason::Slow,
             error: String::new(),
             due: 0,
             user_latency: 0,

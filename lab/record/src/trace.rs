@@ -124,7 +124,7 @@ pub struct Segment {
 /// Why a request's trace was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kept {
+pub enum KeepReason {
     /// It failed.
     Error,
     /// Among the slowest of its journey, arm and phase so far.
@@ -149,7 +149,7 @@ pub struct Trace {
     /// 32 hex digits, as every collector knows it.
     pub trace_id: String,
     /// Why it was kept.
-    pub kept: Kept,
+    pub kept: KeepReason,
     /// Why it failed; empty if it did not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,

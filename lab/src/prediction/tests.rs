@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::sweep::FrontPlace;
 use record::{Header, Validity, Verdict};
 use simulator::calibrate::{
-    Activity, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
+    Activity, ActivityKind, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times,
 };
 use simulator::validate::Agreement;
 
@@ -19,8 +19,8 @@ use crate::{execution, scenario_files};
 fn operation(own_us: u32, stages: &[&[&str]]) -> Operation {
     let times = |us: u32| Times::constant(1, f64::from(us) * 1e3);
     let what = |text: &str| match text.parse::<u32>() {
-        Ok(us) => What::Read(times(us)),
-        Err(_) => What::Call(text.to_owned()),
+        Ok(us) => ActivityKind::Read(times(us)),
+        Err(_) => ActivityKind::Call(text.to_owned()),
     };
     let lane = |text: &&str| vec![Activity { share: 1.0, what: what(text) }];
     let stage = |lanes: &&[&str]| Stage { lanes: lanes.iter().map(lane).collect() };

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use record::{Entry, Kept, Trace, Tracing};
+use record::{Entry, KeepReason, Trace, Tracing};
 
 use crate::observed::{Journey, Observed};
 use crate::pairs::Pairs;
@@ -187,7 +187,7 @@ impl Gatherer {
             journey: journey.name.clone(),
             request: journey.request,
             trace_id: format!("{:032x}", journey.trace),
-            kept: Kept::Pair,
+            kept: KeepReason::Pair,
             error: journey.error.clone(),
             due: journey.due,
             user_latency: journey.done.saturating_sub(journey.due),
@@ -238,7 +238,7 @@ impl Gatherer {
     }
 
     /// Why a request is kept for its own sake.
-    fn reason(&mut self, trace: &Trace, cell: Cell) -> Option<Kept> {
+    fn reason(&mut self, trace: &Trace, cell: Cell) -> Option<KeepReason> {
         if !trace.error.is_empty() {
             let known = self.errors.entry((trace.arm, trace.round, trace.phase)).or_default();
             *known += 1;
@@ -246,7 +246,7 @@ impl Gatherer {
                 self.counts.errors_beyond += 1;
                 return None;
             }
-            return Some(Kept::Error);
+            return Some(KeepReason::Error);
         }
         let slowest = self.slowest.entry(cell).or_default();
         let at = slowest.partition_point(|latency| *latency < trace.user_latency);
@@ -259,7 +259,7 @@ impl Gatherer {
         } else {
             slowest.insert(at, trace.user_latency);
         }
-        Some(Kept::Slow)
+        Some(KeepReason::Slow)
     }
 }
 

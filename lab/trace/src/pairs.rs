@@ -174,7 +174,7 @@ impl CellSum {
 
 #[cfg(test)]
 mod tests {
-    use record::{Kept, Segment, Span};
+    use record::{KeepReason, Segment, Span};
 
     use super::*;
 
@@ -198,7 +198,7 @@ mod tests {
             journey: "like".into(),
             request,
             trace_id: String::new(),
-            kept: Kept::Pair,
+            kept: KeepReason::Pair,
             error: String::new(),
             due: 0,
             user_latency: 10,

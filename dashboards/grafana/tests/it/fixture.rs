@@ -1,6 +1,6 @@
 //! Five seconds of two arms; in B a component is slow from the second to the fourth.
 
-use record::{Edge, Entry, Event, EventKind, Header, Host, Kept, Line, Phase, Proc, Trace, Window};
+use record::{Edge, Entry, Event, EventKind, Header, Host, KeepReason, Line, Phase, Proc, Trace, Window};
 use serde_json::json;
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -93,7 +93,7 @@ pub fn trace(user_latency_us: u64) -> Entry {
         journey: "home-feed".into(),
         request: 7,
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
-        kept: Kept::Slow,
+        kept: KeepReason::Slow,
         error: String::new(),
         due: 0,
         user_latency: user_latency_us * 1_000,

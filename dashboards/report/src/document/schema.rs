@@ -4,7 +4,7 @@
 use record::schema::of_written;
 use serde_json::Value;
 
-use super::{Both, Document};
+use super::{ComparisonDocument, Document};
 
 /// The schema of `cleave run --output json` and `cleave report --output json`.
 pub fn document() -> Value {
@@ -13,5 +13,5 @@ pub fn document() -> Value {
 
 /// The schema of `cleave report --compare --output json`.
 pub fn comparison() -> Value {
-    of_written::<Both<'_>>("two runs of Cleave")
+    of_written::<ComparisonDocument<'_>>("two runs of Cleave")
 }

@@ -198,7 +198,7 @@ fn shortened(text: &str, letters: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use record::{Kept, Segment};
+    use record::{KeepReason, Segment};
 
     use super::*;
 
@@ -224,7 +224,7 @@ mod tests {
             journey: "home-feed".into(),
             request: 1,
             trace_id: "00".into(),
-            kept: Kept::Slow,
+            kept: KeepReason::Slow,
             error: String::new(),
             due: 0,
             user_latency: 0,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::Run;
 use record::{
     Arm, Better, Check, Class, Contrast, Edge, End, Entry, Event, EventKind, ExpectationPlan, Finding,
-    Header, Instance, Interval, JourneyPlan, Kept, Latencies, Line, Lint, Machine, Measured, Part, Phase,
-    PhasePlan, Proc, Score, Segment, Span, Split, StepPlan, Trace, Verdict, Window,
+    Header, Instance, Interval, JourneyPlan, KeepReason, Latencies, Line, Lint, Machine, Measured, Part,
+    Phase, PhasePlan, Proc, Score, Segment, Span, Split, StepPlan, Trace, Verdict, Window,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -332,7 +332,7 @@ fn trace(arm: char) -> Trace {
         journey: "home-feed".into(),
         request: 217,
         trace_id: format!("{:032x}", u32::from(arm)),
-        kept: if arm == 'B' { Kept::Slow } else { Kept::Pair },
+        kept: if arm == 'B' { KeepReason::Slow } else { KeepReason::Pair },
         error: String::new(),
         due: 12 * SECOND,
         user_latency: root + 1_000_000,

@@ -205,7 +205,7 @@ fn trace() -> Trace {
         journey: "home-feed".into(),
         request: 7,
         trace_id: "0".repeat(32),
-        kept: Kept::Slow,
+        kept: KeepReason::Slow,
         error: "timeout".into(),
         due: 1,
         user_latency: 2,

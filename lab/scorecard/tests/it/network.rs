@@ -1,6 +1,6 @@
 //! What lies between processes: the network an answer is for, what more of it would add, and delays that were not as asked.
 
-use record::{Class, Delay, Entry, ExpectationPlan, Kept, Network, Segment, Span, Trace, Verdict};
+use record::{Class, Delay, Entry, ExpectationPlan, KeepReason, Network, Segment, Span, Trace, Verdict};
 use scorecard::Circumstances;
 
 use crate::fixture::{Run, SECOND};
@@ -116,7 +116,7 @@ fn traced() -> Trace {
         journey: "home-feed".into(),
         request: 1,
         trace_id: "ab".into(),
-        kept: Kept::Slow,
+        kept: KeepReason::Slow,
         error: String::new(),
         due: 0,
         user_latency: 20,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::{CLIENT, OperationCost};
 
-use super::document::{Activity, Calibration, Hop, Operation, Origin, Parameter, Stage, Times, What};
+use super::document::{Activity, ActivityKind, Calibration, Hop, Operation, Origin, Parameter, Stage, Times};
 use super::least_squares::non_negative;
 use super::ledger::{ComponentCpu, Ledger, component_of, topic_of};
 use super::shape;
@@ -140,7 +140,7 @@ fn charge(operation: &mut Operation, cost: &OperationCost, more_ns: f64) {
     operation.own = operation.own.with_mean(each(cost.business_ns) + unseen_ns + more_ns);
     let factor = per(each(cost.database_ns), statements_ns);
     for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
-        if let What::Read(times) | What::Write(times) = &mut activity.what {
+        if let ActivityKind::Read(times) | ActivityKind::Write(times) = &mut activity.what {
             *times = times.scaled(factor);
         }
     }
@@ -166,7 +166,7 @@ fn add_events(calibration: &mut Calibration, ledgers: &[(String, Ledger)]) {
             continue;
         }
         let each = |ns: u64| Times::constant(cost.served, per(ns as f64, cost.served as f64));
-        let write = Activity { share: 1.0, what: What::Write(each(cost.database_ns)) };
+        let write = Activity { share: 1.0, what: ActivityKind::Write(each(cost.database_ns)) };
         let handler = Operation {
             own: each(cost.business_ns),
             blocking: each(cost.blocking_ns),

@@ -62,7 +62,7 @@ fn operation_ns(calibration: &Calibration, name: &str, hop: Hop, depth: usize) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::{Activity, Operation, Stage, Times, What};
+    use super::super::document::{Activity, ActivityKind, Operation, Stage, Times};
     use super::*;
 
     #[test]
@@ -72,7 +72,7 @@ mod tests {
             stages: vec![Stage {
                 lanes: calls
                     .iter()
-                    .map(|name| vec![Activity { share: 1.0, what: What::Call((*name).to_owned()) }])
+                    .map(|name| vec![Activity { share: 1.0, what: ActivityKind::Call((*name).to_owned()) }])
                     .collect(),
             }],
             ..Operation::default()

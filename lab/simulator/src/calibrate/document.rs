@@ -173,8 +173,8 @@ impl Operation {
         let activities = self.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
         activities
             .map(|activity| match &activity.what {
-                What::Call(_) => 0.0,
-                What::Read(times) | What::Write(times) => activity.share * times.mean_ns,
+                ActivityKind::Call(_) => 0.0,
+                ActivityKind::Read(times) | ActivityKind::Write(times) => activity.share * times.mean_ns,
             })
             .sum()
     }
@@ -195,13 +195,13 @@ pub struct Activity {
     /// How often it was there, 0 to 1.
     pub share: f64,
     /// What it is.
-    pub what: What,
+    pub what: ActivityKind,
 }
 
 /// Kinds of activities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum ActivityKind {
     /// A call of an operation, by its name in `operations`.
     Call(String),
     /// A statement outside of a transaction: CPU on the thread that serves the call.
@@ -411,7 +411,7 @@ impl Calibration {
             operation.own = operation.own.scaled(own);
             operation.blocking = operation.blocking.scaled(blocking);
             for activity in operation.stages.iter_mut().flat_map(|stage| stage.lanes.iter_mut().flatten()) {
-                if let What::Read(times) | What::Write(times) = &mut activity.what {
+                if let ActivityKind::Read(times) | ActivityKind::Write(times) = &mut activity.what {
                     *times = times.scaled(own);
                 }
             }

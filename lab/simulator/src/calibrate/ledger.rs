@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{Run, TimeRange, Window};
 use record::{CLIENT, OperationCost, Proc};
 
-use super::document::{Operation, What};
+use super::document::{ActivityKind, Operation};
 
 /// Processes that belong to the lab.
 const LAB: char = '-';
@@ -309,8 +309,8 @@ fn add(
 pub(crate) fn calls_of(operation: &Operation) -> impl Iterator<Item = (&str, f64)> {
     let activities = operation.stages.iter().flat_map(|stage| stage.lanes.iter().flatten());
     activities.filter_map(|activity| match &activity.what {
-        What::Call(name) => Some((name.as_str(), activity.share)),
-        What::Read(_) | What::Write(_) => None,
+        ActivityKind::Call(name) => Some((name.as_str(), activity.share)),
+        ActivityKind::Read(_) | ActivityKind::Write(_) => None,
     })
 }
 
@@ -457,7 +457,7 @@ mod tests {
                 lanes: names
                     .iter()
                     .map(|(name, share)| {
-                        vec![Activity { share: *share, what: What::Call((*name).to_owned()) }]
+                        vec![Activity { share: *share, what: ActivityKind::Call((*name).to_owned()) }]
                     })
                     .collect(),
             }],

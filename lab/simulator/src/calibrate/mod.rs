@@ -43,8 +43,8 @@ use record::Verdict;
 use traffic::{Dataset, Seed};
 
 pub use self::document::{
-    Activity, Calibration, CostFactors, DataShape, DocumentError, Hop, Noise, Operation, Origin, Parameter,
-    Parameters, SourceRun, Stage, Times, What,
+    Activity, ActivityKind, Calibration, CostFactors, DataShape, DocumentError, Hop, Noise, Operation,
+    Origin, Parameter, Parameters, SourceRun, Stage, Times,
 };
 use self::learnt::Learnt;
 pub(crate) use self::ledger::{calls_of, component_of};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Activity, Operation, Stage, Times, What};
+use super::document::{Activity, ActivityKind, Operation, Stage, Times};
 use super::traces::{Kind, ObservedActivity, Sample};
 
 /// Bins of measured times at most: with as many samples as there are in a short run, more would hold one each.
@@ -141,9 +141,9 @@ fn stages(order: &[(&Key, &ActivitySamples)], overlap: impl Fn(&Key, &Key) -> bo
 
 fn activity((kind, _): &Key, site: &ActivitySamples, all: f64) -> Activity {
     let what = match kind {
-        Kind::Call(operation) => What::Call(operation.clone()),
-        Kind::Read(_) => What::Read(times(&site.took)),
-        Kind::Write => What::Write(times(&site.took)),
+        Kind::Call(operation) => ActivityKind::Call(operation.clone()),
+        Kind::Read(_) => ActivityKind::Read(times(&site.took)),
+        Kind::Write => ActivityKind::Write(times(&site.took)),
     };
     Activity { share: (site.weight / all).min(1.0), what }
 }
@@ -188,9 +188,9 @@ mod tests {
         let operation = operation(&[sample(1.0, true), sample(1.0, false)]);
         let names = |stage: &Stage| -> Vec<Vec<String>> {
             let name = |activity: &Activity| match &activity.what {
-                What::Call(name) => name.clone(),
-                What::Read(times) => format!("read {}", times.mean_ns),
-                What::Write(_) => "write".to_owned(),
+                ActivityKind::Call(name) => name.clone(),
+                ActivityKind::Read(times) => format!("read {}", times.mean_ns),
+                ActivityKind::Write(_) => "write".to_owned(),
             };
             stage.lanes.iter().map(|lane| lane.iter().map(name).collect()).collect()
         };

@@ -5,7 +5,7 @@ use traffic::Journey;
 
 use super::layout::Layout;
 use super::setting::is_local_door;
-use crate::calibrate::{Calibration, Operation, Stage, What, calls_of};
+use crate::calibrate::{ActivityKind, Calibration, Operation, Stage, calls_of};
 use crate::dist::Distribution;
 use crate::model::Work;
 
@@ -79,15 +79,15 @@ impl WorkBuilder<'_> {
     }
 
     /// Whether an activity is a call of another process.
-    fn leaves(&self, component: &str, what: &What) -> bool {
-        let What::Call(name) = what else { return false };
+    fn leaves(&self, component: &str, what: &ActivityKind) -> bool {
+        let ActivityKind::Call(name) = what else { return false };
         let callee = name.split_once('/').map_or(name.as_str(), |(callee, _)| callee);
         component == CLIENT || !self.layout.is_local(component, callee)
     }
 
-    fn activity(&self, component: &str, what: &What, share: f64) -> Work {
+    fn activity(&self, component: &str, what: &ActivityKind, share: f64) -> Work {
         let work = match what {
-            What::Call(name) => {
+            ActivityKind::Call(name) => {
                 let (callee, operation) = name.split_once('/').unwrap_or((name.as_str(), ""));
                 let call = Work::Call(self.layout.own(callee), operation.to_owned());
                 match self.calibration.local_ns.round() as u64 {
@@ -98,8 +98,8 @@ impl WorkBuilder<'_> {
                 }
             }
             // Where it is asked: a reader's statement runs on the thread that serves the call.
-            What::Read(times) => Work::Cpu(times.distribution(1.0)),
-            What::Write(times) => {
+            ActivityKind::Read(times) => Work::Cpu(times.distribution(1.0)),
+            ActivityKind::Write(times) => {
                 Work::Write(times.distribution(self.calibration.parameters.lock_hold.value))
             }
         };

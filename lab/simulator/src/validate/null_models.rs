@@ -99,7 +99,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::calibrate::Level;
-    use crate::calibrate::document::{Activity, Operation, SourceRun, Stage, Times, What};
+    use crate::calibrate::document::{Activity, ActivityKind, Operation, SourceRun, Stage, Times};
     use crate::predict::Figures;
 
     /// Services of 2 ms of CPU a journey on two cores, p50 3 ms and p99 8 ms at 50 to 150 a second: half of the journeys take
@@ -114,7 +114,7 @@ pub(super) mod tests {
             simulated: measured,
         };
         let operation = |own_ns: f64, calls: &str| {
-            let call = Activity { share: 1.0, what: What::Call(calls.to_owned()) };
+            let call = Activity { share: 1.0, what: ActivityKind::Call(calls.to_owned()) };
             Operation {
                 own: Times::constant(1, own_ns),
                 stages: vec![Stage { lanes: vec![vec![call]] }],

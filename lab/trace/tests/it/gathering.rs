@@ -1,6 +1,6 @@
 //! Which requests are kept, and the sums of all of them.
 
-use record::{Class, Entry, Kept, Trace};
+use record::{Class, Entry, KeepReason, Trace};
 use trace::gather::SETTLE_NS;
 use trace::{Gatherer, Journey, Kind};
 
@@ -45,7 +45,7 @@ fn a_request_is_looked_at_when_its_spans_had_time_to_come() {
     let [trace] = kept(&entries)[..] else { panic!("one request: {entries:?}") };
     assert_eq!(
         (trace.kept, trace.request, trace.length(), trace.user_latency),
-        (Kept::Slow, 7, 30 * MS, 31 * MS)
+        (KeepReason::Slow, 7, 30 * MS, 31 * MS)
     );
     assert_eq!(trace.by_class().values().sum::<u64>(), trace.length());
     assert_eq!(trace.by_class()[&Class::Database], 28 * MS);
@@ -65,9 +65,10 @@ fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
         }
     }
     let entries = gatherer.settle(u64::MAX);
-    let known: Vec<(char, u64, Kept)> = kept(&entries).iter().map(|t| (t.arm, t.request, t.kept)).collect();
-    let slow = [0, 1, 2].into_iter().flat_map(|i| [('A', i, Kept::Slow), ('B', i, Kept::Slow)]);
-    let last = [('B', 9, Kept::Error), ('A', 9, Kept::Pair)];
+    let known: Vec<(char, u64, KeepReason)> =
+        kept(&entries).iter().map(|t| (t.arm, t.request, t.kept)).collect();
+    let slow = [0, 1, 2].into_iter().flat_map(|i| [('A', i, KeepReason::Slow), ('B', i, KeepReason::Slow)]);
+    let last = [('B', 9, KeepReason::Error), ('A', 9, KeepReason::Pair)];
     assert_eq!(known, slow.chain(last).collect::<Vec<_>>());
     let entries = gatherer.conclude(1, &['A', 'B']);
     let splits: Vec<_> = entries

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use model::traces::SLOWEST_KEPT;
 use ratatui::layout::{Constraint, Layout, Rect};
-use record::{Kept, Trace};
+use record::{KeepReason, Trace};
 
 use self::waterfall::Waterfall;
 use super::frame::{foot, framed, titled};
@@ -85,9 +85,9 @@ fn phase<'a>(state: &'a State, trace: &Trace) -> &'a str {
 
 fn why(trace: &Trace) -> String {
     match (trace.error.as_str(), trace.kept) {
-        ("", Kept::Error) => "failed".into(),
-        ("", Kept::Slow) => "slow".into(),
-        ("", Kept::Pair) => "kept in another arm".into(),
+        ("", KeepReason::Error) => "failed".into(),
+        ("", KeepReason::Slow) => "slow".into(),
+        ("", KeepReason::Pair) => "kept in another arm".into(),
         (error, _) => format!("failed: {error}"),
     }
 }

@@ -9,10 +9,10 @@ use contract::store::{StoreChoice, StoreProduct};
 use model::Run;
 use policy::service::{Distribution, ServiceOptions, SimulatedWork};
 use policy::units::{HumanDuration, Rate, Ratio};
-use record::{Class, Entry, Kept, Line, Provenance, Span, Split, Trace, Verdict};
+use record::{Class, Entry, KeepReason, Line, Provenance, Span, Split, Trace, Verdict};
 use scenario::Scenario;
 use simulator::calibrate::{
-    CalibrateError, Calibration, MemoryUse, Operation, Parameters, Source, What, calibrate,
+    ActivityKind, CalibrateError, Calibration, MemoryUse, Operation, Parameters, Source, calibrate,
     journeys_scenario, knee, levels_scenario,
 };
 
@@ -151,7 +151,7 @@ pub(super) fn lived_on(known: &Calibration, plan: &Scenario, spans: fn(&str) -> 
                         journey: journey.into(),
                         request,
                         trace_id: format!("{:032x}", mix(request)),
-                        kept: Kept::Slow,
+                        kept: KeepReason::Slow,
                         error: String::new(),
                         due: 0,
                         user_latency: length,
@@ -204,8 +204,8 @@ fn a_known_machine_is_learnt_back() {
         let activities = feed.stages[stage].lanes.iter().flatten();
         let mut names: Vec<String> = activities
             .filter_map(|activity| match &activity.what {
-                What::Call(name) => Some(name.clone()),
-                What::Read(_) | What::Write(_) => None,
+                ActivityKind::Call(name) => Some(name.clone()),
+                ActivityKind::Read(_) | ActivityKind::Write(_) => None,
             })
             .collect();
         names.sort();
@@ -220,7 +220,7 @@ fn a_known_machine_is_learnt_back() {
         let seen = of(name).own.mean_ns / 1e3;
         assert!((seen / us - 1.0).abs() < 0.3, "{name}: {seen} us");
     }
-    let What::Read(read) = &feed.stages[0].lanes[0][0].what else { panic!("a read") };
+    let ActivityKind::Read(read) = &feed.stages[0].lanes[0][0].what else { panic!("a read") };
     assert!((read.mean_ns / 150e3 - 1.0).abs() < 0.1, "{} ns", read.mean_ns);
     // Two journeys in the one measured phase of two rounds: the warm-up is in nothing.
     assert_eq!(calibration.sources[0].traces, 2 * 2 * TRACES);

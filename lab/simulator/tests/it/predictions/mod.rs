@@ -18,7 +18,8 @@ use record::{Header, JourneyPlan, Line, Machine, Validity};
 use scenario::{Application, Scenario, TelemetryLevel};
 use simulator::calibrate::document::VERSION;
 use simulator::calibrate::{
-    Activity, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage, Times, What,
+    Activity, ActivityKind, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage,
+    Times,
 };
 use simulator::predict::lines::{self, RecordContents};
 use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, judgement};
@@ -64,9 +65,9 @@ fn times(us: u64) -> Times {
     Times { n: 1, mean_ns: ns as f64, bins: vec![(ns, ns, 1)] }
 }
 
-fn operation(own_us: u64, stages: Vec<Vec<What>>) -> Operation {
+fn operation(own_us: u64, stages: Vec<Vec<ActivityKind>>) -> Operation {
     let lane = |what| vec![Activity { share: 1.0, what }];
-    let stage = |whats: Vec<What>| Stage { lanes: whats.into_iter().map(lane).collect() };
+    let stage = |whats: Vec<ActivityKind>| Stage { lanes: whats.into_iter().map(lane).collect() };
     Operation {
         is_idempotent: true,
         own: times(own_us),
@@ -76,13 +77,13 @@ fn operation(own_us: u64, stages: Vec<Vec<What>>) -> Operation {
     }
 }
 
-fn call(name: &str) -> What {
-    What::Call(name.to_owned())
+fn call(name: &str) -> ActivityKind {
+    ActivityKind::Call(name.to_owned())
 }
 
 /// A known machine: a call takes 60 us of CPU in the callee and 80 in the caller.
 fn calibration() -> Calibration {
-    let read = |us| What::Read(times(us));
+    let read = |us| ActivityKind::Read(times(us));
     let operations = [
         ("client/home-feed", operation(100, vec![vec![call("gateway/GET /v1/feed")]])),
         ("client/view-photo", operation(50, vec![vec![call("gateway/GET /v1/photos/{id}")]])),
