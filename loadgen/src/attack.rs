@@ -11,8 +11,9 @@ use futures_util::future::BoxFuture;
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 
+use crate::arm_context::ArmContext;
 use crate::arrival_queue::Dispatched;
-use crate::slot::ArmContext;
+use crate::slot;
 
 /// Why the load did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +98,7 @@ async fn run_slot(arm: &ArmContext, user: &mut GooseUser) -> TransactionResult {
 
 /// Performs a journey, and records it in goose as well.
 async fn run_journey(arm: &ArmContext, user: &mut GooseUser, dispatched: Dispatched) -> TransactionResult {
-    let completion = arm.perform(dispatched).await;
+    let completion = slot::perform(arm, dispatched).await;
     user.record_custom_request_duration(
         "GET",
         &arm.goose_row(dispatched.arrival.journey),

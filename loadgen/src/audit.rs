@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
-use crate::slot::ArmContext;
+use crate::arm_context::ArmContext;
 use crate::users::{self, AcknowledgedWrite};
 
 /// Longest wait for the next of the missing writes.

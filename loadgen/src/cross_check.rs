@@ -3,7 +3,7 @@
 use goose::prelude::GooseMetrics;
 use traffic::Journey;
 
-use crate::slot::ArmContext;
+use crate::arm_context::ArmContext;
 
 /// Number of responses that goose counted for an arm, and the highest p99 of its journeys,
 /// microseconds.

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use load_protocol::{END_COMMAND, FURTHER_COMMAND, LoadPlan, LoadTotals, Message, SECRET_VARIABLE, Summary};
 use traffic::Schedule;
 
+use crate::arm_context::{ArmContext, ClosedLoop};
 use crate::arrival_queue::ArrivalQueue;
 use crate::attack;
 use crate::gate::Gate;
 use crate::lead::Lead;
 use crate::pacer::{self, MonotonicClock, OverloadPolicy};
 use crate::recorder::Recorder;
-use crate::slot::{ArmContext, ClosedLoop};
 use crate::trial;
 use crate::users::UserPool;
 

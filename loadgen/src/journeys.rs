@@ -9,10 +9,10 @@ use traffic::dataset::user_id;
 use traffic::schedule::JourneyTarget;
 use traffic::{Arrival, Journey};
 
+use crate::arm_context::ArmContext;
 use crate::arrival_queue::Dispatched;
 use crate::recorder::{Cause, Outcome};
 use crate::reply::{self, Account, EditedProfile, FeedPage, SearchReply, Session, WithId};
-use crate::slot::ArmContext;
 use crate::users::{self, AcknowledgedWrite};
 
 /// Number of the arrival, in every request of a journey.

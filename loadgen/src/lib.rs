@@ -5,7 +5,7 @@
 //!   offered on request only.
 //! - [`trial`]: one journey of every kind, before the load.
 //! - [`attack`]: runs goose, whose users are the slots.
-//! - [`slot`]: performs and records an arrival.
+//! - [`slot`]: performs and records an arrival. [`arm_context`]: what the slots of an arm share.
 //! - [`journeys`]: the requests of each journey, and checks of the responses. `reply`: the fields that are checked.
 //!   [`users`]: in whose name requests are sent.
 //! - [`recorder`]: figures by arm, journey and the second an arrival was due.
@@ -15,6 +15,7 @@
 //! Start with [`generator::main`]. The schedule of arrivals comes from [`traffic`], the plan from the lab and the messages to it
 //! are [`load_protocol`].
 
+pub mod arm_context;
 pub mod arrival_queue;
 pub mod attack;
 pub mod audit;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use load_protocol::LoadPlan;
 use traffic::{Arrival, trial};
 
+use crate::arm_context::ArmContext;
 use crate::journeys;
 use crate::recorder::Cause;
-use crate::slot::ArmContext;
 
 /// Longest an arm may take to answer all journeys once.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,25 +5,24 @@
 //! Faults act while the slot is held, as real slowness of the component does.
 
 mod cache;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use contract::hash::{fnv1a64_with, mix};
 use contract::{CallContext, ComponentName, Refusal};
 use fault::{LeaseTable, Side};
 use policy::ServiceOptions;
-use policy::service::{QUEUE_CAP, SimulatedStore, SimulatedWork};
+use policy::service::{SimulatedStore, SimulatedWork};
 use runtime::cost::{self, Part};
 use runtime::{Tasks, clock, random, timer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Instrument;
 
 use crate::deadline::check_deadline;
 use crate::fault_injection::{self, InjectionPoint};
 use crate::server_stack::cache::Cache;
+use crate::server_stack::slots::{Slot, Slots};
 
 /// The shapes of the components of a process.
 pub(crate) type SimulatedServers = BTreeMap<ComponentName, Arc<SimulatedServer>>;
@@ -98,60 +97,6 @@ fn burn(length: Duration) {
         for _ in 0..2_000 {
             sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(1));
         }
-    }
-}
-
-/// Slots and the bounded first-come-first-served queue before them.
-pub(crate) struct Slots {
-    component: ComponentName,
-    free: Arc<Semaphore>,
-    waiting: AtomicU32,
-    limit: u32,
-}
-
-/// A slot; free again when dropped.
-pub(crate) struct Slot {
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Slots {
-    pub fn new(component: ComponentName, slots: u32, queue: Option<u32>) -> Self {
-        let free = Arc::new(Semaphore::new(slots as usize));
-        Self { component, free, waiting: AtomicU32::new(0), limit: queue.unwrap_or(QUEUE_CAP) }
-    }
-
-    /// A slot, after the queue; refused at once where the queue is full.
-    pub async fn enter(&self) -> Result<Slot, Refusal> {
-        if let Ok(permit) = self.free.clone().try_acquire_owned() {
-            return Ok(Slot { _permit: permit });
-        }
-        let _turn = self.queue().ok_or_else(|| {
-            telemetry::shed(self.component, "queue_full");
-            Refusal::shed("queue_full", "as many calls wait for this component as may", None)
-        })?;
-        let started = clock::now();
-        let waiting = telemetry::wait_span(telemetry::Wait::Queue);
-        let permit = cost::part(Part::Queueing, self.free.clone().acquire_owned()).instrument(waiting).await;
-        telemetry::queue_wait(self.component, "slots", clock::now() - started);
-        let permit = permit.expect("slots are never closed");
-        Ok(Slot { _permit: permit })
-    }
-
-    fn queue(&self) -> Option<QueueEntry<'_>> {
-        let take = |waiting: u32| (waiting < self.limit).then_some(waiting + 1);
-        self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
-        telemetry::queue_depth(self.component, "slots").increment(1.0);
-        Some(QueueEntry(self))
-    }
-}
-
-/// A place in the queue; given up when dropped.
-struct QueueEntry<'a>(&'a Slots);
-
-impl Drop for QueueEntry<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
-        telemetry::queue_depth(self.0.component, "slots").decrement(1.0);
     }
 }
 

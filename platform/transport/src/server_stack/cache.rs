@@ -17,7 +17,7 @@ use runtime::{ShutdownPolicy, Tasks, clock, timer};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Slots;
+use super::slots::Slots;
 
 /// Which keys are warm, and the store that fills them.
 pub(crate) struct Cache {
