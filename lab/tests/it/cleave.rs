@@ -118,6 +118,11 @@ impl Cleave {
         Self::at(Place::shared())
     }
 
+    /// Beside other runs, of which more have room: for what is one process, and holds on a busy machine as well.
+    pub fn small() -> Self {
+        Self::at(Place::small())
+    }
+
     fn at(place: Place) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let runs = folder.path().join("runs");

@@ -28,7 +28,7 @@ check = ["errors(all) > 50%"]
 
 #[test]
 fn a_finished_run_can_be_replayed_reported_checked_and_compared() {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::small();
     std::fs::write(cleave.folder().join("short.toml"), SCENARIO).expect("a folder of ours");
     let (document, _) = cleave.document(&["short.toml"]);
     is_shown(&cleave, &document);

@@ -31,7 +31,7 @@ fn fates(lines: &[Line]) -> [u64; 5] {
 
 #[test]
 fn dropping_by_design_is_counted_and_hurts_goodput() {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::small();
     let (document, lines) = stalled(&cleave, "pool     = 1\noverload = \"drop\"");
     let [offered, ok, failed, dropped, abandoned] = fates(&lines);
     // 60 arrivals are due in the second that stands still; one is under way, eight may wait.
@@ -46,7 +46,7 @@ fn dropping_by_design_is_counted_and_hurts_goodput() {
 
 #[test]
 fn a_queue_that_overflows_makes_the_run_invalid() {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::small();
     let (document, lines) = stalled(&cleave, "pool     = 1\nqueue_cap = 4");
     let [offered, ok, failed, dropped, abandoned] = fates(&lines);
     assert!(dropped > 0, "60 arrivals in a stalled second, and room for 5");

@@ -22,10 +22,17 @@ fn until(has_room: impl Fn(&Occupancy) -> bool) -> MutexGuard<'static, Occupancy
     CHANGED.wait_while(occupancy(), |now| !has_room(now)).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Places of this machine: three for two cores, with which all of these tests pass.
+/// Places of a run of one process: one program, its generator and the lab.
+const SMALL: usize = 2;
+/// Places of a run of two arms.
+const SHARED: usize = 3;
+/// Places of a run that takes more of the machine.
+const WIDE: usize = 2 * SHARED;
+
+/// Places of this machine: three runs of two arms for two cores, with which all of these tests pass, or four of one process.
 fn all() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    cores + cores / 2
+    cores * SHARED * 3 / 2
 }
 
 /// Some of the places until it is dropped. A test that holds one takes no other.
@@ -33,7 +40,7 @@ pub struct Place(usize);
 
 impl Place {
     /// All of them. While a test waits for that, none begins: its thread could run others, and would stand still until all that
-    /// take one or two have had their turn.
+    /// take fewer have had their turn.
     pub fn alone() -> Self {
         occupancy().waiting_for_all += 1;
         let mut now = until(|now| now.taken == 0);
@@ -42,17 +49,23 @@ impl Place {
         Self(all())
     }
 
-    /// Two, for a run that takes more of the machine.
+    /// Those of a run that takes more of the machine.
     pub fn wide() -> Self {
-        Self::take(all().min(2))
+        Self::take(WIDE)
     }
 
-    /// One.
+    /// Those of a run of two arms.
     pub fn shared() -> Self {
-        Self::take(1)
+        Self::take(SHARED)
+    }
+
+    /// Those of a run of one process.
+    pub fn small() -> Self {
+        Self::take(SMALL)
     }
 
     fn take(places: usize) -> Self {
+        let places = places.min(all());
         let mut now = until(|now| now.waiting_for_all == 0 && now.taken + places <= all());
         now.taken += places;
         Self(places)

@@ -34,7 +34,7 @@ fn listed(cleave: &Cleave) -> Vec<Value> {
 
 #[test]
 fn a_finished_run_leaves_its_record_and_its_documents_and_goes_when_it_is_pruned() {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::small();
     std::fs::write(cleave.folder().join("brief.toml"), SCENARIO).expect("a folder of ours");
     let with = ["brief.toml", "--label", "before", "--report", "html,junit=brief.xml"];
     let (first, _) = cleave.document(&with);

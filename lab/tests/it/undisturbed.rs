@@ -50,7 +50,7 @@ fn is_stopped(pid: u32) -> bool {
 
 #[test]
 fn a_run_is_what_it_is_whatever_happens_outside() {
-    let cleave = Cleave::shared();
+    let cleave = Cleave::small();
     std::fs::write(cleave.folder().join("disturbed.toml"), SCENARIO).expect("a folder of ours");
     // By another process: a file that this one had open for writing could not be started.
     let copied =
