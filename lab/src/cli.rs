@@ -369,7 +369,8 @@ impl Noise {
 /// `cleave doctor`.
 #[derive(Args)]
 pub struct Doctor {
-    /// Revert what killed runs left behind: stopped processes, limits, control groups.
+    /// Revert what killed runs left behind: stopped processes, limits, control groups, and what they kept on servers that are there
+    /// already. A server's password comes from the environment.
     #[arg(long)]
     pub clean: bool,
     /// What is printed.
@@ -378,6 +379,9 @@ pub struct Doctor {
     /// Folder that holds the runs.
     #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
     pub out: PathBuf,
+    /// Servers to look at.
+    #[command(flatten)]
+    pub servers: GivenServers,
 }
 
 #[cfg(test)]

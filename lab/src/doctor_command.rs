@@ -3,14 +3,19 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use conductor::RunError;
+use conductor::arm::arm_plan::ArmError;
+use conductor::arm::given_servers::GivenServers;
+use conductor::arm::server_error::ServerError;
 use conductor::arm::server_product::ServerProduct;
 use conductor::arm::servers::{availability, disk};
 use conductor::observe::scrape_targets::{self, remove_stale};
-use conductor::process::guardian;
+use conductor::process::guardian::{self, CleanUp};
+use conductor::process::server_data::ServerSecrets;
 use serde_json::json;
 
 use crate::cli::Output;
-use crate::{change, cli, orphaned_groups, output, result_document, scenario_command};
+use crate::{change, cli, given_servers, orphaned_groups, output, result_document, scenario_command};
 
 /// One finding.
 struct Finding {
@@ -22,10 +27,11 @@ struct Finding {
 
 /// `cleave doctor`.
 pub fn doctor(args: &cli::Doctor) -> ExitCode {
+    let given = given_servers::read(&args.servers);
     if args.clean {
-        return clean(args);
+        return clean(args, given);
     }
-    let findings = findings();
+    let findings = findings(given);
     if args.output == Output::Json {
         let findings = findings.iter().map(|Finding { what, found, without }| {
             json!({ "what": what, "found": found, "is_missing": without.is_some(), "without": without })
@@ -49,27 +55,34 @@ pub fn doctor(args: &cli::Doctor) -> ExitCode {
 
 /// Reverts what runs left behind whose guardians were killed as well: what their journals have, and what is found by looking,
 /// wherever the journal is. A run that is in progress is left alone.
-fn clean(args: &cli::Doctor) -> ExitCode {
+fn clean(args: &cli::Doctor, given: Result<GivenServers, ServerError>) -> ExitCode {
     let runs = std::fs::read_dir(&args.out);
     if runs.is_err() {
         output::print_line(format_args!("no journals: folder {} does not exist", args.out.display()));
     }
     let (mut undone, mut left) = (0, 0);
+    let secrets = given.as_ref().map(GivenServers::secrets).unwrap_or_default();
+    let secrets = secrets.or(ServerSecrets::of_environment());
     for run in runs.into_iter().flatten().flatten() {
         let journal = run.path().join(guardian::JOURNAL);
         if !journal.exists() {
             continue;
         }
         let mut is_in_progress = false;
-        match guardian::clean_abandoned(&journal) {
-            Ok(Some(0)) => {}
+        match guardian::clean_abandoned(&journal, &secrets) {
             Ok(None) => {
                 is_in_progress = true;
                 output::print_line(format_args!("{}: in progress, left alone", run.path().display()));
             }
-            Ok(Some(count)) => {
-                output::print_line(format_args!("{}: {count} reverted", run.path().display()));
-                undone += count;
+            Ok(Some(clean_up)) => {
+                if clean_up.undone > 0 {
+                    let count = clean_up.undone;
+                    output::print_line(format_args!("{}: {count} reverted", run.path().display()));
+                }
+                undone += clean_up.undone;
+                for reason in clean_up.reasons {
+                    output::print_line(format_args!("{}: {reason}", run.path().display()));
+                }
             }
             Err(error) => return output::error(&error),
         }
@@ -87,6 +100,9 @@ fn clean(args: &cli::Doctor) -> ExitCode {
     }
     undone += orphans.removed;
     left += orphans.left;
+    let on_server = clean_server(given);
+    undone += on_server.undone;
+    left += on_server.reasons.len();
     if left > 0 {
         output::print_line(format_args!("{} left over, {left} could not be undone", undone + left));
         return ExitCode::FAILURE;
@@ -96,7 +112,50 @@ fn clean(args: &cli::Doctor) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn findings() -> Vec<Finding> {
+/// Removes databases of runs that are gone from a server that is there already, where one is named.
+fn clean_server(given: Result<GivenServers, ServerError>) -> CleanUp {
+    let cleaned = given.map_err(ArmError::from).map_err(RunError::from);
+    let cleaned = cleaned.and_then(|given| ask(given.remove_abandoned()));
+    let clean_up =
+        cleaned.unwrap_or_else(|error| CleanUp { undone: 0, reasons: vec![output::error_chain(&error)] });
+    if clean_up.undone > 0 {
+        output::print_line(format_args!("databases of runs that are gone: {} removed", clean_up.undone));
+    }
+    for reason in &clean_up.reasons {
+        output::print_line(format_args!("{reason}"));
+    }
+    clean_up
+}
+
+/// Asks servers, and waits for their answers.
+fn ask<T>(asked: impl Future<Output = Result<T, ServerError>>) -> Result<T, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let answer = runtime.map_err(RunError::Runtime)?.block_on(asked);
+    Ok(answer.map_err(ArmError::from)?)
+}
+
+/// What there is to know of servers that are there already; nothing where none is named.
+fn given_findings(given: Result<GivenServers, ServerError>) -> Vec<Finding> {
+    let finding = |what, found: Result<String, String>| Finding {
+        what,
+        without: found.is_err().then_some("runs that are to use it are refused"),
+        found: found.unwrap_or_else(|why| why),
+    };
+    let given = match given {
+        Ok(given) => given,
+        Err(error) => return vec![finding("given servers", Err(error.to_string()))],
+    };
+    let products = [ServerProduct::Postgres, ServerProduct::Nats].into_iter();
+    let named = products.filter(|product| given.has(*product));
+    let described = named.map(|product| {
+        let found = ask(async { given.describe(product).await.transpose() });
+        let found = found.map(Option::unwrap_or_default).map_err(|error| error.to_string());
+        finding(product.option(), found)
+    });
+    described.collect()
+}
+
+fn findings(given: Result<GivenServers, ServerError>) -> Vec<Finding> {
     let machine = conductor::process::host::machine();
     let here = std::process::id();
     let finding = |what, found: String, missing: bool, without| Finding {
@@ -108,10 +167,11 @@ fn findings() -> Vec<Finding> {
         .map_or(0, |(soft, _)| soft);
     let [postgres, nats] = [ServerProduct::Postgres, ServerProduct::Nats].map(availability);
     let own_disk = disk::availability();
+    let given = given_findings(given);
     let builds = change::tools();
     // Last: the process leaves the machine's network when it enters the namespace.
     let losing = conductor::process::netns::enter();
-    vec![
+    let mut findings = vec![
         finding(
             "cpu",
             format!("{} x {}", machine.cores, machine.cpu),
@@ -197,5 +257,7 @@ fn findings() -> Vec<Finding> {
             files < 1_024,
             "raise the limit with `ulimit -n 4096`: loads above 500/s need more",
         ),
-    ]
+    ];
+    findings.extend(given);
+    findings
 }

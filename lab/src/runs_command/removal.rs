@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use conductor::process::guardian;
+use conductor::process::server_data::ServerSecrets;
 
 use super::summary::{self, RunSummary};
 use crate::cli::runs::Prune;
@@ -96,8 +97,14 @@ fn remove(folder: &Path) -> io::Result<Removal> {
         return Ok(Removal::InProgress);
     }
     let journal = folder.join(guardian::JOURNAL);
-    if journal.exists() && guardian::clean_abandoned(&journal)?.is_none() {
-        return Ok(Removal::InProgress);
+    if journal.exists() {
+        let Some(clean_up) = guardian::clean_abandoned(&journal, &ServerSecrets::of_environment())? else {
+            return Ok(Removal::InProgress);
+        };
+        // No other list has what stays on a server.
+        for reason in clean_up.reasons {
+            output::note(format_args!("{}: {reason}", folder.display()));
+        }
     }
     std::fs::remove_dir_all(folder)?;
     Ok(Removal::Removed)

@@ -66,6 +66,11 @@ impl Suite {
         url.trim_start_matches("http://").parse().expect("an address")
     }
 
+    /// Sends the program a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.program.signal(signal);
+    }
+
     /// Ctrl-C, and nothing is left.
     pub fn end(self) {
         self.program.signal(Signal::SIGINT);

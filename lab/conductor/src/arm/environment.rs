@@ -69,4 +69,12 @@ impl RunEnvironment {
             record,
         }
     }
+
+    /// The same, with servers that are there already. The guardian gets what opens them.
+    #[must_use]
+    pub fn with_given(mut self, given: GivenServers) -> Self {
+        self.guardian.hand_over(given.secrets());
+        self.given = given;
+        self
+    }
 }

@@ -10,6 +10,9 @@ use scenario::{Arm, Step};
 
 use crate::arm::server_error::ServerError;
 use crate::arm::server_product::ServerProduct;
+#[cfg(any(feature = "postgres", feature = "nats"))]
+use crate::process::cause::with_cause;
+use crate::process::server_data::ServerSecrets;
 
 /// Servers that are there already; none by default.
 #[derive(Clone, Default)]
@@ -22,7 +25,6 @@ pub struct GivenServers {
 
 /// A server of databases.
 #[derive(Clone)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "there is none without the feature"))]
 pub(crate) struct GivenPostgres {
     /// The address of a database on it, without the password.
     pub address: String,
@@ -53,7 +55,7 @@ pub struct ServerUrls<'a> {
     pub nats_credentials: &'a str,
 }
 
-fn refused(product: ServerProduct) -> impl Fn(String) -> ServerError {
+pub(super) fn refused(product: ServerProduct) -> impl Fn(String) -> ServerError {
     move |reason| ServerError::Given { product, reason }
 }
 
@@ -83,6 +85,15 @@ impl GivenServers {
         match product {
             ServerProduct::Postgres => self.postgres.is_some(),
             ServerProduct::Nats => self.nats.is_some(),
+        }
+    }
+
+    /// What opens them.
+    pub fn secrets(&self) -> ServerSecrets {
+        let secret = |of: Option<&String>| of.cloned().unwrap_or_default();
+        ServerSecrets {
+            postgres_password: secret(self.postgres.as_ref().map(|given| &given.password)),
+            nats_credentials: secret(self.nats.as_ref().map(|given| &given.credentials)),
         }
     }
 
@@ -188,12 +199,8 @@ impl GivenPostgres {
 }
 
 #[cfg(feature = "postgres")]
-async fn check_postgres(given: &GivenPostgres) -> Result<(), String> {
-    let with_cause = |why: storage::StorageError| {
-        let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{why}{cause}")
-    };
-    let address = given.address().map_err(with_cause)?;
+pub(super) async fn check_postgres(given: &GivenPostgres) -> Result<(), String> {
+    let address = given.address().map_err(|why| with_cause(&why))?;
     let asked = async { storage::postgres::Session::open(&address).await?.may_create_databases().await };
     match asked.await {
         Ok(true) => Ok(()),
@@ -201,29 +208,28 @@ async fn check_postgres(given: &GivenPostgres) -> Result<(), String> {
             "its user may make no databases on {address}; let a superuser run ALTER ROLE ... CREATEDB, or name another user"
         )),
         Err(why) => {
-            Err(format!("{address} cannot be used, {}; start it, or correct the URL", with_cause(why)))
+            Err(format!("{address} cannot be used, {}; start it, or correct the URL", with_cause(&why)))
         }
     }
 }
 
 #[cfg(not(feature = "postgres"))]
-fn check_postgres(_given: &GivenPostgres) -> std::future::Ready<Result<(), String>> {
+pub(super) fn check_postgres(_given: &GivenPostgres) -> std::future::Ready<Result<(), String>> {
     std::future::ready(Err(not_built(ServerProduct::Postgres)))
 }
 
 #[cfg(feature = "nats")]
-async fn check_nats(given: &GivenNats) -> Result<(), String> {
+pub(super) async fn check_nats(given: &GivenNats) -> Result<(), String> {
     let (address, credentials) = (given.address.clone(), given.credentials.clone());
     let options = storage::nats::BrokerOptions { address, credentials, name: "cleave".into() };
     let connected = storage::nats::Broker::connect_now(&options, "conductor").await;
-    connected.map(drop).map_err(|why| {
-        let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{why}{cause}; start it with JetStream (-js), or correct the URL")
-    })
+    connected
+        .map(drop)
+        .map_err(|why| format!("{}; start it with JetStream (-js), or correct the URL", with_cause(&why)))
 }
 
 #[cfg(not(feature = "nats"))]
-fn check_nats(_given: &GivenNats) -> std::future::Ready<Result<(), String>> {
+pub(super) fn check_nats(_given: &GivenNats) -> std::future::Ready<Result<(), String>> {
     std::future::ready(Err(not_built(ServerProduct::Nats)))
 }
 

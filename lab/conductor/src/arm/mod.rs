@@ -8,13 +8,14 @@
 //! - [`layout`]: an arm as targets see it.
 //! - [`children`]: child processes, tied to the lab twice. [`servers`]: those that keep databases or carry events, and
 //!   [`server_error`] why there are none. [`server_product`]: what they are.
-//!   [`given_servers`]: those that are there already.
+//!   [`given_servers`]: those that are there already. `given_data`: what runs keep on them.
 //! - `proxy`: on edges and before servers, where faults of connections act.
 
 pub mod arm_plan;
 pub mod children;
 mod config_file;
 pub mod environment;
+mod given_data;
 pub mod given_servers;
 pub mod instance;
 mod launch;

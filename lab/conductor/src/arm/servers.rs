@@ -58,11 +58,8 @@ pub struct ArmServers {
     credentials: Option<String>,
     /// The password of what keeps the databases; empty where it asks for none.
     password: String,
-    /// Databases that were made on a server which stays.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "none is made without the feature"))]
-    made: Vec<String>,
-    /// What the streams are called that were made on a server which stays.
-    streams: Option<String>,
+    /// What was made on servers which stay.
+    made: given::Made,
     /// How long they took until all accepted connections and had their databases.
     ready: Duration,
     proxies: Vec<Arc<ServerProxy>>,
@@ -167,7 +164,7 @@ impl ArmServers {
         let mut empty = Vec::new();
         if plan.placement.has_server() {
             empty = match &environment.given.postgres {
-                Some(given) => make_databases(given, plan, self).await?,
+                Some(given) => make_databases(environment, given, plan, self).await?,
                 None => start_databases(environment, plan, self).await?,
             };
         }
@@ -230,8 +227,7 @@ impl ArmServers {
 
     /// Ends them in order, and leaves nothing on those that stay.
     pub async fn shut_down(self, environment: &RunEnvironment) {
-        #[cfg(any(feature = "postgres", feature = "nats"))]
-        self.leave_given(environment).await;
+        self.made.remove(environment).await;
         for server in self.servers {
             server.shut_down(environment).await;
         }
@@ -261,6 +257,7 @@ use self::postgres::start as start_databases;
 
 #[cfg(not(feature = "postgres"))]
 fn make_databases(
+    _environment: &RunEnvironment,
     _given: &GivenPostgres,
     plan: &ArmPlan,
     _servers: &mut ArmServers,

@@ -11,11 +11,12 @@ use record::EventKind;
 use runtime::{ShutdownPolicy, clock};
 use tokio::sync::{broadcast, watch};
 
-use crate::arm::arm_plan::{ArmError, ArmPlan};
+use crate::arm::arm_plan::ArmPlan;
 use crate::arm::children::{ChildProcess, describe_exit};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::instance::{Health, Instance, Recovery};
 use crate::arm::launch::launch;
+use crate::process::cause::with_cause;
 
 /// Reports that a subscriber may be behind before it loses some: a dozen restarts of every process.
 const MAX_QUEUED_REPORTS: usize = 256;
@@ -143,6 +144,7 @@ impl Supervisor {
                     self.report_serving(since);
                     return true;
                 }
+                // A process that did not start is no use without the reason.
                 Err(error) => with_cause(&error),
             };
             self.record_health(&format!("did not come back: {error}"));
@@ -205,13 +207,5 @@ impl Supervisor {
     fn record_health(&self, text: &str) {
         let text = format!("{} {} {text}", self.plan.letter, self.instance.name);
         self.environment.record.event(EventKind::Health, 0, text);
-    }
-}
-
-/// An error with what it comes from: a process that did not start is no use without the reason.
-fn with_cause(error: &ArmError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

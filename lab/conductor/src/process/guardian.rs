@@ -4,10 +4,10 @@
 //! end of a pipe the conductor never writes to. When the pipe closes and the journal does
 //! not end with `clean`, it undoes every entry that is not done: it continues what is
 //! stopped, lifts limits, kills what is left, and removes what lists it, each process known by its pid *and* its
-//! start time, so that no other process is hit. `cleave doctor --clean` does the same for
-//! journals of guardians that died as well: conductor and guardian hold a lock on the journal
-//! while they live, and what is locked is left alone. What is written as undone has been looked at
-//! afterwards; what could not be undone stays in the journal for the next who looks.
+//! start time, so that no other process is hit. Last it removes what the run kept on servers that stay.
+//! `cleave doctor --clean` does the same for journals of guardians that died as well: conductor and guardian hold
+//! a lock on the journal while they live, and what is locked is left alone. What is written as undone has been
+//! looked at afterwards; what could not be undone stays in the journal for the next who looks.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,75 +18,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use runtime::clock;
-use runtime::limits::ResourceLimit;
 use serde::{Deserialize, Serialize};
 
 use crate::process::program::Program;
-use crate::process::usage;
+use crate::process::server_data::{self, ServerSecrets};
+pub use crate::process::undo::{ProcessIdentity, UndoAction};
+use crate::process::undo::{is_undone, undo};
 
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.jsonl";
-
-/// The identity of a process: it cannot be mistaken for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessIdentity {
-    /// Its id, which may be used again.
-    pub pid: u32,
-    /// When it started, in clock ticks since boot: both together are used once.
-    pub started: u64,
-}
-
-impl ProcessIdentity {
-    /// The process of an id as it is now.
-    pub fn of(pid: u32) -> Self {
-        Self { pid, started: usage::started(pid).unwrap_or(0) }
-    }
-
-    /// Whether that very process is still there.
-    pub(crate) fn is_alive(self) -> bool {
-        self.started != 0 && usage::started(self.pid) == Some(self.started)
-    }
-}
-
-/// How an effect on a process is undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UndoAction {
-    /// SIGCONT.
-    Continue(ProcessIdentity),
-    /// A limit is lifted.
-    Lift(ProcessIdentity, #[serde(with = "limited")] ResourceLimit),
-    /// SIGKILL: a child that must not outlive the run.
-    Kill(ProcessIdentity),
-    /// A control group is emptied and removed.
-    Group(PathBuf),
-    /// A file is removed: it lists what ends with the run.
-    File(PathBuf),
-}
-
-mod limited {
-    use runtime::limits::ResourceLimit;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-    pub fn serialize<S: Serializer>(what: &ResourceLimit, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match what {
-            ResourceLimit::Data => "data",
-            ResourceLimit::Files => "files",
-        })
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceLimit, D::Error> {
-        Ok(if String::deserialize(deserializer)? == "data" {
-            ResourceLimit::Data
-        } else {
-            ResourceLimit::Files
-        })
-    }
-}
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,19 +49,36 @@ pub struct Guardian {
     next: AtomicU64,
     /// The guardian, once there is something to guard. Its standard input is the pipe.
     process: Mutex<Option<Child>>,
+    /// What opens the servers that are there already.
+    secrets: Mutex<ServerSecrets>,
+}
+
+/// What came of cleaning up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CleanUp {
+    /// How much has been undone.
+    pub undone: usize,
+    /// Why some of what is on servers stays, for people.
+    pub reasons: Vec<String>,
 }
 
 impl Guardian {
     /// A guardian that watches over nothing yet.
     pub fn new(folder: &Path, program: &Program) -> Self {
-        let (journal, process) = Default::default();
+        let (journal, process, secrets) = Default::default();
         Self {
             path: folder.join(JOURNAL),
             program: program.clone(),
             journal,
             next: AtomicU64::new(1),
             process,
+            secrets,
         }
+    }
+
+    /// Hands over what opens the servers that are there already: to a guardian that is started from now on, in its environment.
+    pub fn hand_over(&self, secrets: ServerSecrets) {
+        *self.secrets.lock().expect("no panic while held") = secrets;
     }
 
     /// Writes how an effect is undone, and has it on disk. `None` where it cannot be written: the fault is injected all
@@ -174,9 +132,11 @@ impl Guardian {
         if process.is_some() {
             return;
         }
+        let secrets = self.secrets.lock().expect("no panic while held").clone();
         let started = self
             .program
             .command()
+            .envs(secrets.variables())
             .arg("guard")
             .arg(&self.path)
             .stdin(Stdio::piped())
@@ -190,7 +150,7 @@ impl Guardian {
 }
 
 /// The guardian's life: waits for the end of its standard input, then undoes what is left.
-pub fn run(journal: &Path) -> io::Result<usize> {
+pub fn run(journal: &Path) -> io::Result<CleanUp> {
     // A session of its own: what ends the conductor's must not end the guardian.
     let _ = nix::unistd::setsid();
     let locked = File::open(journal)?;
@@ -198,7 +158,7 @@ pub fn run(journal: &Path) -> io::Result<usize> {
     let mut nothing = Vec::new();
     // The pipe carries no data; an error is an end as well.
     let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
-    clean_up(journal)
+    clean_up(journal, &ServerSecrets::of_environment())
 }
 
 /// Keeps others from undoing what a journal says, until the file is closed.
@@ -238,10 +198,10 @@ pub fn is_held(journal: &Path) -> bool {
 ///
 /// # Errors
 /// When the journal cannot be read or ended.
-pub fn clean_abandoned(journal: &Path) -> io::Result<Option<usize>> {
+pub fn clean_abandoned(journal: &Path, secrets: &ServerSecrets) -> io::Result<Option<CleanUp>> {
     let Some(_abandoned) = Abandoned::open(journal)? else { return Ok(None) };
     let is_clean = open_actions(journal)?.is_empty();
-    if is_clean { Ok(Some(0)) } else { clean_up(journal).map(Some) }
+    if is_clean { Ok(Some(CleanUp::default())) } else { clean_up(journal, secrets).map(Some) }
 }
 
 /// How long something may take to be undone: an ended process lingers in its control group.
@@ -253,9 +213,10 @@ const UNDO_INTERVAL: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// When the journal cannot be read or ended.
-pub fn clean_up(journal: &Path) -> io::Result<usize> {
+pub fn clean_up(journal: &Path, secrets: &ServerSecrets) -> io::Result<CleanUp> {
     let open = numbered_actions(journal)?;
-    let mut left = open.clone();
+    let (on_servers, mut left): (Vec<_>, Vec<_>) =
+        open.iter().cloned().partition(|(_, action)| matches!(action, UndoAction::Server(_)));
     let until = clock::now() + UNDO_TIMEOUT;
     loop {
         left.retain(|(_, action)| {
@@ -267,6 +228,8 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
         }
         std::thread::sleep(UNDO_INTERVAL);
     }
+    // The processes that used it have ended by now.
+    let reasons = remove_from_servers(on_servers, secrets, &mut left);
     let mut file = File::options().append(true).open(journal)?;
     let done =
         open.iter().filter(|entry| !left.contains(entry)).map(|(id, _)| JournalEntry::Done { id: *id });
@@ -279,7 +242,28 @@ pub fn clean_up(journal: &Path) -> io::Result<usize> {
     }
     file.write_all(text.as_bytes())?;
     file.sync_data()?;
-    Ok(open.len() - left.len())
+    Ok(CleanUp { undone: open.len() - left.len(), reasons })
+}
+
+/// Removes what is on servers, and adds what stays to what is left. Returns the reasons.
+fn remove_from_servers(
+    entries: Vec<(u64, UndoAction)>,
+    secrets: &ServerSecrets,
+    left: &mut Vec<(u64, UndoAction)>,
+) -> Vec<String> {
+    let data = entries.iter().filter_map(|(_, action)| match action {
+        UndoAction::Server(data) => Some(data.clone()),
+        _ => None,
+    });
+    let removed = server_data::remove(&data.collect::<Vec<_>>(), secrets);
+    let mut reasons = Vec::new();
+    for (entry, removed) in entries.into_iter().zip(removed) {
+        if let Err(reason) = removed {
+            left.push(entry);
+            reasons.push(reason);
+        }
+    }
+    reasons
 }
 
 /// What a journal leaves open; nothing where it is clean.
@@ -304,47 +288,24 @@ fn numbered_actions(journal: &Path) -> io::Result<Vec<(u64, UndoAction)>> {
     Ok(open)
 }
 
-/// Whether nothing of an effect is left.
-fn is_undone(action: &UndoAction) -> bool {
-    match action {
-        UndoAction::Continue(identity) => !identity.is_alive() || usage::state(identity.pid) != Some('T'),
-        // A child that its parent has not looked at yet has ended.
-        UndoAction::Kill(identity) => !identity.is_alive() || usage::state(identity.pid) == Some('Z'),
-        UndoAction::Lift(identity, what) => {
-            !identity.is_alive() || runtime::limits::is_lifted(identity.pid, *what).unwrap_or(true)
-        }
-        UndoAction::Group(path) | UndoAction::File(path) => !path.exists(),
-    }
-}
-
-fn undo(action: &UndoAction) {
-    let signal = |identity: &ProcessIdentity, signal| {
-        if identity.is_alive() {
-            // It may have ended in this moment.
-            let _ = kill(Pid::from_raw(identity.pid.cast_signed()), signal);
-        }
-    };
-    match action {
-        UndoAction::Continue(identity) => signal(identity, Signal::SIGCONT),
-        UndoAction::Kill(identity) => signal(identity, Signal::SIGKILL),
-        UndoAction::Lift(identity, what) => {
-            if identity.is_alive() {
-                let _ = runtime::limits::set(identity.pid, *what, None);
-            }
-        }
-        UndoAction::Group(path) => {
-            crate::process::cgroup::remove(path);
-        }
-        UndoAction::File(path) => {
-            // It may be gone.
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
     use super::*;
+    use crate::process::server_data::ServerData;
+    use crate::process::usage;
+
+    /// None: these servers ask for nothing, or are not there.
+    fn secrets() -> ServerSecrets {
+        ServerSecrets::default()
+    }
+
+    /// How much has been undone that was abandoned.
+    fn abandoned(path: &Path) -> Option<usize> {
+        clean_abandoned(path, &secrets()).expect("readable").map(|clean_up| clean_up.undone)
+    }
 
     fn write(path: &Path, entries: &[JournalEntry]) {
         let text: String =
@@ -365,7 +326,7 @@ mod tests {
         let torn = std::fs::read_to_string(&path).expect("readable") + "{\"undo\":{\"id\":3,";
         std::fs::write(&path, torn).expect("a folder of ours");
         assert_eq!(open_actions(&path).expect("readable").len(), 1, "what is torn was never done");
-        assert_eq!(clean_up(&path).expect("readable"), 1);
+        assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);
         assert!(open_actions(&path).expect("readable").is_empty());
     }
 
@@ -378,22 +339,22 @@ mod tests {
         conductor.record_undo(&UndoAction::Continue(process)).expect("a folder of ours");
         let guardian = File::open(&path).expect("readable");
         hold(&guardian);
-        assert_eq!(clean_abandoned(&path).expect("readable"), None);
+        assert_eq!(abandoned(&path), None);
         assert!(is_held(&path) && !is_held(&folder.path().join("none")));
         drop(conductor);
-        assert_eq!(clean_abandoned(&path).expect("readable"), None, "its guardian lives");
+        assert_eq!(abandoned(&path), None, "its guardian lives");
         assert_eq!(open_actions(&path).expect("readable").len(), 1);
         drop(guardian);
         // A child that another test starts has all files for a moment.
         let undone = loop {
-            if let Some(undone) = clean_abandoned(&path).expect("readable") {
+            if let Some(undone) = abandoned(&path) {
                 break undone;
             }
             std::thread::yield_now();
         };
         assert_eq!(undone, 1);
         assert!(!is_held(&path));
-        assert_eq!(clean_abandoned(&path).expect("readable"), Some(0), "once is enough");
+        assert_eq!(abandoned(&path), Some(0), "once is enough");
     }
 
     #[test]
@@ -408,7 +369,11 @@ mod tests {
         let group = UndoAction::Group(stubborn.clone());
         let undo = |id, undo| JournalEntry::Undo { id, undo };
         write(&path, &[undo(1, UndoAction::Kill(gone)), undo(2, group.clone())]);
-        assert_eq!(clean_up(&path).expect("readable"), 1, "the process has ended long ago");
+        assert_eq!(
+            clean_up(&path, &secrets()).expect("readable").undone,
+            1,
+            "the process has ended long ago"
+        );
         assert_eq!(open_actions(&path).expect("readable"), [group]);
 
         let conductor = Guardian::new(folder.path(), &"/bin/true".into());
@@ -416,8 +381,25 @@ mod tests {
         conductor.close();
         assert_eq!(open_actions(&path).expect("readable").len(), 2, "a run does not end clean beside it");
         std::fs::remove_file(stubborn.join("file")).expect("ours");
-        assert_eq!(clean_up(&path).expect("readable"), 2);
+        assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 2);
         assert!(open_actions(&path).expect("readable").is_empty() && !stubborn.exists());
+    }
+
+    #[test]
+    fn what_is_on_a_server_that_is_not_there_stays_open_and_the_rest_is_undone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        let gone = UndoAction::Kill(ProcessIdentity { pid: 1, started: 1 });
+        let server = "host='/nowhere' port='5432' user='ada' dbname='app'".to_owned();
+        let database =
+            UndoAction::Server(ServerData::Database { server, name: "cleave_r1_A_0_app".to_owned() });
+        let undo = |id, undo| JournalEntry::Undo { id, undo };
+        write(&path, &[undo(1, database.clone()), undo(2, gone)]);
+        let clean = clean_up(&path, &secrets()).expect("readable");
+        assert_eq!(clean.undone, 1, "the process has ended long ago");
+        let [reason] = &clean.reasons[..] else { panic!("one reason: {clean:?}") };
+        assert!(reason.starts_with("database cleave_r1_A_0_app of host='/nowhere'"), "{reason}");
+        assert_eq!(open_actions(&path).expect("readable"), [database]);
     }
 
     #[test]
@@ -426,7 +408,7 @@ mod tests {
         let (path, list) = (folder.path().join(JOURNAL), folder.path().join("targets.json"));
         std::fs::write(&list, "[]").expect("a folder of ours");
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::File(list.clone()) }]);
-        assert_eq!(clean_up(&path).expect("readable"), 1);
+        assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);
         assert!(!list.exists() && open_actions(&path).expect("readable").is_empty());
     }
 
@@ -444,10 +426,10 @@ mod tests {
         let identity = ProcessIdentity::of(child.id());
         let other = ProcessIdentity { started: identity.started + 1, ..identity };
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Kill(other) }]);
-        clean_up(&path).expect("readable");
+        clean_up(&path, &secrets()).expect("readable");
         assert!(stopped(&child), "another process has that id");
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::Continue(identity) }]);
-        clean_up(&path).expect("readable");
+        clean_up(&path, &secrets()).expect("readable");
         while stopped(&child) {
             std::thread::yield_now();
         }

@@ -121,8 +121,8 @@ impl Run {
         let deployables = self.options.change.as_ref().map(|change| change.deployables.clone());
         let environment = RunEnvironment {
             deployables,
-            given: self.options.given.clone(),
             ..RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record)
+                .with_given(self.options.given.clone())
         };
         let metrics = MetricsEndpoint::start(&tasks, &self.record).await?;
         if let Err(error) = environment.scrape_targets.add(metrics.addr, "") {

@@ -125,10 +125,8 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let folder = folder::create(&options.out.join(name))?;
     let record = folder::create_record(&folder, clock::now())?;
     let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
-    let environment = RunEnvironment {
-        given: options.given.clone(),
-        ..RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record)
-    };
+    let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record)
+        .with_given(options.given.clone());
     let processes = processes_of(&options.arm)?;
     let (load, seed) = (options.load.clone(), options.seed);
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;

@@ -10,7 +10,8 @@ use runtime::clock;
 use storage::StorageError;
 use storage::postgres::{Address, Session};
 
-use super::server_answers::{in_time, with_cause};
+use super::server_answers::in_time;
+use crate::process::cause::with_cause;
 use crate::steps::context::ActiveStep;
 
 /// Wait for a table that others hold: statements that come meanwhile wait behind it.

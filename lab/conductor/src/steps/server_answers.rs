@@ -14,8 +14,3 @@ pub(super) async fn in_time<T>(
     let silent = || StorageError::Unreachable(format!("no answer within {ANSWER_TIMEOUT:?}").into());
     tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(silent()))
 }
-
-/// An error and its cause, in one sentence.
-pub(super) fn with_cause(error: &StorageError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}

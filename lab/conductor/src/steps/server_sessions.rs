@@ -14,11 +14,12 @@ use storage::StorageError;
 use storage::postgres::{Address, LockWait, Session};
 
 use crate::arm::servers::server::Server;
+use crate::process::cause::with_cause;
 use crate::process::guardian::ProcessIdentity;
 use crate::process::tree;
 use crate::steps::context::ActiveStep;
 use crate::steps::schema_changes;
-use crate::steps::server_answers::{in_time, with_cause};
+use crate::steps::server_answers::in_time;
 
 /// How often a server is asked what waits for a lock: statements wait until it is given back, so only those are missed that
 /// begin in its last moment.

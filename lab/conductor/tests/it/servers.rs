@@ -9,6 +9,10 @@ use conductor::arm::server_product::ServerProduct;
 use conductor::arm::servers::disk::{self, Disk};
 use conductor::arm::servers::{ArmServers, availability, check};
 use conductor::observe::sampling::{SampledInstance, ServerRole};
+#[cfg(any(feature = "postgres", feature = "nats"))]
+use conductor::process::guardian::CleanUp;
+use conductor::process::guardian::{self, UndoAction};
+use conductor::process::server_data::ServerSecrets;
 use contract::ComponentName;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 use storage::Location;
@@ -17,7 +21,6 @@ use storage::{Database, Options, query};
 use crate::node::FakeNodes;
 
 const FEED: ComponentName = ComponentName::of("feed");
-#[cfg(any(feature = "postgres", feature = "nats"))]
 const TOKEN: &str = "5e3c437";
 
 /// Whether a server can be had here; where not, the reason is printed.
@@ -248,6 +251,129 @@ async fn databases_on_a_server_that_is_there_are_the_runs_own_and_go_with_their_
         assert!(why.starts_with("--postgres: ") && why.contains(part), "{why}");
     }
     server.shut_down(&environment).await;
+}
+
+/// Undoes what a journal leaves open, as a guardian does.
+#[cfg(any(feature = "postgres", feature = "nats"))]
+async fn clean_up(nodes: &FakeNodes, secrets: ServerSecrets) -> CleanUp {
+    let journal = nodes.folder.path().join(guardian::JOURNAL);
+    let text = std::fs::read_to_string(&journal).expect("it was written");
+    assert!(!text.contains(TOKEN), "what opens servers is not in it: {text}");
+    runtime::blocking(move || guardian::clean_up(&journal, &secrets)).await.expect("readable")
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn databases_of_a_dead_lab_are_removed_from_its_journal_and_without_it_and_no_others() {
+    use conductor::arm::given_servers::ServerUrls;
+
+    if !can_be_had(ServerProduct::Postgres) {
+        return;
+    }
+    let (nodes, guests) = (FakeNodes::with_program(""), FakeNodes::with_program(""));
+    let environment = nodes.environment();
+    let mut plan = nodes.plan("store = \"postgres\"");
+    plan.processes[0].on_postgres = vec![FEED];
+    let (server, _) = ArmServers::start(&environment, &plan).await.expect("it starts");
+    let address = &server.databases().values().next().expect("one").address;
+    // The server asks for no password.
+    let url = format!("{address} password='{TOKEN}'");
+    let urls = ServerUrls { postgres: Some(&url), ..ServerUrls::default() };
+    let guest = guests.environment().with_given(GivenServers::new(&urls).expect("a URL"));
+    let described = async || {
+        let described = guest.given.describe(ServerProduct::Postgres).await.expect("it is given");
+        described.expect("it answers")
+    };
+    let one = CleanUp { undone: 1, reasons: Vec::new() };
+
+    let mut plan = guests.plan("store = \"postgres\"");
+    plan.processes[0].on_postgres = vec![FEED];
+    plan.config.run_id = "20260101-000000-abcd".to_owned();
+    let (servers, _) = ArmServers::start(&guest, &plan).await.expect("a database is made");
+    assert!(described().await.ends_with("; databases of runs: 1"), "its run holds it");
+    assert_eq!(guest.given.remove_abandoned().await.expect("it answers"), CleanUp::default());
+    // A lab that is killed ends nothing in order.
+    drop(servers);
+    assert_eq!(clean_up(&guests, guest.given.secrets()).await, one, "from the journal");
+    assert!(described().await.ends_with("; databases of runs: 0"));
+
+    // A name alone makes a database none of a run's.
+    let other: storage::postgres::Address = url.parse().expect("an address");
+    storage::postgres::create_database(&other, "cleave_production").await.expect("made");
+
+    let (servers, _) = ArmServers::start(&guest, &plan).await.expect("a database is made");
+    drop(servers);
+    // The server notices the end of a session a moment later.
+    while !described().await.contains("databases of runs: 1, 1 of them without its run") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(guest.given.remove_abandoned().await.expect("it answers"), one, "without the journal");
+    assert!(described().await.ends_with("; databases of runs: 0"));
+    let mut session = storage::postgres::Session::open(&other).await.expect("it answers");
+    assert!(session.has_database("cleave_production").await.expect("it answers"), "another's");
+    drop(session);
+    server.shut_down(&environment).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn streams_of_a_dead_lab_are_removed_from_its_journal() {
+    use crate::broker::publish_one;
+    use conductor::arm::given_servers::ServerUrls;
+
+    if !can_be_had(ServerProduct::Nats) {
+        return;
+    }
+    let (nodes, guests) = (FakeNodes::with_program(""), FakeNodes::with_program(""));
+    let environment = nodes.environment();
+    let mut plan = nodes.plan("events = \"nats\"");
+    plan.config.broker_credentials = TOKEN.to_owned();
+    let (server, _) = ArmServers::start(&environment, &plan).await.expect("it starts");
+    let address = server.broker().expect("it runs").clone();
+    let url = address.to_string();
+    let urls = ServerUrls { nats: Some(&url), nats_credentials: TOKEN, ..ServerUrls::default() };
+    let guest = guests.environment().with_given(GivenServers::new(&urls).expect("a URL"));
+
+    let plan = guests.plan("events = \"nats\"");
+    let (servers, _) = ArmServers::start(&guest, &plan).await.expect("it is there");
+    let name = plan.config.broker_name();
+    let options = storage::nats::BrokerOptions { address, credentials: TOKEN.to_owned(), name: name.clone() };
+    publish_one(&options, guests.folder.path()).await;
+    // A stream is a folder of its name in the server's.
+    let stream = format!("{name}-follower");
+    assert!(has_folder(nodes.folder.path(), &stream), "{stream}");
+    drop(servers);
+    let cleaned = clean_up(&guests, guest.given.secrets()).await;
+    assert_eq!(cleaned, CleanUp { undone: 1, reasons: Vec::new() });
+    assert!(!has_folder(nodes.folder.path(), &stream), "{stream}");
+    server.shut_down(&environment).await;
+}
+
+/// Whether a folder of a name is somewhere below another.
+#[cfg(feature = "nats")]
+fn has_folder(below: &Path, name: &str) -> bool {
+    let entries = std::fs::read_dir(below).into_iter().flatten().flatten();
+    let mut folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    folders.any(|path| path.ends_with(name) || has_folder(&path, name))
+}
+
+#[tokio::test]
+async fn a_guardian_gets_what_opens_servers_in_its_environment_alone() {
+    let got = "printf %s \"$CLEAVE_POSTGRES_PASSWORD $CLEAVE_NATS_CREDENTIALS\" > \"$2.got\"";
+    let nodes = FakeNodes::with_program(got);
+    let guardian = nodes.environment().guardian;
+    guardian.hand_over(ServerSecrets {
+        postgres_password: TOKEN.to_owned(),
+        nats_credentials: format!("ada:{TOKEN}"),
+    });
+    let list = UndoAction::File(nodes.folder.path().join("list"));
+    guardian.record_undo(&list).expect("a folder of ours");
+    let journal = nodes.folder.path().join(guardian::JOURNAL);
+    let got = journal.with_extension("jsonl.got");
+    while std::fs::read_to_string(&got).unwrap_or_default() != format!("{TOKEN} ada:{TOKEN}") {
+        tokio::task::yield_now().await;
+    }
+    assert!(!std::fs::read_to_string(&journal).expect("readable").contains(TOKEN));
 }
 
 /// Whether a disk can be mounted here; where not, the reason is printed.

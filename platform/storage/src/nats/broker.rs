@@ -27,6 +27,12 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(400);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// The subject on which a server answers what its JetStream holds.
 const JETSTREAM_INFO: &str = "$JS.API.INFO";
+/// What the subject begins with on which a server removes a stream; the stream's name follows.
+const DELETE_STREAM: &str = "$JS.API.STREAM.DELETE";
+/// The error of a server that has no stream of that name (nats-server, `JSStreamNotFoundErr`).
+const STREAM_NOT_FOUND: i64 = 10_059;
+/// What is asked of a server when a connection is made.
+const ANSWER: &str = "answer for JetStream";
 /// What a stream may hold: some hundred thousand events. A full one refuses further ones, and the outbox keeps them.
 const STREAM_BYTES: i64 = 64 << 20;
 
@@ -115,14 +121,18 @@ impl Broker {
     /// When there is none, it refuses the credentials, or it has no JetStream.
     pub async fn connect_now(options: &BrokerOptions, client: &str) -> Result<Self, BrokerError> {
         let broker = Self::open(options, client, |options| options).await?;
-        // Its own type of the answer is that of newer servers.
-        let asked = broker.jetstream.client().request(JETSTREAM_INFO, Bytes::new()).await;
-        let answer = asked.map_err(|why| BrokerError::request("answer for JetStream")(why.into()))?;
-        let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+        let answer = broker.ask(JETSTREAM_INFO.to_owned(), ANSWER).await?;
         match answer["error"]["description"].as_str() {
-            Some(why) => Err(BrokerError::request("answer for JetStream")(why.into())),
+            Some(why) => Err(BrokerError::request(ANSWER)(why.into())),
             None => Ok(broker),
         }
+    }
+
+    /// Asks JetStream, and reads the answer as it is written: the client's own types are those of newer servers.
+    async fn ask(&self, subject: String, what: &'static str) -> Result<serde_json::Value, BrokerError> {
+        let asked = self.jetstream.client().request(subject, Bytes::new()).await;
+        let answer = asked.map_err(|why| BrokerError::request(what)(why.into()))?;
+        Ok(serde_json::from_slice(&answer.payload).unwrap_or_default())
     }
 
     /// The version of the server, once there is a connection.
@@ -193,15 +203,22 @@ impl Broker {
     /// Removes the streams of some publishers, as far as there are any: for a server that outlives the deployment.
     ///
     /// # Errors
-    /// When there is no connection.
+    /// When there is no connection, or the server keeps one of them.
     pub async fn delete_streams(
         &self,
         publishers: impl IntoIterator<Item = ComponentName>,
     ) -> Result<(), BrokerError> {
-        let jetstream = self.connected()?;
+        const WHAT: &str = "remove a stream";
+        self.connected()?;
         for publisher in publishers {
+            let answer = self.ask(format!("{DELETE_STREAM}.{}", self.stream_name(publisher)), WHAT).await?;
+            let error = &answer["error"];
             // Not every component publishes.
-            let _ = jetstream.delete_stream(self.stream_name(publisher)).await;
+            if error["err_code"].as_i64() != Some(STREAM_NOT_FOUND)
+                && let Some(why) = error["description"].as_str()
+            {
+                return Err(BrokerError::request(WHAT)(why.into()));
+            }
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ mod statements;
 mod value;
 
 pub use address::{Address, AddressError, ServerEndpoint, socket_in};
-pub use admin::{create_database, drop_database};
+pub use admin::{comment_on_database, create_database, drop_database};
 pub(crate) use completion::Completion;
 pub(crate) use connection::Connection;
 pub use opener::check_version;

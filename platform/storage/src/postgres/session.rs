@@ -35,6 +35,23 @@ const MAY_CREATE: &str =
     "SELECT CASE WHEN rolcreatedb OR rolsuper THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
      FROM pg_roles WHERE rolname = current_user";
 
+/// Databases whose names and comments begin so, each with whether it is in use: a session is open in it, or one that holds it is.
+const DATABASES: &str = "SELECT CAST(datname AS TEXT), EXISTS (
+         SELECT 1 FROM pg_stat_activity AS other
+         WHERE other.datname = known.datname
+            OR (starts_with(other.application_name, CAST($1 AS TEXT))
+                AND starts_with(CAST(known.datname AS TEXT), other.application_name)))
+     FROM pg_database AS known
+     WHERE starts_with(CAST(datname AS TEXT), CAST($1 AS TEXT))
+       AND starts_with(COALESCE(shobj_description(oid, 'pg_database'), ''), CAST($2 AS TEXT))
+     ORDER BY 1";
+
+/// Databases of a name, and statements under way that make one. A server goes on with such a statement when its client has died.
+const OF_NAME: &str = "SELECT
+         (SELECT COUNT(*) FROM pg_database WHERE CAST(datname AS TEXT) = CAST($1 AS TEXT))
+         + (SELECT COUNT(*) FROM pg_stat_activity
+            WHERE state = 'active' AND pid <> pg_backend_pid() AND query = CAST($2 AS TEXT))";
+
 /// A statement that waits for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LockWait {
@@ -56,7 +73,20 @@ impl Session {
     /// # Errors
     /// [`StorageError::Busy`] when the server takes no more connections; when there is no server, or it refuses the user.
     pub async fn open(address: &Address) -> Result<Self, StorageError> {
-        let address = address.clone().application_name(NAME);
+        Self::open_as(address, NAME).await
+    }
+
+    /// Opens one that holds the databases whose names begin with `prefix`, those that are made later among them: as long as it is
+    /// open, [`Session::databases`] has them as in use, wherever it is asked. A name is cut at 63 bytes.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn hold(address: &Address, prefix: &str) -> Result<Self, StorageError> {
+        Self::open_as(address, prefix).await
+    }
+
+    async fn open_as(address: &Address, name: &str) -> Result<Self, StorageError> {
+        let address = address.clone().application_name(name);
         let connection = Opener::new(&address, Access::Write, &Options::bulk()).open().await?;
         let mut session = Self { connection, pid: 0 };
         session.pid = session.one("SELECT CAST(pg_backend_pid() AS BIGINT)").await?;
@@ -190,6 +220,29 @@ impl Session {
     /// When the connection has ended.
     pub async fn may_create_databases(&mut self) -> Result<bool, StorageError> {
         Ok(self.one(MAY_CREATE).await? == 1)
+    }
+
+    /// The databases whose names begin with `prefix` and whose comments begin with `comment`, in order, each with whether it is in
+    /// use.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn databases(
+        &mut self,
+        prefix: &str,
+        comment: &str,
+    ) -> Result<Vec<(String, bool)>, StorageError> {
+        self.rows(DATABASES, &[prefix.into(), comment.into()]).await
+    }
+
+    /// Whether there is a database of a name, or [`create_database`](super::create_database) is making one.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn has_database(&mut self, name: &str) -> Result<bool, StorageError> {
+        let making = super::admin::making(name);
+        let found: Vec<i64> = self.rows(OF_NAME, &[name.into(), making.as_str().into()]).await?;
+        Ok(found != [0])
     }
 
     async fn one(&mut self, sql: &str) -> Result<i64, StorageError> {
