@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Folders that are not on every user's PATH.
 const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
@@ -23,6 +24,17 @@ pub fn find() -> Result<PathBuf, Missing> {
     find_in(&std::env::var_os("PATH").unwrap_or_default(), Path::new("/"))
 }
 
+/// The version of a program, such as `2.9.10`; `None` where it does not print one.
+pub fn version(program: &Path) -> Option<String> {
+    let printed = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    version_in(&String::from_utf8_lossy(&printed.stdout)).map(str::to_owned)
+}
+
+/// The version in what `nats-server --version` prints.
+fn version_in(printed: &str) -> Option<&str> {
+    printed.trim().strip_prefix("nats-server: v")
+}
+
 fn find_in(path: &OsStr, root: &Path) -> Result<PathBuf, Missing> {
     let usual = FOLDERS.iter().map(|folder| root.join(folder.trim_start_matches('/')));
     let mut files = std::env::split_paths(path).chain(usual).map(|folder| folder.join(NAME));
@@ -32,6 +44,12 @@ fn find_in(path: &OsStr, root: &Path) -> Result<PathBuf, Missing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_prints_its_version() {
+        assert_eq!(version_in("nats-server: v2.9.10\n"), Some("2.9.10"));
+        assert_eq!(version_in(""), None);
+    }
 
     #[test]
     fn the_one_on_path_comes_before_a_distribution_s() {

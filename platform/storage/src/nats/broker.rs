@@ -25,6 +25,9 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(50);
 const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(400);
 /// Time in which the server drops a message whose id it has stored already: its own default.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// The first version that makes a consumer under its name, as the client asks for it
+/// (`$JS.API.CONSUMER.CREATE.<stream>.<name>`, NATS 2.9).
+const MIN_VERSION: (u32, u32) = (2, 9);
 /// The subject on which a server answers what its JetStream holds.
 const JETSTREAM_INFO: &str = "$JS.API.INFO";
 /// What the subject begins with on which a server removes a stream; the stream's name follows.
@@ -70,6 +73,9 @@ pub enum BrokerError {
     /// The connection is lost, and is being made anew.
     #[error("the connection to the NATS server is lost")]
     Disconnected,
+    /// A server without what consumers need.
+    #[error("the server is NATS {0}; use NATS 2.9 or later instead")]
+    TooOld(String),
     /// A name that cannot be part of a subject.
     #[error("invalid name `{0}` of streams: expected letters, digits, - and _")]
     Name(String),
@@ -118,9 +124,10 @@ impl Broker {
     /// Connects to a server that is there.
     ///
     /// # Errors
-    /// When there is none, it refuses the credentials, or it has no JetStream.
+    /// When there is none, it refuses the credentials, it is too old, or it has no JetStream.
     pub async fn connect_now(options: &BrokerOptions, client: &str) -> Result<Self, BrokerError> {
         let broker = Self::open(options, client, |options| options).await?;
+        check_version(&broker.version())?;
         let answer = broker.ask(JETSTREAM_INFO.to_owned(), ANSWER).await?;
         match answer["error"]["description"].as_str() {
             Some(why) => Err(BrokerError::request(ANSWER)(why.into())),
@@ -238,6 +245,20 @@ impl Broker {
     }
 }
 
+/// Whether a server of this version will do, such as `2.9.10`.
+///
+/// # Errors
+/// That it is too old, with what to use instead.
+pub fn check_version(version: &str) -> Result<(), BrokerError> {
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < MIN_VERSION => {
+            Err(BrokerError::TooOld(version.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn connect_options(options: &BrokerOptions, client: &str, losses: Arc<watch::Sender<u64>>) -> ConnectOptions {
     let connect = ConnectOptions::new()
         .name(format!("{}/{client}", options.name))
@@ -284,6 +305,17 @@ mod tests {
     fn a_lost_connection_is_made_anew_soon_and_never_seldom() {
         let delays = [1, 2, 3, 4, 5, 1_000_000].map(|attempt| reconnect_delay(attempt).as_millis());
         assert_eq!(delays, [50, 100, 200, 400, 400, 400]);
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_with_what_to_use() {
+        for version in ["2.9.0", "2.10.0-beta.1", "2.15.1", "3.0.0"] {
+            assert!(check_version(version).is_ok(), "{version}");
+        }
+        for version in ["2.8.4", "1.4.1", "2.2.0-beta.1"] {
+            let why = check_version(version).expect_err("too old").to_string();
+            assert!(why.contains(version) && why.contains("use NATS 2.9 or later"), "{why}");
+        }
     }
 
     #[test]

@@ -18,6 +18,6 @@ mod progress;
 pub mod relay;
 pub mod source;
 
-pub use broker::{Broker, BrokerError, BrokerOptions};
+pub use broker::{Broker, BrokerError, BrokerOptions, check_version};
 pub use relay::Relay;
 pub use source::BrokerSource;

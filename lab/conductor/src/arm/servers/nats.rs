@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use contract::broker::BrokerAddress;
 use fault::target::EVENTS;
 use record::EventKind;
-use storage::nats::{Broker, BrokerOptions};
+use storage::nats::{Broker, BrokerOptions, check_version};
 
 use super::ArmServers;
 use super::disk::Disk;
@@ -21,9 +21,13 @@ use crate::arm::server_product::ServerProduct;
 /// The program that serves it.
 ///
 /// # Errors
-/// That there is none.
+/// That there is none, or it is too old.
 pub(super) fn availability() -> Result<String, String> {
     let program = nats_server::program::find().map_err(|why| why.to_string())?;
+    // One that does not say shows itself when it is asked.
+    if let Some(version) = nats_server::program::version(&program) {
+        check_version(&version).map_err(|why| format!("{}: {why}", program.display()))?;
+    }
     Ok(program.display().to_string())
 }
 
