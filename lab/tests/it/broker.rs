@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use record::{Entry, EventKind, Proc};
 
 use crate::cleave::{Cleave, all_reach_one_state, lines_of, lints, scenario, wait_for};
+use crate::views_of_servers::technology_is_shown;
 
 /// Whether a broker can be had here; where not, the reason is printed.
 fn can_be_had() -> bool {
@@ -91,6 +92,7 @@ fn what_carries_events_decides_nothing_of_the_state() {
         assert_eq!(value(id, "A"), Some(0.0), "{:#}", row(id));
     }
     all_reach_one_state(&document, &["mono", "pairs", "micro", "micro-nats"]);
+    technology_is_shown(&cleave, &document, "D");
 }
 
 #[test]

@@ -37,4 +37,5 @@ mod undisturbed;
 mod up;
 mod views;
 mod views_by_second;
+mod views_of_servers;
 mod whole_run;

@@ -10,6 +10,7 @@ use postgres_server::scratch::OwnServer;
 
 use crate::cleave::{Cleave, all_reach_one_state, wait_for};
 use crate::up::Suite;
+use crate::views_of_servers::technology_is_shown;
 
 /// One trace and no fault. `EVENTS` carries events between the processes of the last two arms.
 const SCENARIO: &str = r#"schema = 1
@@ -63,6 +64,7 @@ fn where_data_are_kept_decides_nothing_of_the_state() {
     write_scenario(&cleave, if broker { "nats" } else { "pull" });
     let (document, _) = cleave.document(&["kept.toml", "--seed", "7"]);
     all_reach_one_state(&document, &["mono", "mono-pg", "pairs-pg", "micro-pg"]);
+    technology_is_shown(&cleave, &document, "B");
 
     let rows = document["scorecard"].as_array().expect("rows");
     let values = |id: &str| {

@@ -203,10 +203,21 @@ fn sorted((mut rows, mut checks): (Vec<Row>, Vec<Check>)) -> (Vec<Row>, Vec<Chec
     (rows, checks)
 }
 
+/// The terminal's scorecard.
+pub fn card(run: &Run) -> String {
+    let mut card = Vec::new();
+    tui::card::print(&mut card, run, WIDE, false).expect("a vector takes everything");
+    String::from_utf8(card).expect("text")
+}
+
 #[test]
 fn four_views_of_one_record_agree_to_the_digit() {
-    let lines = lines();
-    let run = Run::of(&lines).expect("a header");
+    agree_to_the_digit(&lines());
+}
+
+/// Asserts that page, Markdown, JSON and the terminal's scorecard of a record show the same figures.
+pub fn agree_to_the_digit(lines: &[Line]) {
+    let run = Run::of(lines).expect("a header");
     let arms = run.header.arms.len();
     let json = sorted(of_json(&json!(document::document(&run, None))));
     assert!(json.0.len() > 25 && json.1.len() > 5, "{} rows, {} checks", json.0.len(), json.1.len());
@@ -217,10 +228,7 @@ fn four_views_of_one_record_agree_to_the_digit() {
     for (.., [.., margin]) in &mut json.1 {
         margin.clear();
     }
-    let json = sorted(json);
-    let mut card = Vec::new();
-    tui::card::print(&mut card, &run, WIDE, false).expect("a vector takes everything");
-    let card = String::from_utf8(card).expect("text");
+    let (json, card) = (sorted(json), card(&run));
     let labels: Vec<String> = json.0.iter().map(|row| row.0.clone()).collect();
     assert_eq!(sorted(of_card(&card, arms, &labels)), json, "the terminal");
     let verdict = run.verdict().to_uppercase();
