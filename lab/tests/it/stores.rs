@@ -104,6 +104,11 @@ fn a_killed_lab_leaves_no_database_on_a_server_that_is_there() {
     for has_guardian in [true, false] {
         let suite = Suite::start_with(&cleave, "kept.toml:mono-pg", &environment);
         assert!(shows("databases of runs: 1\n"), "its suite is there: {}", doctor(&[]));
+        for pid in cleave.processes() {
+            let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let variables = String::from_utf8_lossy(&variables);
+            assert!(!variables.contains("CLEAVE_POSTGRES_URL"), "{pid} has no need of the URL");
+        }
         if !has_guardian {
             // The lab is stopped first, or it would notice and end in order.
             suite.signal(Signal::SIGSTOP);

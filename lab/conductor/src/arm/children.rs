@@ -20,6 +20,7 @@ use nix::unistd::Pid;
 use tokio::sync::{oneshot, watch};
 
 use crate::process::program::Program;
+use crate::process::server_data::without_secrets;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -175,9 +176,8 @@ impl Spawner {
 fn start(spec: &ChildSpec, alive: &Arc<Mutex<Vec<u32>>>) -> SpawnResult {
     let failed = |source| SpawnError { name: spec.name.clone(), source };
     let log = File::options().create(true).append(true).open(&spec.log).map_err(failed)?;
-    let mut child = spec
-        .program
-        .command()
+    let mut command = spec.program.command();
+    let mut child = without_secrets(&mut command)
         .args(&spec.arguments)
         .envs(spec.environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::piped())

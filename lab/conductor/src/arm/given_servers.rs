@@ -221,11 +221,17 @@ pub(super) fn check_postgres(_given: &GivenPostgres) -> std::future::Ready<Resul
 #[cfg(feature = "nats")]
 pub(super) async fn check_nats(given: &GivenNats) -> Result<(), String> {
     let (address, credentials) = (given.address.clone(), given.credentials.clone());
-    let options = storage::nats::BrokerOptions { address, credentials, name: "cleave".into() };
-    let connected = storage::nats::Broker::connect_now(&options, "conductor").await;
-    connected
-        .map(drop)
-        .map_err(|why| format!("{}; start it with JetStream (-js), or correct the URL", with_cause(&why)))
+    // A stream of its own: other labs may look at the same moment.
+    let name = format!("cleave-check-{}", std::process::id());
+    let options = storage::nats::BrokerOptions { address, credentials, name };
+    let asked = async {
+        let broker = storage::nats::Broker::connect_now(&options, "conductor").await?;
+        broker.check_rights(contract::ComponentName::of("rights")).await
+    };
+    asked.await.map_err(|why| {
+        let why = with_cause(&why);
+        format!("{why}; start it with JetStream (-js), let its user make streams, or correct the URL")
+    })
 }
 
 #[cfg(not(feature = "nats"))]

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 
 use contract::Placement;
 
+use crate::process::server_data::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
+
 /// A product whose servers an arm may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerProduct {
@@ -43,8 +45,8 @@ impl ServerProduct {
     /// The environment variable in place of the option.
     pub const fn url_variable(self) -> &'static str {
         match self {
-            Self::Postgres => "CLEAVE_POSTGRES_URL",
-            Self::Nats => "CLEAVE_NATS_URL",
+            Self::Postgres => POSTGRES_URL_VARIABLE,
+            Self::Nats => NATS_URL_VARIABLE,
         }
     }
 

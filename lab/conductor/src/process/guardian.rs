@@ -133,9 +133,8 @@ impl Guardian {
             return;
         }
         let secrets = self.secrets.lock().expect("no panic while held").clone();
-        let started = self
-            .program
-            .command()
+        let mut command = self.program.command();
+        let started = server_data::without_secrets(&mut command)
             .envs(secrets.variables())
             .arg("guard")
             .arg(&self.path)

@@ -4,12 +4,18 @@
 //! The journal names the server and what is kept there, never what opens the server: that is in the environment of the process
 //! that looks.
 
+use std::process::Command;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
 
 use contract::broker::{BrokerAddress, CREDENTIALS_VARIABLE};
 use node::config::POSTGRES_PASSWORD_VARIABLE;
 use serde::{Deserialize, Serialize};
+
+/// Where a server of databases is that is there already. The URL may hold a password.
+pub const POSTGRES_URL_VARIABLE: &str = "CLEAVE_POSTGRES_URL";
+/// The same of a broker.
+pub const NATS_URL_VARIABLE: &str = "CLEAVE_NATS_URL";
 
 /// What the names of a run's databases begin with, on a server that stays.
 pub const DATABASE_PREFIX: &str = "cleave_";
@@ -112,6 +118,16 @@ impl ServerData {
             "{what} of {server}: {why}; start the server, put what opens it into {variable}, and run `cleave doctor --clean`"
         )
     }
+}
+
+/// Keeps from a child what opens servers in the environment of this process: it is given what it needs.
+pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
+    for variable in
+        [POSTGRES_URL_VARIABLE, POSTGRES_PASSWORD_VARIABLE, NATS_URL_VARIABLE, CREDENTIALS_VARIABLE]
+    {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// Why something stays on a server.

@@ -207,6 +207,15 @@ impl Broker {
         made.map_err(|why| BrokerError::request("open a stream")(why.into()))
     }
 
+    /// Makes the stream of a publisher and removes it again, to see whether the user may, and the server has room for it.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn check_rights(&self, publisher: ComponentName) -> Result<(), BrokerError> {
+        self.stream(publisher).await?;
+        self.delete_streams([publisher]).await
+    }
+
     /// Removes the streams of some publishers, as far as there are any: for a server that outlives the deployment.
     ///
     /// # Errors
