@@ -119,7 +119,9 @@ fn of_page(html: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
 fn of_markdown(text: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
     let cells = |line: &str| -> Vec<String> {
         let inner = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")).expect("a row");
-        inner.split(" | ").map(|cell| cell.replace("&lt;", "<").trim().to_owned()).collect()
+        // A part is indented.
+        let text = |cell: &str| cell.replace("&lt;", "<").replace("&emsp;", "").trim().to_owned();
+        inner.split(" | ").map(text).collect()
     };
     // The last table of each kind that has all rows: above it stand the few that matter.
     let folded = text.split("<summary>every row of the scorecard</summary>").nth(1).expect("every row");
@@ -163,13 +165,16 @@ fn of_card(text: &str, arms: usize, labels: &[String]) -> (Vec<Row>, Vec<Check>)
             continue;
         }
         let shown = |label: &&String| label.trim_end_matches(" (whole)").to_owned();
-        let begins = |label: &&String| line.starts_with(&format!("  {} ", shown(label)));
+        // A part stands below its total, and further in.
+        let row = line.strip_prefix("    ").or_else(|| line.strip_prefix("  ")).unwrap_or_default();
+        let begins = |label: &&String| row.starts_with(&format!("{} ", shown(label)));
         let Some(label) = labels.iter().filter(begins).max_by_key(|label| label.len()) else { continue };
-        let rest = &line[2 + shown(&label).len()..];
+        let rest = &row[shown(&label).len()..];
         let mut words = rest.split_whitespace().peekable();
         let values: Vec<String> = words.by_ref().take(arms).map(str::to_owned).collect();
         let mut ratio = String::new();
-        if words.peek().is_some_and(|word| word.starts_with('×')) {
+        // A ratio, or a difference; of what is counted there is neither.
+        if words.peek().is_some_and(|word| word.starts_with(['×', '+', '-'])) {
             ratio.push_str(words.next().unwrap_or_default());
             if words.peek().is_some_and(|word| word.starts_with('[')) {
                 let (low, high) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

@@ -19,6 +19,9 @@ const DELIVERY: &str = "independent deployment and delivery";
 
 /// The rows of servers.
 const OF_SERVERS: [&str; 4] = ["servers", "server_memory", "server_cpu", "server_start_up"];
+/// Their parts by product.
+const OF_PRODUCTS: [&str; 4] =
+    ["server_memory_postgres", "server_memory_nats", "server_cpu_postgres", "server_cpu_nats"];
 /// The rows of builds.
 const OF_BUILDS: [&str; 6] =
     ["build_time", "rebuilt_crates", "rebuilt_bytes", "shipped_bytes", "selected_tests", "test_time"];
@@ -108,7 +111,8 @@ fn technology_and_delivery_are_groups_of_every_view_with_the_same_figures() {
     let document = json!(document::document(&run, None));
     let card = views::card(&run);
     let (page, markdown) = (page::page(&run), markdown::markdown(&run));
-    for (claim, ids) in [(TECHNOLOGY, &OF_SERVERS as &[&str]), (DELIVERY, &OF_BUILDS)] {
+    let groups = [(TECHNOLOGY, &OF_SERVERS as &[&str]), (TECHNOLOGY, &OF_PRODUCTS), (DELIVERY, &OF_BUILDS)];
+    for (claim, ids) in groups {
         assert!(page.contains(&format!(">{claim}</th>")), "the page has `{claim}`");
         assert!(card.contains(&format!("\n{claim}\n")), "the terminal has `{claim}`: {card}");
         for id in ids {
@@ -116,13 +120,16 @@ fn technology_and_delivery_are_groups_of_every_view_with_the_same_figures() {
             assert_eq!(row["claim"], claim, "{row:#}");
             assert!(["A", "B"].iter().all(|arm| row["arms"][arm]["value"].is_number()), "{row:#}");
             let measure = row["measure"].as_str().expect("a text");
-            assert!(markdown.contains(&format!("| {measure} (")), "Markdown has `{id}`: {markdown}");
+            let indent = if row["part_of"].is_string() { "&emsp;" } else { "" };
+            let begin = format!("| {indent}{measure} (");
+            assert!(markdown.contains(&begin), "Markdown has `{id}`: {markdown}");
         }
     }
     let values = |id: &str| ["A", "B"].map(|arm| row_of(&document, id)["arms"][arm]["value"].as_f64());
     assert_eq!(values("servers"), [1.0, 2.0].map(Some));
     assert_eq!(values("server_start_up"), [0.18, 0.36].map(Some));
     assert_eq!(values("rebuilt_crates"), [2.0, 1.0].map(Some));
+    assert_eq!(values("server_memory_nats"), [Some(0.0), values("server_memory_postgres")[1]]);
     let [mono, micro] = values("server_memory");
     assert_eq!(mono.map(|bytes| bytes * 2.0), micro, "two servers of the same size");
 }

@@ -1,6 +1,6 @@
 //! Rows that come as a family, for which no single measure stands: the parts of the CPU, the classes of a trace's time,
-//! the capacity that was searched for, the culprit of each fault, what it took to build a change, what injected delays took, the longest waits, the front of many groupings. Each is a file and a
-//! line in [`BREAKDOWNS`].
+//! the capacity that was searched for, the culprit of each fault, what it took to build a change, what injected delays took, the
+//! longest waits, what servers take by product, the front of many groupings. Each is a file and a line in [`BREAKDOWNS`].
 
 mod capacity;
 mod cpu_parts;
@@ -8,6 +8,7 @@ mod culprit;
 mod delivered_delays;
 mod delivery;
 mod front;
+mod server_parts;
 mod trace_sums;
 mod trace_time;
 mod waits;
@@ -37,6 +38,7 @@ pub(crate) const BREAKDOWNS: &[&Breakdown] = &[
     &delivered_delays::DELIVERED_DELAYS,
     &culprit::CULPRIT,
     &waits::WAITS,
+    &server_parts::SERVER_PARTS,
     &delivery::DELIVERY,
     &front::FRONT,
 ];

@@ -159,6 +159,41 @@ fn an_arm_without_database_servers_leaves_those_of_the_other_their_figures() {
 }
 
 #[test]
+fn each_product_has_its_part_of_what_servers_take() {
+    let mut run = Run::new().quiet(|_, _| 5 * MS);
+    run.header().arms[1].servers = 3;
+    let servers = [(9, "postgres#0", 2_048, 100), (10, "postgres#1", 1_024, 100), (11, "nats#0", 512, 200)];
+    for second in 0..=36_u64 {
+        for (pid, name, pss_kib, share) in servers {
+            let server = Proc {
+                arm: 'B',
+                pid,
+                instance: name.into(),
+                is_server: true,
+                cpu_ns: second * SECOND / share,
+                pss_kib,
+                ..Proc::default()
+            };
+            run.add(second * SECOND, record::Entry::from(server));
+        }
+    }
+    let rows = scorecard::scorecard(run.tally());
+    for (id, words, expected) in [
+        ("server_memory_postgres", "PostgreSQL", 3_072.0 * 1_024.0),
+        ("server_memory_nats", "NATS", 512.0 * 1_024.0),
+        // 20 ms a second, and 5 ms, over 40 journeys.
+        ("server_cpu_postgres", "PostgreSQL", 0.000_5),
+        ("server_cpu_nats", "NATS", 0.000_125),
+    ] {
+        let row = row(&rows, id);
+        assert_eq!((row.measure.as_str(), row.claim.as_str()), (words, "technology per service"));
+        assert!(row.part_of.as_deref().is_some_and(|total| id.starts_with(total)), "{row:?}");
+        assert!((value(row, 'B') / expected - 1.0).abs() < 0.01, "{row:?}");
+    }
+    assert_eq!(row(&rows, "server_memory_nats").arms[&'A'].value, Some(0.0), "it has none");
+}
+
+#[test]
 fn servers_are_started_backed_up_and_upgraded_and_a_broker_has_a_port() {
     let without = scorecard::scorecard(Run::new().quiet(|_, _| 5 * MS).tally());
     for id in ["server_start_up", "backups", "upgrades"] {
