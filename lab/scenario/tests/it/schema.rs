@@ -218,6 +218,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "steps-beyond-the-load",
     "stop-after-the-longest-run",
     "stop-before-the-end",
+    "store-component-unknown",
     "sweep-of-other-keys",
     "sweep-with-impossible-values",
     "trace-beyond-the-phases",
