@@ -22,7 +22,7 @@ use scorecard::{glossary, reason};
 use crate::compare::NAMES;
 pub use comparison::comparison;
 use parts::{Part, fitted};
-use scores::{headline_rows, rates, table};
+use scores::{headline_rows, rates, table, table_by_claim};
 
 /// GitHub refuses a comment of more than 65,536 characters and a summary of more than 1 MiB; what fits the first fits
 /// both.
@@ -70,7 +70,7 @@ fn document(run: &Run, is_full: bool) -> String {
     } else {
         parts.extend(ladders(run).iter().map(|search| rates(run, search)));
         parts.push(table(run, &headline_rows(run)));
-        let every_row = table(run, &run.scores());
+        let every_row = table_by_claim(run);
         parts.push(if is_full { every_row } else { every_row.folded("every row of the scorecard") });
     }
     parts.push(checks(run, &held).folded("what holds"));

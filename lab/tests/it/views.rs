@@ -126,7 +126,9 @@ fn of_markdown(text: &str, arms: usize) -> (Vec<Row>, Vec<Check>) {
     // The last table of each kind that has all rows: above it stand the few that matter.
     let folded = text.split("<summary>every row of the scorecard</summary>").nth(1).expect("every row");
     let table = folded.split("</details>").next().expect("closed");
-    let scores = table.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| {
+    // A claim has a line of its own above its rows.
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| **");
+    let scores = table.lines().filter(is_row).skip(1).map(|line| {
         let cells = cells(line);
         (cells[0].clone(), cells[1..=arms].to_vec(), cells[arms + 1].clone(), cells[arms + 2].clone())
     });

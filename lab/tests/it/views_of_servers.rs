@@ -115,6 +115,7 @@ fn technology_and_delivery_are_groups_of_every_view_with_the_same_figures() {
     for (claim, ids) in groups {
         assert!(page.contains(&format!(">{claim}</th>")), "the page has `{claim}`");
         assert!(card.contains(&format!("\n{claim}\n")), "the terminal has `{claim}`: {card}");
+        assert!(markdown.contains(&format!("\n| **{claim}** |")), "Markdown has `{claim}`: {markdown}");
         for id in ids {
             let row = row_of(&document, id);
             assert_eq!(row["claim"], claim, "{row:#}");
@@ -149,6 +150,7 @@ pub fn technology_is_shown(cleave: &Cleave, document: &Value, arm: &str) {
     let page = std::fs::read_to_string(cleave.folder().join("page.html")).expect("it was written");
     assert!(text.contains(&format!("\n{TECHNOLOGY}\n")), "{text}");
     assert!(page.contains(&format!(">{TECHNOLOGY}</th>")), "the page");
+    assert!(markdown.contains(&format!("\n| **{TECHNOLOGY}** |")), "{markdown}");
     for id in OF_SERVERS {
         let row = row_of(document, id);
         assert_eq!(row["claim"], TECHNOLOGY, "{row:#}");

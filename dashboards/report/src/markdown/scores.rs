@@ -20,8 +20,34 @@ pub(super) fn headline_rows(run: &Run) -> Vec<&Score> {
     rows.into_iter().filter(|row| row.rank <= last).map(|row| row.score).collect()
 }
 
-/// With two arms what sets them apart has a column, and its finding another; with more each arm that is compared has one.
+/// Some rows, in the order of the scorecard.
 pub(super) fn table(run: &Run, scores: &[&Score]) -> Part {
+    let rows = scores.iter().map(|score| row(run, score));
+    Part::table(&words(&head(run)), rows.collect())
+}
+
+/// Every row, below the claim that it tests.
+pub(super) fn table_by_claim(run: &Run) -> Part {
+    let head = head(run);
+    let rows = run.scores_by_claim().into_iter().flat_map(|(claim, scores)| {
+        let mut cells = vec![String::new(); head.len()];
+        cells[0] = format!("**{}**", cell(claim));
+        let group = row_of(&cells);
+        // A claim is cut with its first row.
+        scores.into_iter().enumerate().map(move |(place, score)| {
+            let group = if place == 0 { group.as_str() } else { "" };
+            format!("{group}{}", row(run, score))
+        })
+    });
+    Part::table(&words(&head), rows.collect())
+}
+
+fn words(cells: &[String]) -> Vec<&str> {
+    cells.iter().map(String::as_str).collect()
+}
+
+/// With two arms what sets them apart has a column, and its finding another; with more each arm that is compared has one.
+fn head(run: &Run) -> Vec<String> {
     let arms = &run.header.arms;
     let others = run.others();
     let base = run.base().map_or('A', |base| base.letter);
@@ -36,31 +62,32 @@ pub(super) fn table(run: &Run, scores: &[&Score]) -> Part {
             head.extend(others.iter().map(against));
         }
     }
-    let row = |score: &&Score| {
-        let notes: String = score.notes.iter().map(|note| format!("<br>{}", cell(note))).collect();
-        let label = label(&score.measure, &score.window, score.part_of.as_deref());
-        let mut cells = vec![format!("{label}{notes}")];
-        cells.extend(arms.iter().map(|arm| cell(&figure(run, score, arm.letter))));
-        let n = count(Some(score.arms.values().map(|measured| measured.n).min().unwrap_or(0) as f64));
-        let contrasts = run.contrasts(score);
-        match contrasts.as_slice() {
-            [] => cells.extend([String::new(), n, cell(&score.finding)]),
-            [(_, of)] => {
-                let finding = format!("{}{}", mark(of.is_better), cell(&score.finding));
-                cells.extend([cell(&of.effect), n, finding]);
-            }
-            several => {
-                cells.push(n);
-                let shown = |(_, of): &(char, AgainstBase)| {
-                    let text = format!("{}{} {}", mark(of.is_better), cell(&of.effect), cell(&of.finding));
-                    text.trim().to_owned()
-                };
-                cells.extend(several.iter().map(shown));
-            }
+    head
+}
+
+fn row(run: &Run, score: &Score) -> String {
+    let notes: String = score.notes.iter().map(|note| format!("<br>{}", cell(note))).collect();
+    let label = label(&score.measure, &score.window, score.part_of.as_deref());
+    let mut cells = vec![format!("{label}{notes}")];
+    cells.extend(run.header.arms.iter().map(|arm| cell(&figure(run, score, arm.letter))));
+    let n = count(Some(score.arms.values().map(|measured| measured.n).min().unwrap_or(0) as f64));
+    let contrasts = run.contrasts(score);
+    match contrasts.as_slice() {
+        [] => cells.extend([String::new(), n, cell(&score.finding)]),
+        [(_, of)] => {
+            let finding = format!("{}{}", mark(of.is_better), cell(&score.finding));
+            cells.extend([cell(&of.effect), n, finding]);
         }
-        row_of(&cells)
-    };
-    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), scores.iter().map(row).collect())
+        several => {
+            cells.push(n);
+            let shown = |(_, of): &(char, AgainstBase)| {
+                let text = format!("{}{} {}", mark(of.is_better), cell(&of.effect), cell(&of.finding));
+                text.trim().to_owned()
+            };
+            cells.extend(several.iter().map(shown));
+        }
+    }
+    row_of(&cells)
 }
 
 /// A search for capacity, a line for each rate.
@@ -84,5 +111,5 @@ pub(super) fn rates(run: &Run, search: &Ladder) -> Part {
         }
         row_of(&cells)
     };
-    Part::table(&head.iter().map(String::as_str).collect::<Vec<_>>(), search.rungs.iter().map(row).collect())
+    Part::table(&words(&head), search.rungs.iter().map(row).collect())
 }
