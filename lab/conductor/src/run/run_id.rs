@@ -6,8 +6,19 @@ use runtime::clock;
 /// Names a run: when it began (UTC), and some letters that differ between two of the same second.
 pub(crate) fn run_id() -> String {
     let us = clock::wall_us();
-    let tail = contract::Id::<()>::derived("run", &[&us.to_le_bytes(), &std::process::id().to_le_bytes()]);
-    format!("{}-{}", timestamp(us), &tail.to_string()[9..])
+    format!("{}-{}", timestamp(us), tail(us))
+}
+
+/// Names a suite that is kept up: its process, by which its control groups are known, and some letters, since another machine may
+/// have a process of that number, and this one had: both may keep their data on one server.
+pub(crate) fn suite_id() -> String {
+    format!("up-{}-{}", std::process::id(), tail(clock::wall_us()))
+}
+
+/// Letters that differ between two programs of one moment, and between two moments of one program.
+fn tail(us: i64) -> String {
+    let id = contract::Id::<()>::derived("run", &[&us.to_le_bytes(), &std::process::id().to_le_bytes()]);
+    id.to_string()[9..].to_owned()
 }
 
 /// `20260131-235959` of microseconds since 1970.
@@ -27,5 +38,6 @@ mod tests {
         let id = run_id();
         assert_eq!(id.split('-').count(), 3, "{id}");
         assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "a folder's name: {id}");
+        assert!(suite_id().starts_with(&format!("up-{}-", std::process::id())), "{}", suite_id());
     }
 }

@@ -24,6 +24,7 @@ use crate::arm::supervise::SupervisionReport;
 use crate::process::program::Program;
 use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
+use crate::run::run_id;
 use crate::run::secrets::RunSecrets;
 use crate::run::seed::SeededData;
 use crate::run::{TASKS_GRACE, folder};
@@ -119,7 +120,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     given.check_plan(&[arm], &[]).map_err(ArmError::from)?;
     given.check_reachable(&[arm]).await.map_err(ArmError::from)?;
     let tasks = Tasks::new();
-    let run_id = format!("up-{}", std::process::id());
+    let run_id = run_id::suite_id();
     let secrets = RunSecrets::generate()?;
     let name = format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id());
     let folder = folder::create(&options.out.join(name))?;
