@@ -55,6 +55,10 @@ pub struct Route {
     /// those without a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,
+    /// Whether answers that its component explicitly allows others to have are kept and given again (RFC 9111): of reads alone,
+    /// and in a build with the feature `response-cache`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 /// `{ "component": "photo", "percent": 10, "at_once": 8 }`
@@ -109,7 +113,21 @@ impl Route {
             api_key: false,
             preserve_host: false,
             mirror: None,
+            cache: false,
         }
+    }
+
+    /// Why its answers cannot be kept, where they are to be.
+    fn cache_error(&self) -> Option<&'static str> {
+        let is_read = matches!(self.method.as_deref(), Some("GET" | "HEAD"));
+        if !self.cache || (is_read && cfg!(feature = "response-cache")) {
+            return None;
+        }
+        Some(if is_read {
+            "this program was built without a response cache; build it with `--features response-cache`"
+        } else {
+            "only answers to GET and HEAD are kept"
+        })
     }
 
     fn default_deadline_ms() -> u64 {
@@ -173,6 +191,7 @@ impl RouteTable {
                 let wrong = mirror.diagnostics(route.method.as_deref());
                 errors.extend(wrong.map(|(field, message)| error(at(field), message)));
             }
+            errors.extend(route.cache_error().map(|wrong| error(at("cache"), wrong)));
             if let Some(wrong) = path_error(&route.path) {
                 errors.push(error(at("path"), wrong));
                 continue;
@@ -272,6 +291,16 @@ mod tests {
                 "routes[0].mirror.at_once: 0 is out of range; give 1 to 256",
             ]
         );
+    }
+
+    #[test]
+    fn only_answers_to_reads_are_kept_and_only_where_a_cache_is_built_in() {
+        let kept = |method| Route { cache: true, ..Route::new(method, "/v1/feed", FEED) };
+        assert_eq!(errors(vec![kept("POST")]), ["routes[0].cache: only answers to GET and HEAD are kept"]);
+        let built_in = cfg!(feature = "response-cache");
+        let text = errors(vec![kept("GET")]).join("\n");
+        assert_eq!(text.is_empty(), built_in, "{text}");
+        assert!(built_in || text.contains("--features response-cache"), "{text}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::backend::{Backend, Location, Upstream};
 use crate::clients::Clients;
 use crate::config::{ConfigError, RouteTable};
 use crate::request_body::BodyTerms;
+#[cfg(feature = "response-cache")]
+use crate::response_cache::{CacheOptions, CacheStats, ResponseCache};
 use crate::table::{Resolve, Table};
 
 /// What a gateway is made from.
@@ -45,6 +47,9 @@ pub struct Options {
     /// Whose token a request carries, if it is one of the suite's; `None` where its secret is not known here: then its
     /// presence is all that is asked for, and the component decides.
     pub authorize: Option<Authorize>,
+    /// How much the response cache may hold, of routes that have one.
+    #[cfg(feature = "response-cache")]
+    pub response_cache: CacheOptions,
 }
 
 /// Decides by its headers whether a request may go on, and for whom.
@@ -64,6 +69,8 @@ impl Options {
             body_rate: MinimumRate::default(),
             clients: ClientOptions::default(),
             authorize: None,
+            #[cfg(feature = "response-cache")]
+            response_cache: CacheOptions::default(),
         }
     }
 }
@@ -79,6 +86,8 @@ pub(crate) struct Shared {
     pub clients: Clients,
     pub api_keys: ApiKeys,
     pub bodies: BodyTerms,
+    #[cfg(feature = "response-cache")]
+    pub response_cache: ResponseCache,
     backends: Arc<Backends>,
     draining: AtomicBool,
     server: OnceLock<Server>,
@@ -122,6 +131,8 @@ impl Gateway {
             budget: BodyBudget::new(options.request_bytes),
         };
         let shared = Shared {
+            #[cfg(feature = "response-cache")]
+            response_cache: ResponseCache::new(options.response_cache),
             options,
             table,
             admission,
@@ -176,6 +187,12 @@ impl Gateway {
     /// Bytes of request bodies that are held now.
     pub fn held_request_bytes(&self) -> u64 {
         self.0.bodies.budget.held()
+    }
+
+    /// What the response cache holds now.
+    #[cfg(feature = "response-cache")]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.0.response_cache.stats()
     }
 
     /// Whether it still wants requests.

@@ -9,6 +9,7 @@
 //! - `backend`: a component behind the gateway: the stack of its edge, or a router in this process.
 //! - `exchange`: a request as that stack sees it: what can be sent again, what counts as failed.
 //! - `mirror`: copies of reads, which nothing waits for.
+//! - `response_cache`: answers that are given again, with the feature `response-cache`.
 //! - [`config`], [`table`]: the routes as written, and as served; replaced whole, while serving.
 //! - [`admin`]: the operator's side, on a port of its own.
 //!
@@ -27,8 +28,12 @@ mod mirror;
 mod proxy;
 mod request_body;
 mod request_context;
+#[cfg(feature = "response-cache")]
+mod response_cache;
 pub mod table;
 
 pub use backend::Upstream;
 pub use config::{ConfigError, Route, RouteTable};
 pub use gateway::{Authorize, Gateway, Options};
+#[cfg(feature = "response-cache")]
+pub use response_cache::{CacheOptions, CacheStats};

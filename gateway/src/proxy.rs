@@ -30,6 +30,8 @@ use crate::gateway::Gateway;
 use crate::mirror::send_copy;
 use crate::request_body::{BodyFailure, RequestBody};
 use crate::request_context::{AttemptHeaders, Rejection, RequestContext, screen};
+#[cfg(feature = "response-cache")]
+use crate::response_cache::Lookup;
 use crate::table::{ResolvedRoute, RouteMatch};
 
 /// The status under which a request is counted whose client left before the
@@ -123,6 +125,52 @@ impl Gateway {
             Ok(body) => body,
             Err(refused) => return (*refused, deadline.is_chosen_by_client()),
         };
+        #[cfg(feature = "response-cache")]
+        let (response, is_hasty) = self.answered(request, client, &body, deadline).await;
+        #[cfg(not(feature = "response-cache"))]
+        let (response, is_hasty) = self.forward(request, client, &body, deadline).await;
+        (within_streams(client, request, response), is_hasty)
+    }
+
+    /// An answer that is kept, or the component's.
+    #[cfg(feature = "response-cache")]
+    async fn answered(
+        &self,
+        request: &RequestContext,
+        client: &ClientRequest,
+        body: &RequestBody,
+        deadline: Deadline,
+    ) -> (Response<Body>, bool) {
+        let cache = &self.0.response_cache;
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        if !(request.target.route.cache && is_read && body.is_empty()) {
+            let write = cache.begin_write(request);
+            let (response, is_hasty) = self.forward(request, client, body, deadline).await;
+            if let Some(write) = write {
+                write.answered(response.status());
+            }
+            return (response, is_hasty);
+        }
+        loop {
+            let fill = match cache.look_up(request, deadline).await {
+                Lookup::Answer(response) => return (response, deadline.is_chosen_by_client()),
+                Lookup::Ask(fill) => fill,
+            };
+            let (response, is_hasty) = self.forward(fill.request(request), client, body, deadline).await;
+            if let Some(response) = fill.finish(request, response).await {
+                return (response, is_hasty);
+            }
+        }
+    }
+
+    /// A request that its component is asked, once there is room for it.
+    async fn forward(
+        &self,
+        request: &RequestContext,
+        client: &ClientRequest,
+        body: &RequestBody,
+        deadline: Deadline,
+    ) -> (Response<Body>, bool) {
         let places = client.places(deadline.instant()).await;
         // What a client takes for its body, and waits behind requests of its own, it does not leave to the component.
         let half = Duration::from_millis(request.target.route.deadline_ms) / 2;
@@ -131,8 +179,8 @@ impl Gateway {
         let response = match places {
             Ok(_places) => match self.admit(deadline).await {
                 Ok(_permit) => {
-                    self.mirror(request, &body);
-                    within_streams(client, request, self.exchange(request, &body, deadline).await)
+                    self.mirror(request, body);
+                    self.exchange(request, body, deadline).await
                 }
                 Err(refusal) => refusal_response::encode(&refusal),
             },

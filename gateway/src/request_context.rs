@@ -69,6 +69,7 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
 }
 
 /// A request on its way through, without its body.
+#[cfg_attr(feature = "response-cache", derive(Clone))]
 pub(crate) struct RequestContext {
     pub target: Arc<ResolvedRoute>,
     pub method: Method,
@@ -199,6 +200,26 @@ impl RequestContext {
     pub fn context(&self, deadline: Deadline) -> CallContext {
         let background = CallContext::background(ComponentName::GATEWAY, deadline);
         CallContext { request: self.request, trace: self.trace, ..background }
+    }
+}
+
+#[cfg(feature = "response-cache")]
+impl RequestContext {
+    /// The host that it is addressed to.
+    pub fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
+    }
+
+    /// Path and query.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The same request with other headers.
+    pub fn with_headers(&self, change: impl FnOnce(&mut HeaderMap)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.headers);
+        changed
     }
 }
 

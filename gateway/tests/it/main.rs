@@ -15,4 +15,6 @@ mod outcomes;
 mod policies;
 mod raw_client;
 mod remote_and_local;
+#[cfg(feature = "response-cache")]
+mod response_cache;
 mod retries;

@@ -85,6 +85,32 @@ async fn requests_are_counted_by_route() {
     assert_eq!(ask_with(&keyed, KEY).await.status, 200);
     let used = [r#"service="gateway""#, r#"kind="counted""#];
     assert_eq!(line("cleave_api_key_requests_total", &used), Some(1.0));
+
+    #[cfg(feature = "response-cache")]
+    {
+        three_reads_of_one_kept_answer().await;
+        let of = |outcome| {
+            line("cleave_response_cache_requests_total", &[r#"peer_service="kept-photo""#, outcome])
+        };
+        assert_eq!((of(r#"outcome="miss""#), of(r#"outcome="hit""#)), (Some(1.0), Some(2.0)));
+    }
+}
+
+/// Of a component that no other test has.
+#[cfg(feature = "response-cache")]
+async fn three_reads_of_one_kept_answer() {
+    const KEPT: contract::ComponentName = contract::ComponentName::of("kept-photo");
+    let answer = || async { ([("cache-control", "max-age=60")], "a photo") };
+    let router = Router::new().route("/v1/kept", any(answer));
+    let routes = vec![gateway::Route { cache: true, ..gateway::Route::new("GET", "/v1/kept", KEPT) }];
+    let find = move |name| (name == KEPT).then(|| Upstream::Local(router.clone()));
+    let table = gateway::RouteTable { routes };
+    let gateway = gateway::Gateway::new(crate::fixture::options(), table, find).expect("a valid table");
+    for _ in 0..3 {
+        let request = http::Request::builder().uri("/v1/kept").header("host", "cleave");
+        let response = gateway.handle(request.body(transport::Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), 200);
+    }
 }
 
 /// The second goes to another copy than the first, which has as much as it may of two.

@@ -434,6 +434,24 @@ pub fn cache_read(service: ComponentName, hit: bool) {
     READS.get(&(service, hit), made).increment(1);
 }
 
+static CACHED: Cache<(ComponentName, &'static str), Counter> = Cache::new();
+
+/// Where the answer to a read of a component came from, on a route of the gateway that keeps them: `hit` and `coalesced` were kept,
+/// the latter for a request that waited for another one; `revalidated` was kept and confirmed; `miss` is the component's, and
+/// `pass` as well, which no other request waited for.
+pub fn response_cache(peer: ComponentName, outcome: &'static str) {
+    let made = || counter!(names::RESPONSE_CACHE_REQUESTS, names::PEER_SERVICE => peer.as_str(), names::OUTCOME => outcome);
+    CACHED.get(&(peer, outcome), made).increment(1);
+}
+
+/// How many answers the gateway keeps, and their bytes.
+pub fn response_cache_size(entries: usize, bytes: u64) {
+    static SIZE: LazyLock<(Gauge, Gauge)> =
+        LazyLock::new(|| (gauge!(names::RESPONSE_CACHE_ENTRIES), gauge!(names::RESPONSE_CACHE_BYTES)));
+    SIZE.0.set(entries as f64);
+    SIZE.1.set(bytes as f64);
+}
+
 static WORK: Cache<ComponentName, (Counter, Counter)> = Cache::new();
 
 /// A component finished a request or a call; `wasted` when its caller had given up.

@@ -169,6 +169,12 @@ pub const WORK_DONE: &str = "cleave_work_done_total";
 pub const WORK_WASTED: &str = "cleave_work_wasted_total";
 /// Reads through a declared cache: `kind` is `hit` or `miss`.
 pub const CACHE_READS: &str = "cleave_cache_reads_total";
+/// `peer_service`, `outcome`: reads of routes whose answers the gateway keeps.
+pub const RESPONSE_CACHE_REQUESTS: &str = "cleave_response_cache_requests_total";
+/// Answers that the gateway keeps, and its notes of what is not kept.
+pub const RESPONSE_CACHE_ENTRIES: &str = "cleave_response_cache_entries";
+/// Their bytes.
+pub const RESPONSE_CACHE_BYTES: &str = "cleave_response_cache_bytes";
 /// Requests refused because their deadline had passed.
 pub const DEADLINE_REFUSED: &str = "cleave_deadline_refused_total";
 /// Connections cut off by a drain with requests under way.
@@ -242,6 +248,15 @@ pub const NODE: &[(&str, &str)] = &[
     (WORK_DONE, "Requests and calls that a component finished."),
     (WORK_WASTED, "Requests and calls finished after their callers had given up."),
     (CACHE_READS, "Reads through a declared cache, by hit and miss."),
+    (
+        RESPONSE_CACHE_REQUESTS,
+        "Reads of routes whose answers the gateway keeps, by where the answer came from.",
+    ),
+    (RESPONSE_CACHE_ENTRIES, "Answers that the gateway keeps, and notes of what is not kept."),
+    (
+        RESPONSE_CACHE_BYTES,
+        "Bytes of the answers that the gateway keeps, also of those that are still coming.",
+    ),
     (DEADLINE_REFUSED, "Requests refused because their deadline had passed."),
     (DRAIN_ABORTED, "Connections cut off by a drain with requests under way."),
     (DISCOVERY_STALENESS, "Time since the registry last answered its client."),

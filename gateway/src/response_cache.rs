@@ -1,0 +1,377 @@
+//! Answers that are given again: a shared cache (RFC 9111) of what components explicitly allow others to have, for routes that
+//! ask for it. With the feature `response-cache`.
+//!
+//! - `options`: its bounds. `store`: what is kept. `flights`: who asks for what others ask for as well.
+//! - `stored`: an answer as it is kept. `freshness`: whether it may be, and for how long it holds.
+//! - `conditions`: what a client has already, and how a component is asked whether that still holds.
+//! - `cache_control`: directives as they are written.
+//!
+//! A request finds an answer ([`ResponseCache::look_up`]), or is sent and its answer kept ([`Fill::finish`]). Of requests that
+//! would get the same answer one is sent, and the others wait for it, unless the last answer turned out to be for its client
+//! alone. Nothing stale is given: where a component can be asked whether an answer still holds, it is. A write makes the
+//! answers for its target go (section 4.4).
+
+mod cache_control;
+mod conditions;
+mod flights;
+mod freshness;
+mod options;
+mod store;
+mod stored;
+
+use std::array;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use contract::{ComponentName, Deadline, Refusal, RefusalKind};
+use http::header::AUTHORIZATION;
+use http::response::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body as _;
+use runtime::clock;
+use runtime::cost::{self, Part};
+use transport::{Body, BodyError, refusal_response};
+
+use self::cache_control::RequestDirectives;
+use self::flights::{Boarding, Flights, Lead};
+use self::store::{CacheKey, Found, Room, Store};
+use self::stored::{Arrival, StorableHead, StoredResponse};
+use crate::request_context::RequestContext;
+
+pub use self::options::{CacheOptions, CacheStats};
+
+/// Writes are counted by target, in so many counts: of two targets with the same one, a write to one keeps answers for the other
+/// that are on their way from being kept.
+const WRITE_COUNTS: usize = 256;
+
+/// All answers that are kept. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ResponseCache(Arc<Shared>);
+
+struct Shared {
+    options: CacheOptions,
+    store: Store,
+    flights: Flights,
+    writes: [AtomicU64; WRITE_COUNTS],
+    /// Whether any route has asked for it so far: before, a write has nothing to do here.
+    is_used: AtomicBool,
+}
+
+/// What there is for a request.
+pub(crate) enum Lookup {
+    /// What its client gets: no component is asked.
+    Answer(Response<Body>),
+    /// A component is to be asked, and its answer to be handed to [`Fill::finish`].
+    Ask(Box<Fill>),
+}
+
+/// A request that is sent, and what is to become of its answer.
+pub(crate) struct Fill {
+    cache: ResponseCache,
+    key: Arc<CacheKey>,
+    /// Writes to its target before it.
+    writes: u64,
+    began: Instant,
+    /// As it is sent, where that is not as its client sent it.
+    request: Option<Box<RequestContext>>,
+    /// What the component is asked about.
+    stale: Option<Arc<StoredResponse>>,
+    /// Those that wait for it.
+    lead: Option<Lead>,
+    /// Whether its answer may be kept, as far as the request shows it.
+    may_store: bool,
+}
+
+/// A write that is under way. Dropped before its answer, its client has left, and it may come about all the same.
+pub(crate) struct PossibleWrite {
+    cache: ResponseCache,
+    key: CacheKey,
+    has_changed: bool,
+}
+
+impl ResponseCache {
+    /// Nothing is kept yet.
+    pub fn new(options: CacheOptions) -> Self {
+        let shared = Shared {
+            options,
+            store: Store::new(options),
+            flights: Flights::new(options.max_waiting),
+            writes: array::from_fn(|_| AtomicU64::new(0)),
+            is_used: AtomicBool::new(false),
+        };
+        Self(Arc::new(shared))
+    }
+
+    /// What it holds now.
+    pub fn stats(&self) -> CacheStats {
+        let (entries, bytes) = self.0.store.size();
+        CacheStats { entries, bytes, waiting: self.0.flights.waiting() }
+    }
+
+    /// What there is for a read without a body, perhaps after waiting for the answer to another one.
+    pub async fn look_up(&self, request: &RequestContext, deadline: Deadline) -> Lookup {
+        self.0.is_used.store(true, Ordering::Relaxed);
+        let (fields, component) = (request.headers(), component_of(request));
+        let key = Arc::new(key_of(request));
+        let is_plain = !conditions::are_beyond_a_cache(fields);
+        let (asked, is_authorized) = (RequestDirectives::of(fields), fields.contains_key(AUTHORIZATION));
+        let until = self.waits_until(deadline);
+        let mut has_waited = false;
+        while is_plain {
+            let now_ns = clock::now_ns();
+            let found = self.0.store.find(&key, fields, component, now_ns);
+            let known = match &found {
+                Found::Answer(answer) if answer.allows_authorization() || !is_authorized => Some(answer),
+                _ => None,
+            };
+            if let Some(answer) = known.filter(|answer| !asked.no_cache && answer.is_fresh(now_ns, &asked)) {
+                telemetry::response_cache(component, if has_waited { "coalesced" } else { "hit" });
+                return Lookup::Answer(answer.response(&request.method, fields, now_ns));
+            }
+            if asked.only_if_cached {
+                telemetry::response_cache(component, "miss");
+                return Lookup::Answer(refusal_response::encode(&not_kept()));
+            }
+            // What an account gets is for others only where its component has shown that.
+            let is_for_others = !matches!(found, Found::Pass) && (!is_authorized || known.is_some());
+            let is_asked_as_is = asked.no_store || asked.no_cache || request.method != Method::GET;
+            if !is_for_others || is_asked_as_is {
+                break;
+            }
+            match self.0.flights.board(&key, self.0.store.selection(&key, fields)) {
+                Boarding::Lead(lead) => {
+                    return Lookup::Ask(Box::new(self.leading(request, key, lead, known.cloned())));
+                }
+                Boarding::Follow(other) if clock::now() < until => {
+                    cost::part(Part::Queueing, other.ended(until)).await;
+                    has_waited = true;
+                }
+                Boarding::Follow(_) | Boarding::Full => break,
+            }
+        }
+        telemetry::response_cache(component, "pass");
+        let may_store = is_plain && !asked.no_store && request.method == Method::GET;
+        Lookup::Ask(Box::new(Fill { may_store, ..self.fill(key) }))
+    }
+
+    /// A request that is sent and may write: what is kept for its target is out of date once it has come about.
+    pub fn begin_write(&self, request: &RequestContext) -> Option<PossibleWrite> {
+        let is_of_interest = !request.method.is_safe() && self.0.is_used.load(Ordering::Relaxed);
+        is_of_interest.then(|| PossibleWrite { cache: self.clone(), key: key_of(request), has_changed: true })
+    }
+
+    /// What is kept for this target goes, and what is on its way is not kept any more.
+    fn invalidate(&self, key: &CacheKey) {
+        // First: an answer whose writes were counted before is then not kept, or removed below.
+        self.0.writes_to(key).fetch_add(1, Ordering::SeqCst);
+        self.0.flights.part_with(key);
+        self.0.store.remove(key);
+        self.report_size();
+    }
+
+    /// Until when a request waits for another one: half of its time is left for asking by itself.
+    fn waits_until(&self, deadline: Deadline) -> Instant {
+        let now = clock::now();
+        let left = deadline.remaining(now).unwrap_or_default();
+        now + self.0.options.longest_wait.min(left / 2)
+    }
+
+    fn fill(&self, key: Arc<CacheKey>) -> Fill {
+        let writes = self.0.writes_to(&key).load(Ordering::SeqCst);
+        let (began, request, stale, lead) = (clock::now(), None, None, None);
+        Fill { cache: self.clone(), key, writes, began, request, stale, lead, may_store: true }
+    }
+
+    /// A request that is sent for all that wait: for the whole answer whatever its client has, or to hear that what is kept still
+    /// holds.
+    fn leading(
+        &self,
+        request: &RequestContext,
+        key: Arc<CacheKey>,
+        lead: Lead,
+        known: Option<Arc<StoredResponse>>,
+    ) -> Fill {
+        let stale = known.filter(|answer| conditions::has_validator(answer.headers()));
+        let is_changed = stale.is_some() || conditions::is_conditional(request.headers());
+        let sent = is_changed.then(|| {
+            let validators = stale.as_ref().map(|answer| answer.headers());
+            Box::new(request.with_headers(|fields| conditions::ask_whether_it_holds(fields, validators)))
+        });
+        Fill { request: sent, stale, lead: Some(lead), ..self.fill(key) }
+    }
+
+    fn report_size(&self) {
+        let (entries, bytes) = self.0.store.size();
+        telemetry::response_cache_size(entries, bytes);
+    }
+}
+
+impl Shared {
+    fn writes_to(&self, key: &CacheKey) -> &AtomicU64 {
+        &self.writes[key.number() as usize % WRITE_COUNTS]
+    }
+}
+
+impl Fill {
+    /// The request as it is sent; `own` is the client's.
+    pub fn request<'a>(&'a self, own: &'a RequestContext) -> &'a RequestContext {
+        self.request.as_deref().unwrap_or(own)
+    }
+
+    /// What the client gets of the component's answer, which is kept where it may be. `None` where the component is to be asked
+    /// again, since it confirmed an answer that is not the one it was asked about.
+    pub async fn finish(self, own: &RequestContext, response: Response<Body>) -> Option<Response<Body>> {
+        let arrival = self.arrival();
+        let (head, body) = response.into_parts();
+        if let Some(stale) = self.stale.as_ref().filter(|_| head.status == StatusCode::NOT_MODIFIED) {
+            return self.confirmed(own, stale, &head.headers, arrival);
+        }
+        if self.lead.is_some() {
+            telemetry::response_cache(component_of(own), "miss");
+        }
+        let Some((kept, room)) = self.room(own, &head, &body, arrival) else {
+            self.note_pass(head.status, arrival.now_ns);
+            return Some(Response::from_parts(head, body));
+        };
+        // All of it is here before the client gets any: those that wait get it at the same moment, or look again.
+        let bytes = match body.bytes(self.cache.0.options.max_entry_bytes).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(refusal_response::encode(&broken_off(&error))),
+        };
+        let answer = StoredResponse::new(component_of(own), kept, &bytes, arrival.now_ns);
+        Some(self.keep(own, answer, room))
+    }
+
+    /// The moment that an answer has come.
+    fn arrival(&self) -> Arrival {
+        let now = clock::now();
+        let wall = UNIX_EPOCH + Duration::from_micros(u64::try_from(clock::wall_us()).unwrap_or_default());
+        Arrival { now_ns: clock::ns_at(now), wall, delay: now.saturating_duration_since(self.began) }
+    }
+
+    /// The head of an answer that may be kept, and room for it.
+    fn room(
+        &self,
+        own: &RequestContext,
+        head: &Parts,
+        body: &Body,
+        arrival: Arrival,
+    ) -> Option<(StorableHead, Room)> {
+        let length = body.size_hint().exact()?;
+        if !self.may_store || length > self.cache.0.options.max_entry_bytes {
+            return None;
+        }
+        let kept = self.storable(own, head.status, &head.headers, arrival)?;
+        let room = self.cache.0.store.reserve(kept.cost(length))?;
+        Some((kept, room))
+    }
+
+    fn storable(
+        &self,
+        own: &RequestContext,
+        status: StatusCode,
+        headers: &HeaderMap,
+        arrival: Arrival,
+    ) -> Option<StorableHead> {
+        let fields = own.headers();
+        StorableHead::of(fields, fields.contains_key(AUTHORIZATION), status, headers, arrival)
+    }
+
+    /// Keeps an answer unless a write has come in between, and gives it to its client.
+    fn keep(&self, own: &RequestContext, answer: StoredResponse, room: Room) -> Response<Body> {
+        let answer = Arc::new(answer);
+        let writes = self.cache.0.writes_to(&self.key);
+        let holds = || writes.load(Ordering::SeqCst) == self.writes;
+        self.cache.0.store.insert(&self.key, answer.clone(), room, holds);
+        self.cache.report_size();
+        answer.response(&own.method, own.headers(), clock::now_ns())
+    }
+
+    /// The component has confirmed the answer that it was asked about.
+    fn confirmed(
+        &self,
+        own: &RequestContext,
+        stale: &Arc<StoredResponse>,
+        headers: &HeaderMap,
+        arrival: Arrival,
+    ) -> Option<Response<Body>> {
+        let store = &self.cache.0.store;
+        if !conditions::can_be_of(headers, stale.headers()) {
+            store.remove_answer(&self.key, stale);
+            return None;
+        }
+        telemetry::response_cache(component_of(own), "revalidated");
+        let headers = stale.updated_headers(headers);
+        let kept = self.storable(own, stale.status(), &headers, arrival);
+        let room = kept.as_ref().and_then(|kept| store.reserve(kept.cost(stale.body().len() as u64)));
+        let (Some(kept), Some(room)) = (kept, room) else {
+            // It is for this client, and not to be kept any longer.
+            store.remove_answer(&self.key, stale);
+            let mut response = Response::new(Body::full(stale.body()));
+            *response.status_mut() = stale.status();
+            *response.headers_mut() = headers;
+            return Some(response);
+        };
+        Some(self.keep(own, stale.confirmed(kept, arrival.now_ns), room))
+    }
+
+    /// Requests for what is not kept do not wait for each other. That one has failed, or its client had to wait, shows nothing.
+    fn note_pass(&self, status: StatusCode, now_ns: u64) {
+        let is_failure = status.is_server_error()
+            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        if self.lead.is_none() || is_failure {
+            return;
+        }
+        let pass_ns = u64::try_from(self.cache.0.options.pass_time.as_nanos()).unwrap_or(u64::MAX);
+        self.cache.0.store.pass(&self.key, now_ns.saturating_add(pass_ns));
+        self.cache.report_size();
+    }
+}
+
+impl PossibleWrite {
+    /// Its answer had this status. A component that refused it has changed nothing (RFC 9111, section 4.4); of any other failure
+    /// that is not certain.
+    pub fn answered(mut self, status: StatusCode) {
+        self.has_changed = !status.is_client_error();
+    }
+}
+
+impl Drop for PossibleWrite {
+    fn drop(&mut self) {
+        if self.has_changed {
+            self.cache.invalidate(&self.key);
+        }
+    }
+}
+
+fn component_of(request: &RequestContext) -> ComponentName {
+    request.target.backend.name
+}
+
+fn key_of(request: &RequestContext) -> CacheKey {
+    let host = request.host().map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+    CacheKey { host: host.unwrap_or_default(), target }
+}
+
+/// RFC 9111, section 5.2.1.7.
+fn not_kept() -> Refusal {
+    let message = "no kept answer holds for this request, which asks for no other";
+    Refusal::new(RefusalKind::DeadlineExceeded, "not_cached", message)
+}
+
+/// The answer ended early, and its client has not seen any of it.
+fn broken_off(error: &BodyError) -> Refusal {
+    match error {
+        BodyError::Idle(_) | BodyError::Late => Refusal::new(
+            RefusalKind::DeadlineExceeded,
+            "answer_too_slow",
+            "the rest of the answer did not come in time",
+        ),
+        BodyError::TooLarge(_) | BodyError::Broken(_) => {
+            Refusal::new(RefusalKind::Lost, "connection_lost", "the component broke off while answering")
+        }
+    }
+}
