@@ -142,7 +142,7 @@ fn wire() -> Arc<dyn Answer<ProfilesByIds>> {
 fn clean_request_head(mut head: HeaderMap) {
     sanitize::strip_hop_by_hop(&mut head);
     sanitize::strip_claims(&mut head);
-    sanitize::forwarded(&mut head, &HeaderValue::from_static("127.0.0.1"), None);
+    sanitize::forwarded(&mut head, &HeaderValue::from_static("127.0.0.1"), false, None);
     black_box(head);
 }
 

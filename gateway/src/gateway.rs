@@ -10,10 +10,9 @@ use http::{HeaderMap, Request};
 use policy::admission::AdmissionOptions;
 use policy::{BodyLimits, BodyOptions, ClientOptions, EdgePattern, MinimumRate, Policy, for_edge};
 use runtime::{Tasks, scope};
-use tokio::net::TcpListener;
 use transport::Body;
 use transport::body_budget::BodyBudget;
-use transport::serve::{self, Server};
+use transport::serve::{self, Listener, Server};
 
 use crate::admission_queue::AdmissionQueue;
 use crate::api_keys::ApiKeys;
@@ -147,11 +146,11 @@ impl Gateway {
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Serves the public port.
+    /// Serves the public port: a `TcpListener`, or a [`Listener`] with a certificate.
     ///
     /// # Panics
     /// When it is served already: it has one port.
-    pub fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
+    pub fn serve(&self, tasks: &Tasks, listener: impl Into<Listener>, options: serve::Options) -> Server {
         let is_first = self.0.tasks.set(tasks.clone()).is_ok();
         assert!(is_first, "the gateway serves one public port");
         let gateway = self.clone();

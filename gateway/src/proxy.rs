@@ -63,7 +63,8 @@ impl Gateway {
 
         let (method, path) = (head.method.as_str(), head.uri.path());
         let trace = headers::trace(&head.headers);
-        let span = telemetry::server_span(method, &target.route.path, path, "1.1", trace, Origin::Client);
+        let version = headers::protocol_version(head.version);
+        let span = telemetry::server_span(method, &target.route.path, path, version, trace, Origin::Client);
         let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
         let mut request_count = RequestCount::begin(target.clone(), &head.method, unsampled, arrived);
         let request = RequestContext::new(head, body.peer().map(Arc::as_ref), host, target, trace, arrived);

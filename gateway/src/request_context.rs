@@ -8,7 +8,7 @@ use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use contract::{CallContext, ComponentName, Deadline, TraceContext};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use policy::deadline::remaining_ms;
 use policy::retry::Idempotency;
 use runtime::random;
@@ -116,9 +116,13 @@ impl RequestContext {
         // One that cannot be used has been refused.
         let repeatable = head.method.is_idempotent() || head.headers.contains_key(headers::KEY);
         let idempotency = if repeatable { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
-        let nowhere = || (IpAddr::V4(Ipv4Addr::UNSPECIFIED), HeaderValue::from_static("0.0.0.0"));
-        let (peer, client) = peer.map_or_else(nowhere, |peer| (peer.addr.ip(), peer.host.clone()));
+        let nowhere = || (IpAddr::V4(Ipv4Addr::UNSPECIFIED), HeaderValue::from_static("0.0.0.0"), false);
+        let known = |peer: &Peer| (peer.addr.ip(), peer.host.clone(), peer.is_secured);
+        let (peer, client, is_secured) = peer.map_or_else(nowhere, known);
 
+        if head.version == Version::HTTP_2 {
+            sanitize::join_cookies(&mut head.headers);
+        }
         sanitize::strip_claims(&mut head.headers);
         for name in [EXPECT, HOST, headers::DEADLINE] {
             head.headers.remove(name);
@@ -131,7 +135,7 @@ impl RequestContext {
         if ignores_content {
             head.headers.remove(CONTENT_LENGTH);
         }
-        sanitize::forwarded(&mut head.headers, &client, host.as_ref());
+        sanitize::forwarded(&mut head.headers, &client, is_secured, host.as_ref());
         head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
         Self {
             target,

@@ -17,7 +17,7 @@ use policy::{BodyLimits, EdgePattern, Policy};
 use runtime::Tasks;
 use serde_json::json;
 use tokio::sync::watch;
-use transport::serve::{self, Server};
+use transport::serve::{self, Server, StreamLimits};
 use transport::{Cluster, Instance, cluster, pool};
 
 pub const PHOTO: ComponentName = ComponentName::of("photo");
@@ -40,6 +40,7 @@ pub struct Tuning {
     pub options: Option<Options>,
     pub routes: Option<Vec<Route>>,
     pub reply_bytes: Option<BodyLimits>,
+    pub http2: Option<StreamLimits>,
 }
 
 impl TestGateway {
@@ -58,6 +59,7 @@ impl TestGateway {
         let gateway = Gateway::new(options, routes, find).expect("a valid table");
         let mut serving =
             serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
+        serving.http2 = tuning.http2;
         serving.reply_bytes = tuning.reply_bytes.unwrap_or(serving.reply_bytes);
         let server = gateway.serve(&tasks, listen().await, serving);
         let admin = serve::serve(&tasks, listen().await, gateway.admin(None), serve::Options::default());

@@ -7,6 +7,7 @@ mod bytes_held;
 mod clients;
 mod drain;
 mod fixture;
+mod http2;
 mod hygiene;
 mod isolation;
 mod metrics;

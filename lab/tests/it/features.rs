@@ -63,3 +63,13 @@ fn the_default_build_has_no_response_cache() {
     assert_eq!(features_in_build("gateway", &[]), "");
     assert_eq!(features_in_build("gateway", &["--features", "response-cache"]), "response-cache");
 }
+
+#[test]
+fn the_default_build_has_no_tls() {
+    check_feature("tls", &["ring", "rustls", "tokio_rustls", "webpki"], "rustls");
+    let other: Vec<String> =
+        crates_of_build(&["--features", "tls"]).into_iter().filter(|name| name.contains("aws_lc")).collect();
+    assert!(other.is_empty(), "{other:?}: ring is enough");
+    assert_eq!(features_in_build("transport", &[]), "");
+    assert_eq!(features_in_build("transport", &["--features", "tls"]), "tls");
+}

@@ -31,8 +31,8 @@ pub use install::{InstallError, Telemetry, install};
 pub use metrics::{
     EdgeMetrics, MessageMetrics, PoolMetrics, ServerMetrics, api_key, cache_read, db_operation,
     deadline_refused, discovery_staleness, drain_aborted, fault_injected, log_synced, messages, mirrored,
-    outbox, queue_depth, queue_wait, response_cache, response_cache_size, shed, slow_statement, wal_bytes,
-    work_done,
+    outbox, queue_depth, queue_wait, response_cache, response_cache_size, shed, slow_statement,
+    tls_handshake, wal_bytes, work_done,
 };
 pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use sampling::Origin;

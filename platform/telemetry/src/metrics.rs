@@ -452,6 +452,13 @@ pub fn response_cache_size(entries: usize, bytes: u64) {
     SIZE.1.set(bytes as f64);
 }
 
+static HANDSHAKES: Cache<&'static str, Counter> = Cache::new();
+
+/// A handshake of TLS ended: `completed`, `failed` or `timed_out`. One whose connection had to leave its place is not counted.
+pub fn tls_handshake(outcome: &'static str) {
+    HANDSHAKES.get(&outcome, || counter!(names::TLS_HANDSHAKES, names::OUTCOME => outcome)).increment(1);
+}
+
 static WORK: Cache<ComponentName, (Counter, Counter)> = Cache::new();
 
 /// A component finished a request or a call; `wasted` when its caller had given up.

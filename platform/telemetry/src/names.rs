@@ -175,6 +175,8 @@ pub const RESPONSE_CACHE_REQUESTS: &str = "cleave_response_cache_requests_total"
 pub const RESPONSE_CACHE_ENTRIES: &str = "cleave_response_cache_entries";
 /// Their bytes.
 pub const RESPONSE_CACHE_BYTES: &str = "cleave_response_cache_bytes";
+/// `outcome`: handshakes of TLS at the public port.
+pub const TLS_HANDSHAKES: &str = "cleave_tls_handshakes_total";
 /// Requests refused because their deadline had passed.
 pub const DEADLINE_REFUSED: &str = "cleave_deadline_refused_total";
 /// Connections cut off by a drain with requests under way.
@@ -257,6 +259,7 @@ pub const NODE: &[(&str, &str)] = &[
         RESPONSE_CACHE_BYTES,
         "Bytes of the answers that the gateway keeps, also of those that are still coming.",
     ),
+    (TLS_HANDSHAKES, "Handshakes of TLS at the public port, by how they ended."),
     (DEADLINE_REFUSED, "Requests refused because their deadline had passed."),
     (DRAIN_ABORTED, "Connections cut off by a drain with requests under way."),
     (DISCOVERY_STALENESS, "Time since the registry last answered its client."),

@@ -38,7 +38,7 @@ pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub const SCHEMA: HeaderName = HeaderName::from_static("x-cleave-schema");
 
 /// A request's protocol, as spans have it.
-pub(crate) const fn protocol_version(version: Version) -> &'static str {
+pub const fn protocol_version(version: Version) -> &'static str {
     match version {
         Version::HTTP_2 => "2",
         Version::HTTP_10 => "1.0",

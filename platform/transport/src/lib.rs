@@ -14,6 +14,7 @@
 //!   `paced_io`: how slowly answers may be taken; [`body_budget`], [`byte_budget`], `held_body`: how many bytes of them are held;
 //!   `http2_preface`: how HTTP/2 is recognised; `alarm`: timeouts that are renewed with every message. Pool and loop ask
 //!   `probe` where a connection must not be taken for what it no longer is.
+//!   `tls`: certificates and handshakes, with the feature of that name.
 //! - [`body`], [`sized_body`], [`headers`], [`refusal_response`], [`codec`]: what is on the wire. [`sanitize`]: what may pass on.
 //! - [`fault_injection`]: where faults act. [`control`]: where the lab puts them.
 //!
@@ -53,6 +54,8 @@ pub mod server_layer;
 mod server_stack;
 pub mod sized_body;
 pub mod stack;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use body::{Body, BodyError};
 pub use call_router::{CallRouter, CallRouterOptions};

@@ -11,11 +11,19 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// Its host, as a header has it: written once a connection.
     pub host: HeaderValue,
+    /// Whether what it sends and gets is encrypted.
+    pub is_secured: bool,
 }
 
 impl Peer {
     pub(crate) fn new(addr: SocketAddr) -> Self {
         let host = HeaderValue::from_str(&addr.ip().to_string()).expect("an address is a header value");
-        Self { addr, host }
+        Self { addr, host, is_secured: false }
+    }
+
+    /// The same over TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured(addr: SocketAddr) -> Self {
+        Self { is_secured: true, ..Self::new(addr) }
     }
 }

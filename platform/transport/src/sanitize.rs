@@ -1,9 +1,10 @@
 //! What may pass from one connection to another. Pure functions, for the gateway.
 
 use http::header::{
-    CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, COOKIE, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri, Version};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -77,34 +78,59 @@ pub fn strip_claims(headers: &mut HeaderMap) {
     remove_where(headers, |name| name.as_str().starts_with("x-cleave-") || CLAIMS.contains(name));
 }
 
-/// Writes for which client a request is forwarded, in place of what it claimed. `peer` is the client's address.
-pub fn forwarded(headers: &mut HeaderMap, peer: &HeaderValue, host: Option<&HeaderValue>) {
+/// Writes for which client a request is forwarded, in place of what it claimed. `peer` is the client's address, and `is_secured`
+/// whether it came over TLS.
+pub fn forwarded(headers: &mut HeaderMap, peer: &HeaderValue, is_secured: bool, host: Option<&HeaderValue>) {
     headers.remove(FORWARDED);
     headers.insert(FORWARDED_FOR, peer.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if is_secured { "https" } else { "http" }));
     match host {
         Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
         None => headers.remove(FORWARDED_HOST),
     };
 }
 
+/// Writes cookies that HTTP/2 has in fields of their own into one, as HTTP/1.1 has them (RFC 9113, section 8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(COOKIE).iter();
+    let Some(first) = cookies.next() else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for cookie in cookies {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(cookie.as_bytes());
+    }
+    if joined.len() > first.len() {
+        headers.insert(COOKIE, HeaderValue::try_from(joined).expect("it is made of such"));
+    }
+}
+
 /// The host the request is addressed to: the authority of an absolute URI, else
-/// `Host`. `None` only in HTTP/1.0, which may leave it out.
+/// `Host`. `None` only in HTTP/1.0, which may leave it out. Of HTTP/2 the authority is `:authority`, which has nothing but a
+/// host and perhaps a port, and which a `Host` next to it has to repeat (RFC 9113, section 8.3.1).
 ///
 /// # Errors
 /// When `Host` is missing, stands there twice, or is no name or address with perhaps a port.
 pub fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
     let mut hosts = headers.get_all(HOST).iter();
     let first = hosts.next();
-    if hosts.next().is_some() || (first.is_none() && version == Version::HTTP_11) {
+    let is_missing = first.is_none()
+        && (version == Version::HTTP_11 || (version == Version::HTTP_2 && uri.authority().is_none()));
+    if hosts.next().is_some() || is_missing {
         return Err(Malformed::Host);
     }
     if first.is_some_and(|host| !host.to_str().is_ok_and(is_authority)) {
         return Err(Malformed::Host);
     }
-    match uri.authority() {
+    match uri.authority().map(Authority::as_str) {
+        Some(authority) if version == Version::HTTP_2 => {
+            let differs = |host: &HeaderValue| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+            if !is_authority(authority) || first.is_some_and(differs) {
+                return Err(Malformed::Host);
+            }
+            HeaderValue::from_str(authority).map(Some).map_err(|_| Malformed::Host)
+        }
         Some(authority) => {
-            let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+            let host = authority.rsplit('@').next().unwrap_or_default();
             let host = is_authority(host).then(|| HeaderValue::from_str(host).ok()).flatten();
             host.map(Some).ok_or(Malformed::Host)
         }
@@ -218,8 +244,11 @@ mod tests {
         ]);
         strip_claims(&mut map);
         assert_eq!(map, headers(&[("authorization", "Bearer t")]));
-        forwarded(&mut map, &HeaderValue::from_static("127.0.0.1"), None);
+        forwarded(&mut map, &HeaderValue::from_static("127.0.0.1"), false, None);
         assert_eq!(map["x-forwarded-for"], "127.0.0.1");
+        assert_eq!(map["x-forwarded-proto"], "http");
+        forwarded(&mut map, &HeaderValue::from_static("127.0.0.1"), true, None);
+        assert_eq!(map["x-forwarded-proto"], "https");
     }
 
     #[test]
@@ -233,6 +262,38 @@ mod tests {
         assert_eq!(host(Version::HTTP_11, &uri, &one), Ok(Some(HeaderValue::from_static("a"))));
         let absolute = Uri::from_static("http://me@b:8/v1");
         assert_eq!(host(Version::HTTP_11, &absolute, &one), Ok(Some(HeaderValue::from_static("b:8"))));
+    }
+
+    #[test]
+    fn in_http2_the_authority_is_the_host_and_a_host_next_to_it_the_same() {
+        let of = |uri: &'static str, list: &[(&'static str, &str)]| {
+            host(Version::HTTP_2, &Uri::from_static(uri), &headers(list))
+        };
+        let (a, expected) = ("http://a:8/v1", Ok(Some(HeaderValue::from_static("a:8"))));
+        assert_eq!(of(a, &[]), expected);
+        assert_eq!(of(a, &[("host", "A:8")]), expected);
+        assert_eq!(of("/v1", &[("host", "a:8")]), expected, "one that was HTTP/1.1 before");
+        for (uri, list) in [
+            (a, &[("host", "b:8")][..]),
+            (a, &[("host", "a:8"), ("host", "a:8")]),
+            ("http://me@a:8/v1", &[]),
+            ("/v1", &[]),
+        ] {
+            assert_eq!(of(uri, list), Err(Malformed::Host), "{uri} {list:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_of_http2_are_one_field_before_they_pass_on() {
+        let mut map = HeaderMap::new();
+        join_cookies(&mut map);
+        assert!(map.is_empty());
+        for cookie in ["a=1", "b=2", "c=3"] {
+            map.append(COOKIE, HeaderValue::from_static(cookie));
+        }
+        join_cookies(&mut map);
+        let cookies: Vec<_> = map.get_all(COOKIE).iter().collect();
+        assert_eq!(cookies, ["a=1; b=2; c=3"]);
     }
 
     #[test]

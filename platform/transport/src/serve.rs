@@ -5,14 +5,16 @@
 //! after its answer; then [`Server::finish`] stops accepting and closes idle
 //! connections; what is still at work at the deadline is cut off and counted.
 //!
-//! A client that begins with HTTP/2 gets it where [`Options::http2`] allows it: see [`multiplexed`].
+//! A client that begins with HTTP/2 gets it where [`Options::http2`] allows it: see [`multiplexed`]. With the feature `tls` a
+//! [`Listener`] may have a certificate.
 
+mod listener;
 pub mod multiplexed;
+mod options;
 mod pieced_body;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,9 +26,9 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use policy::{BodyLimits, BodyOptions, MinimumRate};
 use runtime::{ShutdownPolicy, Tasks, quiet};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,59 +43,11 @@ use crate::held_body::HeldBody;
 use crate::http2_preface::{self, PrefaceIo};
 use crate::paced_io::PacedIo;
 use crate::peer::Peer;
-use crate::probe::ProbedStream;
+use crate::probe::{Probe, ProbedStream};
 
-pub use self::multiplexed::StreamLimits;
+pub use self::listener::{BindError, Listener, bind};
+pub use self::options::{Options, StreamLimits};
 pub use crate::connections::ConnectionLimits;
-
-/// Limits of a server, each with its reason.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// For the whole header block; also how long a connection may idle, since
-    /// hyper arms it again between messages. Longer than any client's pool
-    /// keeps a connection (10 s), so that the client closes first.
-    pub header_timeout: Duration,
-    /// A request's body may be silent this long.
-    pub body_idle: Duration,
-    /// Largest header block, bytes: 431 beyond. A hundred headers are hyper's own limit.
-    pub max_header_bytes: usize,
-    /// Connections at once; the others wait in the kernel's backlog.
-    pub max_connections: usize,
-    /// How many of these one address may have, and how many may be idle.
-    pub connection_limits: ConnectionLimits,
-    /// How slowly a client may take its answers; `None` where links may be slow on purpose.
-    pub read_rate: Option<MinimumRate>,
-    /// Bytes of replies on their way to clients; beyond these, nothing more is read of what they come from.
-    pub reply_bytes: BodyLimits,
-    /// Bytes that are read of a connection at once, and those of a reply that wait for its client: with these, one more piece
-    /// of what the reply comes from is held. hyper panics below 8,192.
-    pub buffer_bytes: usize,
-    /// Limits of connections that begin with HTTP/2, without negotiation; `None` answers them with 505.
-    pub http2: Option<StreamLimits>,
-    /// How long a draining server still accepts, and asks clients to close.
-    /// At least as long as the news takes through the registry.
-    pub drain_grace: Duration,
-    /// How long requests under way may take after that.
-    pub drain_deadline: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            header_timeout: Duration::from_secs(30),
-            body_idle: Duration::from_secs(10),
-            max_header_bytes: 16 * 1024,
-            max_connections: 4_096,
-            connection_limits: ConnectionLimits::SHARED,
-            read_rate: None,
-            reply_bytes: BodyOptions::default().replies(false),
-            buffer_bytes: 64 * 1024,
-            http2: None,
-            drain_grace: Duration::from_millis(500),
-            drain_deadline: Duration::from_secs(10),
-        }
-    }
-}
 
 /// Bytes of answers that the kernel holds for one connection: without a bound it would take megabytes
 /// for a reader that does not read.
@@ -107,31 +61,12 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Connections that got no place and are kept; beyond them such a one is closed at once.
 const MAX_TURNED_AWAY: usize = 1_024;
 
-/// The address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {addr}; is another program using the port?")]
-pub struct BindError {
-    /// Which address.
-    pub addr: SocketAddr,
-    /// The system's error.
-    #[source]
-    pub source: io::Error,
-}
-
-/// Opens a port; 0 takes any free one.
-///
-/// # Errors
-/// When the port is taken, or not allowed.
-pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(addr).await.map_err(|source| BindError { addr, source })
-}
-
-/// Serves `service` on `listener` until the server is finished or `tasks` close.
+/// Serves `service` on `listener`, a [`TcpListener`] or one with a certificate, until the server is finished or `tasks` close.
 /// An axum router is such a service; so is anything that answers [`Request<Body>`].
 ///
 /// What connections cost is charged to the component in whose scope this is
 /// called: enter that of the process's one component, or of the gateway.
-pub fn serve<S, B>(tasks: &Tasks, listener: TcpListener, service: S, options: Options) -> Server
+pub fn serve<S, B>(tasks: &Tasks, listener: impl Into<Listener>, service: S, options: Options) -> Server
 where
     S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
         + Clone
@@ -142,8 +77,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let addr = listener.local_addr().expect("a bound listener has an address");
+    let listener = listener.into();
+    let addr = listener.tcp.local_addr().expect("a bound listener has an address");
     let shared = Arc::new(Shared {
+        #[cfg(feature = "tls")]
+        tls: listener.tls.map(|tls| tls.acceptor(options.http2.is_some())),
         options,
         draining: AtomicBool::new(false),
         phase: watch::Sender::new(Phase::Open),
@@ -154,7 +92,7 @@ where
         room: Arc::new(Semaphore::new(options.max_connections)),
         turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
     });
-    let accepting = accept(tasks.clone(), listener, service, shared.clone());
+    let accepting = accept(tasks.clone(), listener.tcp, service, shared.clone());
     tasks.spawn("transport.accept", ShutdownPolicy::Cancel, accepting);
     Server { addr, shared }
 }
@@ -177,6 +115,8 @@ enum Phase {
 
 #[derive(Debug)]
 struct Shared {
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Acceptor>,
     options: Options,
     draining: AtomicBool,
     phase: watch::Sender<Phase>,
@@ -358,7 +298,7 @@ async fn connection<S, B>(
     peer: SocketAddr,
     service: S,
     place: ConnectionPermit,
-    mut phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
 ) where
     S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
         + Clone
@@ -369,23 +309,74 @@ async fn connection<S, B>(
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Options {
-        header_timeout,
-        body_idle,
-        max_header_bytes,
-        buffer_bytes,
-        drain_grace,
-        read_rate,
-        http2,
-        ..
-    } = place.shared.options;
     // Without it the second small answer waits for the ACK of the first: 40 ms. A
     // peer that has left already makes it fail, which the first read shows as well.
     let _left = stream.set_nodelay(true);
     let _left = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+    let Options { read_rate, http2, .. } = place.shared.options;
+    let (stream, probe) = ProbedStream::new(stream);
+    let io = PacedIo::new(stream, read_rate, ProbedStream::abort);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &place.shared.tls {
+        let mut phase = phase;
+        let Some((io, has_http2)) = secured(tls, io, &place, &mut phase).await else { return };
+        let (peer, http2) = (Peer::secured(peer), http2.filter(|_| has_http2));
+        // Boxed, so that those without TLS do not have room for it.
+        return Box::pin(requests(tasks, io, probe, peer, service, place, phase, http2)).await;
+    }
+    requests(tasks, io, probe, Peer::new(peer), service, place, phase, http2).await;
+}
+
+/// The connection once its handshake is over, and whether the client wants HTTP/2; `None` where it does not come about. Until then
+/// it is one of those without a request at work, of which an address has so many.
+#[cfg(feature = "tls")]
+async fn secured(
+    tls: &crate::tls::Acceptor,
+    io: PacedIo<ProbedStream>,
+    place: &ConnectionPermit,
+    phase: &mut watch::Receiver<Phase>,
+) -> Option<(crate::tls::TlsIo<PacedIo<ProbedStream>>, bool)> {
+    let mut handshake = std::pin::pin!(tls.accept(io));
+    let eviction = tokio::select! {
+        biased;
+        done = &mut handshake => return done,
+        eviction = place.entry.evicted() => eviction,
+        _ = phase.wait_for(|phase| *phase > Phase::Open) => return None,
+    };
+    if eviction == Eviction::OfAddress {
+        // With its socket, as below.
+        let _draining = timeout(LINGER, phase.wait_for(|phase| *phase > Phase::Open)).await;
+    }
+    None
+}
+
+/// Serves the requests of a connection; HTTP/2 within these limits.
+#[expect(clippy::too_many_arguments, reason = "the parts of a connection, each used once")]
+async fn requests<I, S, B>(
+    tasks: Tasks,
+    io: I,
+    probe: Probe,
+    peer: Peer,
+    service: S,
+    place: ConnectionPermit,
+    mut phase: watch::Receiver<Phase>,
+    http2: Option<StreamLimits>,
+) where
+    I: Read + Write + Unpin + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Unpin
+        + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Options { header_timeout, body_idle, max_header_bytes, buffer_bytes, drain_grace, .. } =
+        place.shared.options;
     let client = Arc::new(Client {
-        peer: Arc::new(Peer::new(peer)),
-        replies: place.shared.replies.of(peer.ip()),
+        replies: place.shared.replies.of(peer.addr.ip()),
+        peer: Arc::new(peer),
         shared: place.shared.clone(),
         started: AtomicU64::new(0),
         leaves: Notify::new(),
@@ -411,8 +402,7 @@ async fn connection<S, B>(
             Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, &client.replies).of(active)))
         }
     });
-    let (stream, probe) = ProbedStream::new(stream);
-    let stream = PrefaceIo::new(PacedIo::new(stream, read_rate, ProbedStream::abort), http2.is_some());
+    let stream = PrefaceIo::new(io, http2.is_some());
     let mut connection = http1::Builder::new()
         // Without a timer hyper's timeouts do nothing, and configuring one panics.
         .timer(ConnectionTimer::new())

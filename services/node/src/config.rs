@@ -54,6 +54,12 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Public port of the gateway, where it lives here.
     pub public: SocketAddr,
+    /// Certificate and key of the public port, which then speaks TLS alone; in a program built with the feature `tls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
+    /// Whether clients of the public port get HTTP/2: over TLS where they ask for it, and without where they begin with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public_http2: bool,
     /// Folder of databases and photo bytes.
     pub data: PathBuf,
     /// Databases that a server keeps, by their names; the others are files in the folder.
@@ -109,6 +115,16 @@ pub struct NodeConfig {
     pub readers: Option<u32>,
 }
 
+/// A certificate, with those between it and its authority after it, and its key, both PEM. Only its owner may read the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificates.
+    pub certificate: PathBuf,
+    /// The key, with mode 0600.
+    pub key: PathBuf,
+}
+
 impl Default for NodeConfig {
     fn default() -> Self {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -126,6 +142,8 @@ impl Default for NodeConfig {
             registry_log: None,
             listen: loopback,
             public: loopback,
+            tls: None,
+            public_http2: false,
             data: PathBuf::from("data"),
             postgres: BTreeMap::new(),
             postgres_password: String::new(),

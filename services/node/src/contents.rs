@@ -11,9 +11,8 @@ use history::History;
 use policy::{BodyLimits, ClientOptions, EdgePattern, Policy};
 use runtime::Tasks;
 use storage::OutboundTopics;
-use tokio::net::TcpListener;
 use transport::Clusters;
-use transport::serve::{self, Server};
+use transport::serve::{self, Listener, Server};
 
 /// Everything a node opens; by default nothing, which is what a registry needs.
 #[derive(Default)]
@@ -115,7 +114,7 @@ pub trait PublicGateway: Send + Sync {
     /// The operator's side; never on the public port.
     fn admin(&self) -> Router;
     /// Serves the public.
-    fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server;
+    fn serve(&self, tasks: &Tasks, listener: Listener, options: serve::Options) -> Server;
     /// Closes its breakers and puts adaptive limits where they began, as if nothing had been asked yet.
     fn reset_edges(&self);
     /// Accepts no new request and waits for those under way.

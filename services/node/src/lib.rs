@@ -3,7 +3,7 @@
 //! - [`config`]: the configuration of a process.
 //! - [`contents`]: what it is made of: services, and perhaps the public door.
 //! - [`node`](mod@node): opens them, serves them, closes them.
-//! - `serving`: how its ports are served. `identity`: the secret of users' tokens.
+//! - `serving`: how its ports are served; `public_listener`: the public one, perhaps with a certificate. `identity`: the secret of users' tokens.
 //!   [`control`]: control routes for the lab, with the run's token.
 //! - [`outbox`]: events across processes, pulled over HTTP. `broker`: carried by one, with the feature `nats`.
 //! - [`stores`]: its databases, one for all components or one for each.
@@ -22,6 +22,7 @@ mod identity;
 pub mod node;
 pub mod outbox;
 pub mod program;
+mod public_listener;
 mod readiness;
 mod serving;
 pub mod stores;
@@ -32,3 +33,4 @@ pub use databases::database_path;
 pub use identity::SecretError;
 pub use node::{Node, NodeError};
 pub use program::{program, run};
+pub use public_listener::PublicError;

@@ -27,6 +27,7 @@ use crate::control::{self, ControlState};
 use crate::fault_actuator::FaultActuator;
 use crate::identity::{self, SecretError};
 use crate::outbox::{self, HttpSource};
+use crate::public_listener::{PublicError, public_listener};
 use crate::serving::{client_options, health, no_such_path, public_options, serve_options, wrong_method};
 use crate::stores::{self, Store};
 
@@ -52,6 +53,9 @@ pub enum NodeError {
         #[source]
         source: StorageError,
     },
+    /// Its public port.
+    #[error(transparent)]
+    Public(#[from] PublicError),
     /// A component.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -221,9 +225,7 @@ impl Node {
         }
         let registrar = builder.announce(internal.addr()).await?;
         let public = match &door {
-            Some(door) => {
-                Some(door.serve(&tasks, serve::bind(config.public).await?, public_options(&config)))
-            }
+            Some(door) => Some(door.serve(&tasks, public_listener(&config).await?, public_options(&config))),
             None => None,
         };
         let actuator = FaultActuator {

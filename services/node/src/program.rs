@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{Args, Parser};
 use component::Service;
 use contract::ProcessPlan;
 use contract::broker::CREDENTIALS_VARIABLE;
@@ -17,7 +17,7 @@ use runtime::limits::{self, ResourceLimit};
 use telemetry::{LogTarget, Options, ProcessLabels};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
+use crate::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE, TlsFiles};
 use crate::{GatewayFactory, Node, NodeConfig, NodeContents, readiness};
 
 /// Something is wrong with the configuration or the machine.
@@ -65,20 +65,46 @@ struct ProgramArgs {
     check: bool,
 }
 
+/// How the public URL is served.
+#[derive(Args)]
+struct PublicArgs {
+    /// Address of the public URL.
+    #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
+    public: SocketAddr,
+    /// File of its certificate and those between it and its authority, PEM: it is served over TLS. Needs a build with `--features tls`.
+    #[arg(long, value_name = "FILE", env = "CLEAVE_TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// File of the certificate's key, PEM, which only its owner may read (`chmod 600`).
+    #[arg(long, value_name = "FILE", env = "CLEAVE_TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Serve HTTP/2 as well: over TLS to clients that ask for it, without TLS to those that begin with it.
+    #[arg(long, env = "CLEAVE_HTTP2")]
+    http2: bool,
+}
+
+impl PublicArgs {
+    /// A configuration that says no more than these flags.
+    fn into_defaults(self) -> NodeConfig {
+        // One comes with the other.
+        let files = self.tls_certificate.zip(self.tls_key);
+        let tls = files.map(|(certificate, key)| TlsFiles { certificate, key });
+        NodeConfig { public: self.public, public_http2: self.http2, tls, ..NodeConfig::default() }
+    }
+}
+
 /// How the gateway is started.
 #[derive(Parser)]
 #[command(version, about = "The gateway of the photo-sharing suite, by itself: its public URL.")]
 #[command(after_help = "Examples:
   gateway --registry 127.0.0.1:7000
-  gateway --registry registry:7000 --public 0.0.0.0:8080
+  gateway --registry registry:7000 --public 0.0.0.0:8443 --tls-certificate site.pem --tls-key site.key --http2
 
 CLEAVE_SECRET and CLEAVE_TOKEN of the environment are those of all services.")]
 struct GatewayArgs {
     #[command(flatten)]
     alone: ProgramArgs,
-    /// Address of the public URL.
-    #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
-    public: SocketAddr,
+    #[command(flatten)]
+    public: PublicArgs,
 }
 
 /// How the registry is started.
@@ -109,9 +135,8 @@ CLEAVE_SECRET of the environment signs users' tokens, CLEAVE_TOKEN opens fault a
 struct MonolithArgs {
     #[command(flatten)]
     alone: ProgramArgs,
-    /// Address of the public URL.
-    #[arg(long, env = "CLEAVE_PUBLIC", default_value = "127.0.0.1:8080")]
-    public: SocketAddr,
+    #[command(flatten)]
+    public: PublicArgs,
 }
 
 /// The whole `main` of a service: reads the command line, runs until asked to leave.
@@ -124,7 +149,7 @@ pub fn program(service: &'static Service<History>) -> ExitCode {
 /// the process that this describes. `contents` are those of a process.
 pub fn monolith(whole: ProcessPlan, contents: impl FnOnce(&ProcessPlan) -> NodeContents) -> ExitCode {
     let MonolithArgs { alone, public } = MonolithArgs::parse();
-    alone.start(whole, contents, NodeConfig { public, ..NodeConfig::default() })
+    alone.start(whole, contents, public.into_defaults())
 }
 
 /// The whole `main` of a registry.
@@ -140,7 +165,7 @@ pub fn gateway(gateway: Box<dyn GatewayFactory>) -> ExitCode {
     let process = ProcessPlan { gateway: true, ..ProcessPlan::empty("gateway") };
     let GatewayArgs { alone, public } = GatewayArgs::parse();
     let contents = NodeContents { gateway: Some(gateway), ..NodeContents::default() };
-    alone.start(process, |_| contents, NodeConfig { public, ..NodeConfig::default() })
+    alone.start(process, |_| contents, public.into_defaults())
 }
 
 impl ProgramArgs {

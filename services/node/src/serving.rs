@@ -33,7 +33,8 @@ pub(crate) fn serve_options(carrier: Carrier) -> serve::Options {
     }
 }
 
-/// The public door's: HTTP/1 alone, how slowly a client may read, and limits by address unless all clients share one.
+/// The public door's: HTTP/2 where it is asked for, how slowly a client may read, and limits by address unless all clients share
+/// one.
 pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
     let by_address = config.settings.limits_per_address;
     let connection_limits =
@@ -43,7 +44,7 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
         read_rate: Some(MinimumRate::default()),
         reply_bytes: config.bodies().replies(by_address),
         buffer_bytes: serve::Options::default().buffer_bytes,
-        http2: None,
+        http2: config.public_http2.then_some(serve::StreamLimits::PUBLIC),
         ..serve_options(config.carrier)
     }
 }
@@ -88,5 +89,7 @@ mod tests {
         let public = public_options(&NodeConfig::default());
         assert_eq!(public.reply_bytes, NodeConfig::default().bodies().replies(true));
         assert!(internal.buffer_bytes < public.buffer_bytes);
+        assert!(public.http2.is_none(), "unless it is asked for");
+        assert!(public_options(&NodeConfig { public_http2: true, ..NodeConfig::default() }).http2.is_some());
     }
 }

@@ -15,8 +15,7 @@ use gateway::{Gateway, RouteTable, Upstream};
 use node::{GatewayContext, GatewayFactory, PublicGateway};
 use runtime::Tasks;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use transport::serve::{self, Server};
+use transport::serve::{self, Listener, Server};
 
 use crate::catalogue::{self, CATALOGUE};
 
@@ -88,7 +87,7 @@ impl PublicGateway for Open {
         self.0.admin(None)
     }
 
-    fn serve(&self, tasks: &Tasks, listener: TcpListener, options: serve::Options) -> Server {
+    fn serve(&self, tasks: &Tasks, listener: Listener, options: serve::Options) -> Server {
         self.0.serve(tasks, listener, options)
     }
 

@@ -39,7 +39,12 @@ fn run(input: &[u8]) {
     sanitize::strip_hop_by_hop(&mut headers);
     assert_eq!(headers, once, "stripped once is stripped");
     sanitize::strip_claims(&mut headers);
-    sanitize::forwarded(&mut headers, &HeaderValue::from_static("127.0.0.1"), host.ok().flatten().as_ref());
+    sanitize::forwarded(
+        &mut headers,
+        &HeaderValue::from_static("127.0.0.1"),
+        false,
+        host.ok().flatten().as_ref(),
+    );
     assert!(headers.keys().all(|name| !name.as_str().starts_with("x-cleave-")), "a claim passes on");
     assert!(!headers.contains_key("forwarded") && !headers.contains_key("x-retry-attempt"));
     let senders: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();

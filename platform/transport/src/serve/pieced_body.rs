@@ -13,19 +13,26 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// A body whose frames are short.
-pub(super) struct PiecedBody<B> {
+pub(super) struct PiecedBody<B, F> {
     body: B,
     /// What has come of it and has not been handed out.
     rest: Bytes,
+    /// Called with the length of each piece that is handed out.
+    let_through: F,
 }
 
-impl<B> PiecedBody<B> {
-    pub fn new(body: B) -> Self {
-        Self { body, rest: Bytes::new() }
+impl<B, F: FnMut(u64)> PiecedBody<B, F> {
+    pub fn new(body: B, let_through: F) -> Self {
+        Self { body, rest: Bytes::new(), let_through }
+    }
+
+    fn handed_out(&mut self, piece: Bytes) -> Frame<Bytes> {
+        (self.let_through)(piece.len() as u64);
+        Frame::data(piece)
     }
 }
 
-impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for PiecedBody<B> {
+impl<B: HttpBody<Data = Bytes> + Unpin, F: FnMut(u64) + Unpin> HttpBody for PiecedBody<B, F> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -37,7 +44,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for PiecedBody<B> {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             match frame.map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(data))) if data.len() > PIECE_BYTES => self.rest = data,
-                Some(Ok(Ok(data))) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Ok(Ok(data))) => return Poll::Ready(Some(Ok(self.handed_out(data)))),
                 Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
@@ -45,7 +52,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for PiecedBody<B> {
         }
         let length = self.rest.len().min(PIECE_BYTES);
         let piece = self.rest.split_to(length);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(self.handed_out(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -65,6 +72,8 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for PiecedBody<B> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -73,7 +82,8 @@ mod tests {
     #[tokio::test]
     async fn it_comes_in_short_frames_and_whole() {
         let whole: Vec<u8> = (0..2 * PIECE_BYTES + 5).map(|at| at as u8).collect();
-        let mut body = PiecedBody::new(Body::full(whole.clone()));
+        let (body, handed_out) = (Body::full(whole.clone()), Cell::new(0));
+        let mut body = PiecedBody::new(body, |bytes| handed_out.set(handed_out.get() + bytes));
         let (mut lengths, mut read) = (Vec::new(), Vec::new());
         while !body.is_end_stream() {
             assert_eq!(body.size_hint().exact(), Some((whole.len() - read.len()) as u64));
@@ -81,8 +91,10 @@ mod tests {
             lengths.push(data.len());
             read.extend_from_slice(&data);
         }
+        let whole_length = whole.len() as u64;
         assert_eq!((lengths, read), (vec![PIECE_BYTES, PIECE_BYTES, 5], whole));
         assert!(body.frame().await.is_none());
-        assert!(PiecedBody::new(Body::empty()).is_end_stream());
+        assert_eq!(handed_out.get(), whole_length);
+        assert!(PiecedBody::new(Body::empty(), |_| ()).is_end_stream());
     }
 }

@@ -166,8 +166,18 @@ async fn streams_that_are_opened_to_be_reset_end_the_connection() {
 
 #[tokio::test]
 async fn a_reply_that_is_not_taken_ends_and_gives_back_what_it_holds() {
+    replies_that_are_not_taken_end(None).await;
+}
+
+#[tokio::test]
+async fn so_does_one_whose_reader_has_a_rate_to_keep() {
+    let grace = policy::units::HumanDuration::from_millis(100);
+    replies_that_are_not_taken_end(Some(policy::MinimumRate { grace, bytes_per_s: 1 << 20 })).await;
+}
+
+async fn replies_that_are_not_taken_end(read_rate: Option<policy::MinimumRate>) {
     let limits = StreamLimits { longest_stream: Duration::from_millis(300), ..StreamLimits::default() };
-    let (pair, server) = served(serve::Options { http2: Some(limits), ..usual() }).await;
+    let (pair, server) = served(serve::Options { http2: Some(limits), read_rate, ..usual() }).await;
     // SETTINGS_INITIAL_WINDOW_SIZE is 16: no more of a reply is ever let through.
     let mut slow = client(&server, &[0, 4, 0, 0, 0, 16]).await;
     let body = Codec::Postcard.encode(&Greet { name: "ada".into(), times: 100_000 });

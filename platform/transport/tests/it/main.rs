@@ -12,3 +12,5 @@ mod pair;
 mod pool;
 mod server_stack;
 mod stack;
+#[cfg(feature = "tls")]
+mod tls;
