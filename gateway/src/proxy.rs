@@ -154,7 +154,7 @@ impl Gateway {
         }
         loop {
             let fill = match cache.look_up(request, deadline).await {
-                Lookup::Answer(response) => return (response, deadline.is_chosen_by_client()),
+                Lookup::Answer(response) => return (*response, deadline.is_chosen_by_client()),
                 Lookup::Ask(fill) => fill,
             };
             let (response, is_hasty) = self.forward(fill.request(request), client, body, deadline).await;

@@ -62,7 +62,7 @@ struct Shared {
 /// What there is for a request.
 pub(crate) enum Lookup {
     /// What its client gets: no component is asked.
-    Answer(Response<Body>),
+    Answer(Box<Response<Body>>),
     /// A component is to be asked, and its answer to be handed to [`Fill::finish`].
     Ask(Box<Fill>),
 }
@@ -118,7 +118,7 @@ impl ResponseCache {
         let is_plain = !conditions::are_beyond_a_cache(fields);
         let (asked, is_authorized) = (RequestDirectives::of(fields), fields.contains_key(AUTHORIZATION));
         let until = self.waits_until(deadline);
-        let mut has_waited = false;
+        let (mut has_waited, mut lead) = (false, None);
         while is_plain {
             let now_ns = clock::now_ns();
             let found = self.0.store.find(&key, fields, component, now_ns);
@@ -128,11 +128,11 @@ impl ResponseCache {
             };
             if let Some(answer) = known.filter(|answer| !asked.no_cache && answer.is_fresh(now_ns, &asked)) {
                 telemetry::response_cache(component, if has_waited { "coalesced" } else { "hit" });
-                return Lookup::Answer(answer.response(&request.method, fields, now_ns));
+                return Lookup::Answer(Box::new(answer.response(&request.method, fields, now_ns)));
             }
             if asked.only_if_cached {
                 telemetry::response_cache(component, "miss");
-                return Lookup::Answer(refusal_response::encode(&not_kept()));
+                return Lookup::Answer(Box::new(refusal_response::encode(&not_kept())));
             }
             // What an account gets is for others only where its component has shown that.
             let is_for_others = !matches!(found, Found::Pass) && (!is_authorized || known.is_some());
@@ -140,10 +140,12 @@ impl ResponseCache {
             if !is_for_others || is_asked_as_is {
                 break;
             }
+            if let Some(lead) = lead.take() {
+                return Lookup::Ask(Box::new(self.leading(request, key, lead, known.cloned())));
+            }
             match self.0.flights.board(&key, self.0.store.selection(&key, fields)) {
-                Boarding::Lead(lead) => {
-                    return Lookup::Ask(Box::new(self.leading(request, key, lead, known.cloned())));
-                }
+                // It looks once more: another one may have ended since it looked.
+                Boarding::Lead(new) => lead = Some(new),
                 Boarding::Follow(other) if clock::now() < until => {
                     cost::part(Part::Queueing, other.ended(until)).await;
                     has_waited = true;
