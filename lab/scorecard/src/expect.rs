@@ -29,15 +29,20 @@ pub enum Op {
     Equal,
 }
 
+/// What a few multiplications and divisions round by, as a share of their result.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
+
 impl Op {
-    /// Whether it holds between two plain numbers.
+    /// Whether it holds between two plain numbers. What differs by rounding alone is equal: 7,000 us in seconds are no
+    /// hair less than 7 ms.
     pub fn holds(self, left: f64, right: f64) -> bool {
+        let is_equal = left == right || (left - right).abs() <= ROUNDING * left.abs().min(right.abs());
         match self {
-            Self::AtMost => left <= right,
-            Self::Below => left < right,
-            Self::AtLeast => left >= right,
-            Self::Above => left > right,
-            Self::Equal => left == right,
+            Self::AtMost => left < right || is_equal,
+            Self::Below => left < right && !is_equal,
+            Self::AtLeast => left > right || is_equal,
+            Self::Above => left > right && !is_equal,
+            Self::Equal => is_equal,
         }
     }
 }
@@ -159,5 +164,24 @@ impl Expectation {
             }
         }
         that
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_by_rounding_alone_is_equal() {
+        let both = |left: f64, right: f64| (Op::AtMost.holds(left, right), Op::Below.holds(left, right));
+        // Microseconds in seconds, and milliseconds: 0.006999999999999999 and 0.007.
+        assert_eq!(both(7_000.0 * 1e-6, 7.0 * 1e-3), (true, false));
+        assert_eq!(both(7.0 * 1e-3, 7_000.0 * 1e-6), (true, false));
+        assert!(Op::Equal.holds(999.0 / 1_000.0, 99.9 * 0.01) && Op::AtLeast.holds(0.999, 99.9 * 0.01));
+        assert!(!Op::Above.holds(99.9 * 0.01, 0.999));
+        // One of so many is more than rounding, as is anything that is not 0.
+        assert_eq!(both(1e15 - 1.0, 1e15), (true, true));
+        assert!(!Op::Equal.holds(1e-300, 0.0) && !Op::Equal.holds(f64::INFINITY, 1e300));
+        assert!(Op::AtMost.holds(f64::INFINITY, f64::INFINITY) && !Op::Equal.holds(f64::NAN, f64::NAN));
     }
 }

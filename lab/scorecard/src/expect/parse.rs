@@ -239,6 +239,13 @@ mod tests {
         let Side::Quantity { value, unit } = parse("p99(all) <= 250ms").right else { panic!("a quantity") };
         assert!((value - 0.25).abs() < 1e-12 && unit == Unit::Time);
         assert_eq!(parse("errors(all) == 0").right, Side::Quantity { value: 0.0, unit: Unit::Share });
+        let limit = |text: &str| match parse(text).right {
+            Side::Quantity { value, .. } => value,
+            Side::Measure { .. } => panic!("{text} ends with a quantity"),
+        };
+        assert_eq!(limit("availability(all) >= 99.9%"), 999.0 / 1_000.0);
+        assert_eq!([limit("errors(all) <= 0.7%"), limit("p50(all) <= 9ms")], [0.007, 0.009]);
+        assert_eq!(parse_duration("1025ms"), Some(1_025_000_000), "no nanosecond less");
     }
 
     #[test]

@@ -6,19 +6,19 @@ use crate::measure::Unit;
 /// Largest number of a limit: counts are exact up to here, and no digits make it infinite.
 const MAX_NUMBER: f64 = 1e15;
 
-/// Units a number may have: symbol, factor to the base unit.
-const UNITS: [(&str, f64, Unit); 11] = [
-    ("%", 0.01, Unit::Share),
-    ("/s", 1.0, Unit::Rate),
-    ("ms", 1e-3, Unit::Time),
-    ("us", 1e-6, Unit::Time),
-    ("min", 60.0, Unit::Time),
-    ("KiB", 1024.0, Unit::Bytes),
-    ("MiB", 1_048_576.0, Unit::Bytes),
-    ("GiB", 1_073_741_824.0, Unit::Bytes),
-    ("s", 1.0, Unit::Time),
-    ("m", 60.0, Unit::Time),
-    ("B", 1.0, Unit::Bytes),
+/// Units a number may have: symbol, decimal exponent and factor to the base unit.
+const UNITS: [(&str, i32, f64, Unit); 11] = [
+    ("%", -2, 1.0, Unit::Share),
+    ("/s", 0, 1.0, Unit::Rate),
+    ("ms", -3, 1.0, Unit::Time),
+    ("us", -6, 1.0, Unit::Time),
+    ("min", 0, 60.0, Unit::Time),
+    ("KiB", 0, 1024.0, Unit::Bytes),
+    ("MiB", 0, 1_048_576.0, Unit::Bytes),
+    ("GiB", 0, 1_073_741_824.0, Unit::Bytes),
+    ("s", 0, 1.0, Unit::Time),
+    ("m", 0, 60.0, Unit::Time),
+    ("B", 0, 1.0, Unit::Bytes),
 ];
 
 /// A text, and how far it has been read.
@@ -115,10 +115,13 @@ impl<'a> Tokens<'a> {
             let message = format!("the number is out of range; write at most {MAX_NUMBER}");
             return Err(ExpectError { at: start, message });
         }
-        for (symbol, scale, unit) in UNITS {
+        let digits = self.text[start..self.at].trim();
+        for (symbol, exponent, factor, unit) in UNITS {
             if self.text[self.at..].starts_with(symbol) {
                 self.at += symbol.len();
-                return Ok((value * scale, unit));
+                // Read as one decimal: 99.9 % is the number that 999 of 1,000 are, and 99.9 times 0.01 is a hair more.
+                let number: Option<f64> = format!("{digits}e{exponent}").parse().ok();
+                return Ok((number.unwrap_or(value) * factor, unit));
             }
         }
         Ok((value, Unit::Count))
@@ -128,10 +131,14 @@ impl<'a> Tokens<'a> {
     pub fn duration(&mut self) -> Result<u64, ExpectError> {
         let start = self.position();
         match self.quantity()? {
-            (value, Unit::Time) if (value * 1e9) as u64 == 0 => {
-                Err(ExpectError { at: start, message: "expected a duration above 0s, such as 10s".into() })
-            }
-            (value, Unit::Time) => Ok((value * 1e9) as u64),
+            // Rounded: 1,025 ms are no nanosecond less.
+            (value, Unit::Time) => match (value * 1e9).round() as u64 {
+                0 => Err(ExpectError {
+                    at: start,
+                    message: "expected a duration above 0s, such as 10s".into(),
+                }),
+                ns => Ok(ns),
+            },
             _ => Err(self.error("expected a duration such as 10s")),
         }
     }
