@@ -6,7 +6,7 @@ use record::{Check, Interval, Lint, Measured, Note, Verdict};
 use crate::argument::Argument;
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::inference::noise::StoredStart;
-use crate::inference::{self, Decided, Engine, Figure, Frame, Judgement, Statistic, align, estimate};
+use crate::inference::{self, Body, Decided, Engine, Figure, Frame, Judgement, Statistic, align, estimate};
 use crate::lints::{self, Doubt};
 use crate::measure::{Property, Row};
 use crate::onset::onset;
@@ -231,15 +231,15 @@ impl Judge<'_> {
         let frame = selection.frame();
         let statistic = query.measure.of(&selection).scaled(factor);
         let is_event = self.basis == Basis::Seen || query.window != Window::Whole && selection.has_fault();
-        if !is_event {
-            return Ok(FramedStatistic { statistic, frame, is_event });
-        }
+        // What a step did is an event, whatever the window.
+        let is_seen = is_event || matches!(statistic.body, Body::PerRound { is_event: true, .. });
         let needed = statistic.needed_samples();
-        if statistic.n > 0 && statistic.n < needed {
+        if is_seen && statistic.n > 0 && statistic.n < needed {
             let reason = format!("{} samples; it takes {needed}", statistic.n);
             return Err((statistic.seen(), reason));
         }
-        Ok(FramedStatistic { statistic: statistic.as_event(&frame), frame, is_event })
+        let statistic = if is_event { statistic.as_event(&frame) } else { statistic };
+        Ok(FramedStatistic { statistic, frame, is_event })
     }
 
     fn figure(&self, of: FramedStatistic) -> Figure {

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_unit_that_one_arm_lacks_leaves_both() {
         let unit = |numerator| Some(Terms { numerator, denominator: 1.0 });
-        let of = |units| Statistic { body: Body::Quotient(units), n: 3, scale: 1.0, is_nominal: false };
+        let of = |units| Statistic::quotient(units, 3, 1.0);
         let mut arms = [of(vec![unit(1.0), None, unit(3.0)]), of(vec![None, unit(5.0), unit(6.0)])];
         align(&mut arms);
         assert_eq!(arms, [of(vec![None, None, unit(3.0)]), of(vec![None, None, unit(6.0)])]);

@@ -42,12 +42,13 @@ impl Statistic {
         Self { n: self.n, ..Self::event(values) }
     }
 
-    /// Samples from which its value decides anything: a hundred of a share or a median, ten beyond a tail's quantile.
+    /// Samples from which its value decides anything: a hundred of a share or a median, ten beyond a tail's quantile, and of
+    /// what a step did as many as its measure names.
     pub(crate) fn needed_samples(&self) -> u64 {
         match &self.body {
             Body::Share { .. } => MIN_SAMPLES,
             Body::Quantile { q, .. } => MIN_SAMPLES.max((MIN_BEYOND / (1.0 - q)).round() as u64),
-            _ => 0,
+            _ => self.needs,
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Statistic {
     pub scale: f64,
     /// Whether its interval is known to cover less than 95 %: means of latencies.
     pub is_nominal: bool,
+    /// Samples below which what one event did decides nothing. Of shares and quantiles the body says how many: 0 here.
+    pub needs: u64,
 }
 
 impl Once {
@@ -144,35 +146,47 @@ impl Once {
 impl Statistic {
     /// A quotient of sums. `n` samples; `scale` from its unit to the row's.
     pub const fn quotient(units: Vec<Option<Terms>>, n: u64, scale: f64) -> Self {
-        Self { body: Body::Quotient(units), n, scale, is_nominal: false }
+        Self { body: Body::Quotient(units), n, scale, is_nominal: false, needs: 0 }
     }
 
     /// A quantile of waits, in seconds.
     pub fn quantile(q: f64, arrivals: Vec<Option<Arrivals>>, bound_us: u64) -> Self {
         let n = arrivals.iter().flatten().map(Arrivals::len).sum();
-        Self { body: Body::Quantile { q, arrivals, bound_us }, n, scale: 1e-6, is_nominal: false }
+        Self { body: Body::Quantile { q, arrivals, bound_us }, n, scale: 1e-6, is_nominal: false, needs: 0 }
     }
 
     /// A share of trials.
     pub fn share(trials: Vec<Option<Trials>>, arrivals: Vec<Option<Arrivals>>, is_failure: bool) -> Self {
         let n = trials.iter().flatten().map(|unit| unit.trials).sum();
-        Self { body: Body::Share { trials, arrivals, is_failure }, n, scale: 1.0, is_nominal: false }
+        Self {
+            body: Body::Share { trials, arrivals, is_failure },
+            n,
+            scale: 1.0,
+            is_nominal: false,
+            needs: 0,
+        }
     }
 
     /// A count of events, by round.
     pub fn count(rounds: Vec<Option<Trials>>) -> Self {
         let n = rounds.iter().flatten().map(|round| round.trials).sum();
-        Self { body: Body::Count(rounds), n, scale: 1.0, is_nominal: false }
+        Self { body: Body::Count(rounds), n, scale: 1.0, is_nominal: false, needs: 0 }
     }
 
     /// What is known without chance.
     pub fn exact(value: Option<f64>) -> Self {
-        Self { body: Body::Exact(value), n: u64::from(value.is_some()), scale: 1.0, is_nominal: false }
+        Self {
+            body: Body::Exact(value),
+            n: u64::from(value.is_some()),
+            scale: 1.0,
+            is_nominal: false,
+            needs: 0,
+        }
     }
 
     /// What lies between two values. `n` samples.
     pub const fn bracket(low: Option<f64>, high: Option<f64>, n: u64) -> Self {
-        Self { body: Body::Bracket { low, high }, n, scale: 1.0, is_nominal: false }
+        Self { body: Body::Bracket { low, high }, n, scale: 1.0, is_nominal: false, needs: 0 }
     }
 
     /// What one event did, by round.
@@ -187,13 +201,19 @@ impl Statistic {
 
     fn per_round(values: Vec<Option<Once>>, is_event: bool) -> Self {
         let n = values.iter().flatten().count() as u64;
-        Self { body: Body::PerRound { values, is_event }, n, scale: 1.0, is_nominal: false }
+        Self { body: Body::PerRound { values, is_event }, n, scale: 1.0, is_nominal: false, needs: 0 }
     }
 
     /// With another count of samples.
     #[must_use]
     pub fn of_samples(self, n: u64) -> Self {
         Self { n, ..self }
+    }
+
+    /// With how many samples it takes to decide anything.
+    #[must_use]
+    pub fn needing(self, needs: u64) -> Self {
+        Self { needs, ..self }
     }
 
     /// Multiplied by a number.

@@ -9,6 +9,10 @@ use crate::inference::{Once, Statistic};
 use crate::measure::{Claim, Comparison, Measure, Property, Row, RowWindow, SHARE_MARGIN, Unit};
 use crate::selection::{Selection, phase_of};
 
+/// Journeys that do not need what a step hits, below which their shares decide nothing: one of them is two points. Ours: the
+/// phase of a fault is short, and few journeys need nothing of what it hits.
+pub(super) const MIN_BYSTANDERS: u64 = 50;
+
 /// Collateral failures: journeys that do not need the step's target.
 pub const BLAST_RADIUS: Measure = Measure {
     name: "blast_radius",
@@ -32,7 +36,8 @@ fn blast_radius(of: &Selection<'_>) -> Statistic {
     let hurt: Vec<Option<(u64, u64)>> = of.by_round(bystanders);
     let n = hurt.iter().flatten().map(|(_, offered)| offered).sum();
     let share = |(hurt, offered): (u64, u64)| Once::of(hurt as f64 / offered as f64);
-    Statistic::event(hurt.into_iter().map(|round| round.map(share)).collect()).of_samples(n)
+    let shares = hurt.into_iter().map(|round| round.map(share)).collect();
+    Statistic::event(shares).of_samples(n).needing(MIN_BYSTANDERS)
 }
 
 /// Whether a journey does not need what the step hits.

@@ -3,6 +3,7 @@
 
 use model::SECOND;
 
+use super::blast_radius::{MIN_BYSTANDERS, is_bystander};
 use crate::expect::Parameter;
 use crate::inference::{Arrivals, Once, Statistic, quantile};
 use crate::measure::{Claim, Comparison, LATENCY_MARGIN, Measure, Row, RowWindow, SHARE_MARGIN, Unit};
@@ -48,6 +49,8 @@ pub const BYSTANDER_SLOWER: Measure = Measure {
 
 /// Arrivals from which a percentile of one event is given at all: below, it is the longest wait.
 const MIN_ARRIVALS: u64 = 100;
+/// Arrivals from which it decides anything: ten lie beyond it.
+const MIN_ARRIVALS_TO_JUDGE: u64 = 1_000;
 /// How much slower than usual is slowed.
 const SLOWED: u64 = 2;
 
@@ -56,7 +59,8 @@ fn p99_after(of: &Selection<'_>) -> Statistic {
     let n = rounds.iter().flatten().map(Arrivals::len).sum();
     let bound_us = of.longest_wait_us();
     let p99 = |arrivals: &Option<Arrivals>| p99(arrivals.as_ref()?, bound_us);
-    Statistic::event(rounds.iter().map(p99).collect()).of_samples(n).scaled(1e-6)
+    let p99 = Statistic::event(rounds.iter().map(p99).collect());
+    p99.of_samples(n).needing(MIN_ARRIVALS_TO_JUDGE).scaled(1e-6)
 }
 
 fn slower_after(of: &Selection<'_>) -> Statistic {
@@ -71,7 +75,8 @@ fn slower_after(of: &Selection<'_>) -> Statistic {
     let slowed: Vec<Option<(u64, u64)>> = of.by_round(of_round);
     let n = slowed.iter().flatten().map(|(_, all)| all).sum();
     let share = |(slowed, all): (u64, u64)| Once::of(slowed as f64 / all as f64);
-    Statistic::event(slowed.into_iter().map(|round| round.map(share)).collect()).of_samples(n)
+    let shares = slowed.into_iter().map(|round| round.map(share)).collect();
+    Statistic::event(shares).of_samples(n).needing(MIN_BYSTANDERS)
 }
 
 /// The 99th percentile, microseconds; `None` with too few arrivals.
@@ -90,7 +95,7 @@ fn after_step(of: &Selection<'_>) -> Option<Arrivals> {
 fn bystanders(of: &Selection<'_>) -> Option<Arrivals> {
     let step = of.step()?;
     let mut arrivals = Arrivals::default();
-    for window in of.windows(|journey| super::blast_radius::is_bystander(&of.run.header, step, journey)) {
+    for window in of.windows(|journey| is_bystander(&of.run.header, step, journey)) {
         arrivals.waits.merge(&window.intended);
         arrivals.censored += model::journeys::failed(window);
     }

@@ -1,6 +1,6 @@
 //! Journeys that do not need what a fault hits, and are slowed all the same; and what is waited for longest.
 
-use record::{Entry, Note, Proc, Score};
+use record::{Entry, Note, Proc, Score, Verdict};
 
 use crate::fixture::{Run, SECOND};
 
@@ -54,6 +54,33 @@ fn bystanders_that_fail_are_slower_than_any() {
     assert_eq!(run.values("bystander_slower(step dead-photo)")[1], Some(0.25));
     let check = &run.checks("bystander_p99(step dead-photo) < 1s")[1];
     assert!(check.is_censored, "a quarter did not end: {check:?}");
+}
+
+#[test]
+fn a_share_of_a_handful_of_bystanders_decides_nothing() {
+    // So many profiles a second in the eight seconds from the step on; none is hurt.
+    let of = |profiles: u64| {
+        let mut run = Run::new().quiet(|_, _| 5 * MS);
+        for (arm, second) in (27..35).flat_map(|second| [('A', second), ('B', second)]) {
+            run.window(arm, 1, second, "view-profile", profiles, profiles, 5 * MS);
+        }
+        run
+    };
+    let (few, enough) = (of(6), of(7));
+    let check = few.checks("blast_radius(step dead-photo) <= 1%")[0].clone();
+    assert_eq!((check.verdict, check.value, check.n), (Verdict::Inconclusive, Some(0.0), 48));
+    assert_eq!(check.reason, "48 samples; it takes 50");
+    for claim in [
+        "blast_radius(step dead-photo) <= 1%",
+        "bystander_slower(step dead-photo) <= 1%",
+        "blast_radius(step dead-photo) for micro <= blast_radius(step dead-photo) for mono",
+    ] {
+        assert_eq!(few.checks(claim)[0].verdict, Verdict::Inconclusive, "{claim}");
+        assert_eq!(enough.checks(claim)[0].verdict, Verdict::Pass, "{claim}");
+    }
+    // A p99 of 160 is the second longest of them.
+    let tail = &of(20).checks("bystander_p99(step dead-photo) < 1s")[0];
+    assert_eq!(tail.verdict, Verdict::Inconclusive, "{tail:?}");
 }
 
 #[test]
