@@ -8,9 +8,9 @@ use model::date::CivilTime;
 use model::outcome::is_better;
 use model::score_rows::{ScoreRow, parts_below_totals};
 use model::{Run, format};
-use record::{Better, Check, Contrast, Machine, Measured, Score, Verdict};
+use record::{Better, Check, Contrast, Header, Machine, Measured, Score, Verdict};
 use scorecard::figure::figure;
-use scorecard::finding;
+use scorecard::finding::{self, Margins};
 
 /// Names of the two, in their order, as every view calls them.
 pub const NAMES: [&str; 2] = ["before", "after"];
@@ -68,6 +68,8 @@ pub struct Pair {
     pub finding: &'static str,
     /// Whether it is better after: only where they differ.
     pub is_after_better: Option<bool>,
+    /// Whether it could be compared before, and cannot after.
+    pub is_lost: bool,
 }
 
 /// An arm against the base arm in both runs.
@@ -76,12 +78,14 @@ pub struct ContrastPair {
     pub name: String,
     /// The arm's own name.
     pub arm: String,
-    /// Ratio or difference with its interval, as every view writes it.
+    /// Ratio or difference with its interval, as every view writes it; where there is none, why.
     pub runs: [String; 2],
-    /// `differs`, `undecided`, `no interval`.
+    /// `differs`, `undecided`, `no interval`, `not judged`.
     pub finding: &'static str,
     /// Whether the arm stands better against its base arm after: only where they differ.
     pub is_after_better: Option<bool>,
+    /// Whether it could be compared before, and cannot after.
+    pub is_lost: bool,
 }
 
 /// An expectation in both runs.
@@ -143,6 +147,19 @@ impl<'a> Comparison<'a> {
 }
 
 impl Row {
+    /// What could be compared before and cannot after, in words.
+    pub fn lost<'r>(&'r self, arms: &'r [ArmPair]) -> impl Iterator<Item = &'r str> {
+        let of_arms = arms.iter().zip(&self.arms).map(|(arm, pair)| (arm.name.as_str(), pair.is_lost));
+        let of_contrasts = self.contrasts.iter().map(|pair| (pair.name.as_str(), pair.is_lost));
+        of_contrasts.chain(of_arms).filter_map(|(name, is_lost)| is_lost.then_some(name))
+    }
+
+    /// What was found of its figures and contrasts, empty where only one run has them.
+    pub fn findings(&self) -> impl Iterator<Item = &'static str> {
+        let of_arms = self.arms.iter().map(|pair| pair.finding);
+        self.contrasts.iter().map(|pair| pair.finding).chain(of_arms)
+    }
+
     /// What a change is marked at, in words, with whether it is better after: `micro against mono`, or the name of an arm.
     pub fn marked<'r>(&'r self, arms: &'r [ArmPair]) -> impl Iterator<Item = (&'r str, bool)> {
         let of_arms =
@@ -202,7 +219,7 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                     Some(figure(runs[index], score, letter))
                 };
                 let texts = [0, 1].map(|index| text(index).unwrap_or_else(|| format::NO_DATA.to_owned()));
-                Pair::of([measured(0), measured(1)], texts, key)
+                Pair::of([measured(0), measured(1)], texts, key, is_mixed(runs))
             };
             Row {
                 id: key.id.clone(),
@@ -212,7 +229,7 @@ fn rows(runs: [&Run; 2], arms: &[ArmPair]) -> Vec<Row> {
                 window: key.window.clone(),
                 part_of: key.part_of.clone(),
                 arms: arms.iter().map(pair).collect(),
-                contrasts: contrasts(runs, arms, [&scores[0], &scores[1]]),
+                contrasts: contrasts(runs, arms, [scores[0].as_ref(), scores[1].as_ref()], key.better),
             }
         })
         .collect()
@@ -232,16 +249,30 @@ impl ScoreRow for Row {
     }
 }
 
+/// Whether one run is simulated and the other was measured: what a model is off by is in no interval.
+fn is_mixed(runs: [&Run; 2]) -> bool {
+    runs[0].is_simulated() != runs[1].is_simulated()
+}
+
 impl Pair {
-    fn of(runs: [Option<Measured>; 2], texts: [String; 2], row: &Score) -> Self {
+    fn of(runs: [Option<Measured>; 2], texts: [String; 2], row: &Score, is_mixed: bool) -> Self {
+        let is_counted = runs.iter().all(|of| of.is_some_and(|of| finding::is_counted(&of)));
+        let is_unjudged = finding::is_absolute(row) || is_mixed && !is_counted;
         let (finding, values) = match runs {
             [Some(one), Some(two)] => match (place_of(&one), place_of(&two)) {
-                (Some(a), Some(b)) => (finding::apart(&one, &two, finding::is_absolute(row)), Some((a, b))),
+                (Some(a), Some(b)) => (finding::apart(&one, &two, is_unjudged), Some((a, b))),
                 _ => ("not measured", None),
             },
             _ => ("", None),
         };
-        Self { runs, texts, finding, is_after_better: is_after_better(finding, row.better, values) }
+        let [before, after] = runs.map(|of| of.is_some_and(|of| finding::is_comparable(&of)));
+        Self {
+            runs,
+            texts,
+            finding,
+            is_after_better: is_after_better(finding, row.better, values),
+            is_lost: before && !after && !is_unjudged,
+        }
     }
 }
 
@@ -252,24 +283,57 @@ fn is_after_better(finding: &str, better: Better, values: Option<(f64, f64)>) ->
 }
 
 /// Each arm that both runs have against the base arm, where that is the same in both.
-fn contrasts(runs: [&Run; 2], arms: &[ArmPair], scores: [&Option<Score>; 2]) -> Vec<ContrastPair> {
-    let [Some(one), Some(two)] = scores else { return Vec::new() };
+fn contrasts(
+    runs: [&Run; 2],
+    arms: &[ArmPair],
+    scores: [Option<&Score>; 2],
+    better: Better,
+) -> Vec<ContrastPair> {
     let base = runs.map(|run| run.base().map(|arm| arm.name.as_str()));
     let Some(base_name) = base[0].filter(|_| base[0] == base[1]) else { return Vec::new() };
+    let margins = margins(runs, scores);
     let pair = |arm: &ArmPair| {
         let [Some(a), Some(b)] = arm.letters else { return None };
-        let (before, after) = (one.contrasts.get(&a)?, two.contrasts.get(&b)?);
-        let runs = [against_base(one, a).effect, against_base(two, b).effect];
-        let finding = finding::contrasts_apart(before, after, one.margin.or(two.margin));
+        let letters = [a, b];
+        let contrast = |index: usize| {
+            let contrast = scores[index].and_then(|score| score.contrasts.get(&letters[index]));
+            contrast.copied().unwrap_or_default()
+        };
+        let (before, after) = (contrast(0), contrast(1));
+        let finding = match finding::contrasts_apart(&before, &after, margins) {
+            finding if is_mixed(runs) && finding::is_judged(finding) => finding::NOT_JUDGED,
+            finding => finding,
+        };
+        let shown = |index: usize| {
+            let Some(score) = scores[index] else { return format::NO_DATA.to_owned() };
+            let of = against_base(score, letters[index]);
+            if of.effect.is_empty() { of.finding } else { of.effect }
+        };
         (!finding.is_empty()).then(|| ContrastPair {
             name: format!("{} against {base_name}", arm.name),
             arm: arm.name.clone(),
-            runs,
+            runs: [shown(0), shown(1)],
             finding,
-            is_after_better: is_after_better(finding, one.better, value_of(before).zip(value_of(after))),
+            is_after_better: is_after_better(finding, better, value_of(&before).zip(value_of(&after))),
+            is_lost: finding::is_contrast_comparable(&before) && !finding::is_contrast_comparable(&after),
         })
     };
     arms.iter().filter_map(pair).collect()
+}
+
+/// By how much the contrasts of a row may stand apart, by the larger of the two runs' figures.
+fn margins(runs: [&Run; 2], scores: [Option<&Score>; 2]) -> Margins {
+    let of = |index: usize| {
+        let (run, score) = (runs[index], scores[index]?);
+        let base = run.base()?.letter;
+        let value = |score: &Score| score.arms.get(&base).and_then(|measured| measured.value);
+        let rows = run.scores();
+        let is_total = |row: &&Score| Some(&row.id) == score.part_of.as_ref() && row.window == score.window;
+        let total = rows.into_iter().find(is_total).and_then(value);
+        Some(Margins::of(score, value(score), total))
+    };
+    let [one, two] = [of(0), of(1)].map(|of| of.unwrap_or(Margins { ratio: 1.0, difference: 0.0 }));
+    Margins { ratio: one.ratio.max(two.ratio), difference: one.difference.max(two.difference) }
 }
 
 fn value_of(contrast: &Contrast) -> Option<f64> {
@@ -306,6 +370,11 @@ fn warnings(runs: [&Run; 2]) -> Vec<String> {
             warnings.push(format!("{what}: {one} before, {two} after"));
         }
     };
+    let source = |header: &Header| {
+        let word = if header.source.is_live() { "measured" } else { "simulated" };
+        word.to_owned()
+    };
+    differ("figures are", source(one), source(two));
     differ("scenarios differ", one.scenario.clone(), two.scenario.clone());
     differ("seeds differ", one.seed.to_string(), two.seed.to_string());
     differ("versions of Cleave differ", one.version.clone(), two.version.clone());

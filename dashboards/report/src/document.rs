@@ -246,9 +246,10 @@ pub struct Row<'a> {
 /// An arm against the base arm in both runs.
 #[derive(Serialize, JsonSchema)]
 pub struct Contrasts<'a> {
-    /// Ratio or difference with its interval, before and after, as views write it.
+    /// Ratio or difference with its interval, before and after, as views write it; where there is none, why.
     pub runs: &'a [String; 2],
-    /// `differs`, only where the intervals stand further apart than the row's margin; `undecided`, `no interval`.
+    /// `differs`, only where the intervals stand further apart than the row's margin; `undecided`, `no interval`; `not judged`
+    /// where a run has no finding of its own for it, or one of the two is simulated.
     pub finding: &'static str,
     /// Whether the arm stands better against the base arm after; `null` where they do not differ.
     pub is_after_better: Option<bool>,
@@ -260,8 +261,8 @@ pub struct Values {
     /// Before and after; `null` in a run without such an arm.
     pub runs: [Option<Measured>; 2],
     /// `differs`, only where counts differ or intervals do not overlap; `same`, `undecided`, `no interval`,
-    /// `not measured`; `not judged` of times, rates and bytes, which two runs do not share a machine's moments for; empty
-    /// where only one run has the arm.
+    /// `not measured`; `not judged` of times, rates and bytes, which two runs do not share a machine's moments for, of too few
+    /// samples, and of what was not counted where one of the two is simulated; empty where only one run has the arm.
     pub finding: &'static str,
     /// Whether it is better after; `null` where they do not differ.
     pub is_after_better: Option<bool>,

@@ -1,8 +1,10 @@
 //! What is worse after than before, for a gate: expectations that no longer hold, figures that are marked worse, and
-//! what could not be judged.
+//! what could not be judged. A gate that looked at nothing is not passed.
+
+use std::collections::BTreeSet;
 
 use record::Verdict;
-use scorecard::glossary;
+use scorecard::{finding, glossary};
 
 use crate::compare::{CheckPair, Comparison, NAMES, Row};
 use model::limit::value_and_limit;
@@ -23,7 +25,7 @@ pub enum Gate {
 pub struct Regressions {
     /// What is worse.
     pub worse: Vec<String>,
-    /// What held before and could not be judged after.
+    /// What held, or was judged, before and could not be after; and gates of which nothing could be judged.
     pub undecided: Vec<String>,
     /// Why nothing can be concluded: a run is invalid or was cut short.
     pub void: Vec<String>,
@@ -57,15 +59,21 @@ pub fn regressions(comparison: &Comparison<'_>, gates: &[Gate]) -> Regressions {
                 .push(format!("the run {name} is {}: its figures are not to be believed", run.verdict()));
         }
     }
-    let is_asked = |row: &Row| {
-        gates.iter().any(|gate| match gate {
-            Gate::Expectations => false,
-            Gate::Worse => true,
-            Gate::Row(id) => row.id == *id || glossary::term_of(&row.id).is_some_and(|term| term.id == *id),
-        })
-    };
-    for row in comparison.rows.iter().filter(|row| is_asked(row)) {
-        found.worse.extend(worse_of(comparison, row));
+    for gate in gates.iter().filter(|gate| **gate != Gate::Expectations) {
+        let rows: Vec<&Row> = comparison.rows.iter().filter(|row| gate.is_of(row)).collect();
+        if !rows.iter().flat_map(|row| row.findings()).any(finding::is_judged) {
+            found.undecided.push(unjudged(gate, &rows));
+        }
+    }
+    for row in &comparison.rows {
+        let mut asking = gates.iter().filter(|gate| gate.is_of(row)).peekable();
+        if asking.peek().is_some() {
+            found.worse.extend(worse_of(comparison, row));
+        }
+        if asking.any(|gate| matches!(gate, Gate::Row(_))) {
+            let lost = row.lost(&comparison.arms);
+            found.undecided.extend(lost.map(|name| sentence(comparison, row, name)));
+        }
     }
     if gates.contains(&Gate::Expectations) {
         for pair in &comparison.checks {
@@ -75,13 +83,42 @@ pub fn regressions(comparison: &Comparison<'_>, gates: &[Gate]) -> Regressions {
     found
 }
 
-/// `p50 of all journeys (steady), micro against mono: ×1.34 [1.30, 1.38] before, ×1.60 [1.52, 1.70] after`.
+impl Gate {
+    /// Whether it looks at a row.
+    fn is_of(&self, row: &Row) -> bool {
+        match self {
+            Self::Expectations => false,
+            Self::Worse => true,
+            Self::Row(id) => row.id == *id || glossary::term_of(&row.id).is_some_and(|term| term.id == *id),
+        }
+    }
+}
+
+/// That a gate found nothing to compare, and why: `latency_p50: nothing of it can be compared: no interval, not judged`.
+fn unjudged(gate: &Gate, rows: &[&Row]) -> String {
+    let name = match gate {
+        Gate::Row(id) => id.as_str(),
+        Gate::Worse | Gate::Expectations => "the scorecard",
+    };
+    if rows.is_empty() {
+        return format!("{name}: neither run has a figure of it");
+    }
+    let findings = rows.iter().flat_map(|row| row.findings()).filter(|finding| !finding.is_empty());
+    let why: Vec<&str> = findings.collect::<BTreeSet<_>>().into_iter().collect();
+    let why = if why.is_empty() { "no arm is in both runs".to_owned() } else { why.join(", ") };
+    format!("{name}: nothing of it can be compared: {why}")
+}
+
+/// What of a row is marked worse.
 fn worse_of<'c>(comparison: &'c Comparison<'_>, row: &'c Row) -> impl Iterator<Item = String> {
-    let window = if row.window.is_empty() { String::new() } else { format!(" ({})", row.window) };
     let marked = row.marked(&comparison.arms).filter(|(_, is_better)| !is_better);
-    marked.map(move |(name, _)| {
-        format!("{}{window}, {name}: {}", row.measure, row.shown(&comparison.arms, name))
-    })
+    marked.map(move |(name, _)| sentence(comparison, row, name))
+}
+
+/// `p50 of all journeys (steady), micro against mono: ×1.34 [1.30, 1.38] before, ×1.60 [1.52, 1.70] after`.
+fn sentence(comparison: &Comparison<'_>, row: &Row, name: &str) -> String {
+    let window = if row.window.is_empty() { String::new() } else { format!(" ({})", row.window) };
+    format!("{}{window}, {name}: {}", row.measure, row.shown(&comparison.arms, name))
 }
 
 fn expectation(pair: &CheckPair<'_>, found: &mut Regressions) {

@@ -14,7 +14,7 @@ impl Page<'_> {
             "<p class=\"quiet\">▲ better after, ▼ worse. Marked is what sets the arms of a run apart, where the 95 % intervals of \
              the two runs are further apart than the row's margin, and shares and counts, where theirs do not overlap. \
              Times, rates and bytes of one pair of runs are <q>not judged</q>: they differ by what the machine did, and \
-             <code>cleave noise</code> measures how much.</p>"
+             <code>cleave noise</code> measures how much. Nor is what a run has no finding of its own for.</p>"
         ));
         let marked: Vec<&Row> =
             comparison.rows.iter().filter(|row| row.marked(&comparison.arms).next().is_some()).collect();

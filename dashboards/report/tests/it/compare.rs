@@ -118,6 +118,83 @@ fn a_gate_finds_what_is_worse_and_never_passes_what_was_not_judged() {
     assert!(unknown.contains("unknown gate `luck`: expected expectations, worse, or the id"), "{unknown}");
 }
 
+#[test]
+fn a_gate_that_compares_nothing_is_not_passed() {
+    // One arm: its times are those of the machine, and no other arm met the same one.
+    let alone = || {
+        let mut lines = lines();
+        if let record::Entry::Header(header) = &mut lines[0].entry {
+            header.arms.truncate(1);
+        }
+        for score in scores(&mut lines) {
+            score.contrasts.clear();
+            score.arms.remove(&'B');
+            score.ratio = None;
+        }
+        reported(&lines)
+    };
+    let found = |gate: &str| {
+        regressions(&Comparison::of(&alone(), &alone()), &[gate.parse::<Gate>().expect("a gate")])
+    };
+    assert_eq!(
+        found("latency_p99").undecided,
+        ["latency_p99: nothing of it can be compared: not judged"],
+        "it was passed"
+    );
+    assert_eq!(found("worse").undecided, ["the scorecard: nothing of it can be compared: not judged"]);
+    assert_eq!(found("goodput").undecided, ["goodput: neither run has a figure of it"]);
+    assert_eq!(found("expectations"), Regressions::default(), "claims are asked of each run by itself");
+}
+
+/// A run with another contrast.
+fn with_contrast(change: impl Fn(&mut record::Contrast)) -> model::Run {
+    let mut lines = lines();
+    for score in scores(&mut lines) {
+        let contrast = score.contrasts.get_mut(&'B').expect("compared");
+        change(contrast);
+        score.ratio = contrast.ratio;
+        score.finding = contrast.note.map_or("differs", record::Note::words).into();
+    }
+    reported(&lines)
+}
+
+#[test]
+fn what_a_run_withholds_is_not_called_worse() {
+    let good = reported(&other_lines());
+    let busy = with_contrast(|of| (of.finding, of.note) = (None, Some(record::Note::TooBusy)));
+    let unequal = with_contrast(|of| {
+        *of = record::Contrast { note: Some(record::Note::ArmsFailDifferently), ..Default::default() };
+    });
+    let row = |run: &model::Run| {
+        let comparison = Comparison::of(&good, run);
+        let contrast = &comparison.rows[0].contrasts[0];
+        let found = regressions(&comparison, &[Gate::Worse, Gate::Row("latency_p99".into())]);
+        assert_eq!((contrast.is_after_better, found.worse), (None, Vec::<String>::new()));
+        (contrast.finding, contrast.runs[1].clone(), found.undecided.last().cloned().unwrap_or_default())
+    };
+    let p99 = "p99 of ok journeys (fault), micro against mono: ×2.10 [1.90, 2.40] before";
+    let shown = "×19.9 [17.1, 23.0]".to_owned();
+    assert_eq!(row(&busy), ("not judged", shown, format!("{p99}, ×19.9 [17.1, 23.0] after")));
+    assert_eq!(
+        row(&unequal),
+        ("no interval", "fail unequally".into(), format!("{p99}, fail unequally after"))
+    );
+}
+
+#[test]
+fn a_prediction_and_a_measurement_are_no_before_and_after() {
+    let mut predicted = other_lines();
+    if let record::Entry::Header(header) = &mut predicted[0].entry {
+        header.source = record::Provenance::Simulated;
+    }
+    let (one, two) = (reported(&predicted), run());
+    let comparison = Comparison::of(&one, &two);
+    assert_eq!(comparison.warnings[0], "figures are: simulated before, measured after");
+    let contrast = &comparison.rows[0].contrasts[0];
+    assert_eq!((contrast.finding, contrast.is_after_better), ("not judged", None));
+    assert!(regressions(&comparison, &[Gate::Worse]).worse.is_empty(), "a model is off by more than chance");
+}
+
 /// A run of a search for capacity, A between 1,000/s and 1,200/s and B between two other rates.
 fn with_capacity(low: f64, high: f64) -> model::Run {
     let bracket = |low: f64, high: f64| record::Measured {
