@@ -65,7 +65,7 @@ fn unseen(figures: &[(char, Figure)]) -> Vec<String> {
     sentences.into_iter().map(|(sentence, arms)| format!("{}: {sentence}", arms.join(" and "))).collect()
 }
 
-/// Shares have no ratio: what one event did has a difference.
+/// Shares have no ratio: what one event did in a run of too few rounds for an interval has a difference.
 fn in_points(contrast: Contrast, base: &Figure, other: &Figure) -> Contrast {
     let (Some(ratio), Some(a), Some(b)) =
         (contrast.ratio, base.statistic().seen().value, other.statistic().seen().value)

@@ -113,8 +113,10 @@ fn drawn(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> Option<(
         return None;
     }
     let is_positive = |x: f64| x.is_nan() || x > 0.0;
+    // A margin in the row's unit, as of shares, is that of a difference.
+    let is_of_ratio = !conditions.is_part && matches!(conditions.margin, Margin::Ratio(_));
     let has_ratio =
-        !conditions.is_part && a > 0.0 && b > 0.0 && pairs().all(|(a, b)| is_positive(*a) && is_positive(*b));
+        is_of_ratio && a > 0.0 && b > 0.0 && pairs().all(|(a, b)| is_positive(*a) && is_positive(*b));
     // Aligned arms have the same units.
     let freedom = base.freedom();
     let scale = [base, other].map(|figure| figure.statistic.scale);
@@ -128,11 +130,10 @@ fn drawn(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> Option<(
         error: freedom.correction * deviation * inflation,
         nu: freedom.nu,
     };
-    let margin = match (conditions.margin, has_ratio) {
-        (Margin::Ratio(ratio), true) => ratio.ln(),
-        (Margin::Ratio(ratio), false) => (ratio - 1.0) * a,
-        (Margin::Absolute(difference), true) => (difference / a).ln_1p(),
-        (Margin::Absolute(difference), false) => difference,
+    let margin = match conditions.margin {
+        Margin::Ratio(ratio) if has_ratio => ratio.ln(),
+        Margin::Ratio(ratio) => (ratio - 1.0) * a,
+        Margin::Absolute(difference) => difference,
     };
     let is_one_start = conditions.depends_on_start && !base.resampling.is_by_rounds();
     Some(match conditions.known_start().filter(|_| is_one_start && has_ratio) {

@@ -318,6 +318,26 @@ fn good_journeys_per_gib_are_compared_over_rounds() {
 }
 
 #[test]
+fn shares_of_an_event_are_compared_by_their_difference_over_rounds() {
+    // Photo dies in each of six rounds; for three seconds A answers as many of twenty as the round's number.
+    let mut run = Run::of_rounds(6).quiet(|_, _| 5 * MS);
+    for (round, second) in (1..=6).flat_map(|round| [27, 28, 29].map(|second| (round, second))) {
+        run.window('A', round, second, "home-feed", 20, u64::from(round), 5 * MS);
+    }
+    let rows = scorecard::scorecard(run.tally());
+    let contrast = row(&rows, "goodput_dead-photo").contrasts[&'B'];
+    let difference = contrast.difference.expect("of shares");
+    // 3 x (20 - 3.5) of 400 on average; from 57 to 42.
+    let (value, interval) = (difference.value.expect("seen"), difference.interval.expect("six rounds"));
+    assert!(contrast.ratio.is_none() && (value - 0.123_75).abs() < 1e-9, "{contrast:?}");
+    assert!(interval.holds(value) && 0.10 < interval.low && interval.upper() < 0.15, "{interval:?}");
+    assert_eq!(contrast.finding, Some(Finding::Differs));
+    // The standard error is in points, too: 2.5706 is the 97.5 % point of t with five degrees of freedom.
+    let error = (interval.upper() - interval.low) / 2.0 / 2.570_6;
+    assert!((contrast.error.expect("judged") - error).abs() < 1e-5, "{contrast:?}");
+}
+
+#[test]
 fn arms_that_fail_differently_have_no_ratio_of_latencies() {
     let mut run = run();
     for second in 5..25 {
