@@ -265,6 +265,7 @@ impl Judge<'_> {
 
     fn check(&self, arm: char, seen: Measured, limit: Option<f64>, worded: Worded) -> Check {
         let Worded { verdict, reason, note } = worded;
+        let seen = self.left.measure.unit.bounded(seen, self.factor);
         Check {
             id: self.id,
             text: self.expectation.text.clone(),

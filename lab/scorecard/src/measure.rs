@@ -2,7 +2,7 @@
 //! arm. The measures themselves are the files of [`measures`](crate::measures).
 
 use model::{Run, Window};
-use record::{Better, Measured};
+use record::{Better, Interval, Measured};
 
 use crate::argument::{Argument, Parameter};
 use crate::inference::Statistic;
@@ -41,6 +41,19 @@ impl Unit {
             Self::Rate => "/s",
             Self::Bytes => "B",
             Self::Count => "",
+        }
+    }
+
+    /// A figure times `factor` without what none of the unit can be: no share is more than all, however far an interval over
+    /// rounds reaches on its logarithm.
+    pub(crate) fn bounded(self, figure: Measured, factor: f64) -> Measured {
+        let at_most = |interval: Interval| Interval {
+            low: interval.low.min(factor),
+            high: interval.high.map(|high| high.min(factor)),
+        };
+        match self {
+            Self::Share => Measured { interval: figure.interval.map(at_most), ..figure },
+            Self::Time | Self::Rate | Self::Bytes | Self::Count => figure,
         }
     }
 }

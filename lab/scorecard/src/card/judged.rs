@@ -225,8 +225,9 @@ impl Row {
     }
 
     fn into_score(self, contrasts: BTreeMap<char, Contrast>) -> Score {
-        let arms: BTreeMap<char, Measured> =
-            self.figures.iter().map(|(letter, figure)| (*letter, estimate(figure))).collect();
+        let unit = self.draft.unit;
+        let shown = |(letter, figure): &(char, Figure)| (*letter, unit.bounded(estimate(figure), 1.0));
+        let arms: BTreeMap<char, Measured> = self.figures.iter().map(shown).collect();
         let notes = [self.draft.notes.clone(), unseen(&self.figures)].concat();
         let draft = self.draft;
         let first = contrasts.values().next().copied().unwrap_or_default();

@@ -338,6 +338,26 @@ fn shares_of_an_event_are_compared_by_their_difference_over_rounds() {
 }
 
 #[test]
+fn no_share_is_more_than_all_however_far_rounds_are_apart() {
+    // In one of three rounds nothing succeeds for eight of the ten seconds of the crash.
+    let mut run = Run::of_rounds(3).quiet(|_, _| 5 * MS);
+    for second in 27..35 {
+        for journey in ["home-feed", "view-profile"] {
+            run.window('A', 2, second, journey, 20, 0, 5 * MS);
+        }
+    }
+    let rows = scorecard::scorecard(run.tally());
+    let of_row = row(&rows, "goodput_dead-photo").arms[&'A'];
+    let of_check = run.checks("goodput(all) in crash for mono >= 1%")[0].measured();
+    let doubled = run.checks("2 * goodput(all) in crash for mono >= 1%")[0].measured();
+    for (of, all) in [(of_row, 1.0), (of_check, 1.0), (doubled, 2.0)] {
+        // (1 + 0.2 + 1) / 3.
+        assert!((of.value.expect("seen") / all - 2.2 / 3.0).abs() < 1e-9, "{of:?}");
+        assert_eq!(of.interval.expect("three rounds").high, Some(all), "{of:?}");
+    }
+}
+
+#[test]
 fn arms_that_fail_differently_have_no_ratio_of_latencies() {
     let mut run = run();
     for second in 5..25 {
