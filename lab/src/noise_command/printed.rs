@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use policy::units::Ratio;
 use record::{Note, Verdict};
 use scorecard::exit_code;
-use scorecard::inference::noise::{contradicts, power_at_least, too_many_false};
+use scorecard::inference::noise::{contradicts, power_at_least};
 use serde_json::{Value, json};
 
 use super::tally::Tally;
@@ -32,6 +32,11 @@ impl Planted {
         self.power.or_else(seen)
     }
 
+    /// Whether so few runs could contradict what is predicted at all, if none of them found it.
+    fn can_be_contradicted(&self, tally: &Tally) -> bool {
+        self.predicted(tally).is_some_and(|power| contradicts(0, tally.runs, power))
+    }
+
     /// Whether it was found less often than predicted.
     pub fn is_contradicted(&self, tally: &Tally) -> bool {
         self.predicted(tally).is_some_and(|power| contradicts(tally.found, tally.runs, power))
@@ -52,11 +57,11 @@ pub struct Printed<'a> {
 
 impl Printed<'_> {
     /// Exit code: 1 where too many runs were false, or too few found what was planted; 4 where that cannot be known, since
-    /// no run judged a row or nothing could be predicted.
+    /// too few runs judged a row, or nothing could be predicted or contradicted.
     pub fn exit_code(&self) -> u8 {
         let (is_known, is_wrong) = match self.planted {
-            Some(planted) => (planted.predicted(self.tally).is_some(), planted.is_contradicted(self.tally)),
-            None => (self.tally.family > 0, self.tally.has_too_many_false()),
+            Some(planted) => (planted.can_be_contradicted(self.tally), planted.is_contradicted(self.tally)),
+            None => (self.tally.can_be_false(), self.tally.has_too_many_false()),
         };
         if is_known { u8::from(is_wrong) } else { exit_code(Verdict::Inconclusive) }
     }
@@ -95,13 +100,7 @@ impl Printed<'_> {
         }
         match self.planted {
             Some(planted) => self.found(out, &planted)?,
-            None => writeln!(
-                out,
-                "{} of {} runs false; up to {} may be",
-                tally.false_runs,
-                tally.runs,
-                too_many_false(tally.runs) - 1
-            )?,
+            None => writeln!(out, "{}", false_runs(tally))?,
         }
         writeln!(out, "{}", self.kept)
     }
@@ -119,8 +118,11 @@ impl Printed<'_> {
         )?;
         match (planted.predicted(tally), tally.could_see()) {
             (Some(power), _) => {
-                let verdict =
-                    if planted.is_contradicted(tally) { "contradicted" } else { "not contradicted" };
+                let verdict = match planted.is_contradicted(tally) {
+                    true => "contradicted",
+                    false if planted.can_be_contradicted(tally) => "not contradicted",
+                    false => "too few runs to contradict it",
+                };
                 writeln!(out, "predicted power {power:.2}: {verdict}")
             }
             (None, Some(effect)) => {
@@ -159,14 +161,26 @@ impl Printed<'_> {
             "schema_version": result_document::SCHEMA_VERSION,
             "scenario": self.scenario,
             "runs": tally.runs,
+            "judged_runs": tally.judged,
             "family": tally.family,
             "false_runs": self.planted.is_none().then_some(tally.false_runs),
-            "may_be_false": too_many_false(tally.runs) - 1,
+            "may_be_false": tally.too_many_false() - 1,
             "planted": planted,
             "rows": tally.rows.iter().map(row).collect::<Vec<_>>(),
             "never_judged": tally.never_judged().map(never).collect::<Vec<_>>(),
         })
     }
+}
+
+/// `1 of 20 runs false; up to 4 may be`.
+fn false_runs(tally: &Tally) -> String {
+    let &Tally { runs, judged, false_runs, .. } = tally;
+    let of = if judged == runs { format!("{runs} runs") } else { format!("{judged} runs that judged a row") };
+    let most = match tally.can_be_false() {
+        true => format!("up to {} may be", tally.too_many_false() - 1),
+        false => "too few to be judged".to_owned(),
+    };
+    format!("{false_runs} of {of} false; {most}")
 }
 
 #[cfg(test)]
@@ -185,19 +199,28 @@ mod tests {
         let code = |tally: &Tally, planted| {
             Printed { scenario: "hop-tax", tally, planted, kept: "not kept" }.exit_code()
         };
-        let aa = |false_runs, family| Tally { runs: 20, false_runs, family, ..Tally::default() };
-        assert_eq!([aa(4, 9), aa(5, 9), aa(0, 0)].map(|tally| code(&tally, None)), [0, 1, 4]);
+        let aa = |false_runs, judged| Tally { runs: 20, judged, false_runs, ..Tally::default() };
+        assert_eq!([aa(4, 20), aa(5, 20), aa(0, 0)].map(|tally| code(&tally, None)), [0, 1, 4]);
+        assert_eq!(
+            [aa(4, 5), aa(1, 1)].map(|tally| code(&tally, None)),
+            [1, 4],
+            "of five, and of a single one"
+        );
         let planted = |power| Some(Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power });
         let found = |found| Tally { runs: 20, found, ..Tally::default() };
         assert_eq!(code(&found(19), planted(Some(0.97))), 0);
         assert_eq!(code(&found(15), planted(Some(0.97))), 1);
         assert_eq!(code(&found(20), planted(None)), 4, "nothing was predicted");
+        let once = Tally { runs: 1, ..Tally::default() };
+        assert_eq!(code(&once, planted(Some(0.97))), 4, "missed once in thirty by chance");
     }
 
     #[test]
     fn the_count_and_what_it_may_be() {
-        let tally = Tally { runs: 20, false_runs: 1, ..Tally::default() };
-        assert!(printed(&tally, None).contains("1 of 20 runs false; up to 4 may be\n"));
+        let of = |judged| printed(&Tally { runs: 20, judged, false_runs: 1, ..Tally::default() }, None);
+        assert!(of(20).contains("1 of 20 runs false; up to 4 may be\n"));
+        assert!(of(5).contains("1 of 5 runs that judged a row false; up to 2 may be\n"));
+        assert!(of(1).contains("1 of 1 runs that judged a row false; too few to be judged\n"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Row {
 pub struct Tally {
     /// Runs that came to an end.
     pub runs: u32,
+    /// Runs that judged a row: the trials.
+    pub judged: u32,
     /// Runs with a row that was called different.
     pub false_runs: u32,
     /// Runs that found more CPU in the second arm.
@@ -51,6 +53,7 @@ impl Tally {
         // Rows in another guise and brackets have findings, but are not of the family.
         let family = || contrasts().filter(|(_, contrast)| contrast.error.is_some());
         self.runs += 1;
+        self.judged += u32::from(family().next().is_some());
         self.false_runs += u32::from(family().any(|(_, contrast)| differs(contrast)));
         self.family = self.family.max(family().count());
         let is_more =
@@ -64,9 +67,19 @@ impl Tally {
         }
     }
 
-    /// Whether more runs were false than chance explains: 5 of 20.
+    /// Whether more runs were false than chance explains: 5 of 20 that judged a row.
     pub fn has_too_many_false(&self) -> bool {
-        self.false_runs >= too_many_false(self.runs)
+        self.false_runs >= self.too_many_false()
+    }
+
+    /// How many false runs are too many.
+    pub fn too_many_false(&self) -> u32 {
+        too_many_false(self.judged)
+    }
+
+    /// Whether there are runs enough for any number of false ones to be too many: of a single one it would be chance.
+    pub fn can_be_false(&self) -> bool {
+        self.too_many_false() <= self.judged
     }
 
     /// Rows that could differ, and that no run judged.
@@ -200,6 +213,21 @@ mod tests {
         assert!(!tally.has_too_many_false());
         tally.false_runs += 1;
         assert!(tally.has_too_many_false());
+    }
+
+    #[test]
+    fn a_run_that_judged_nothing_is_no_trial() {
+        let mut tally = Tally::default();
+        let run = |finding: Option<Finding>| [score("latency_p50", 1.0, finding.map(|_| 0.01), finding)];
+        (0..4).for_each(|_| tally.add(&run(DIFFERS)));
+        tally.add(&run(UNDECIDED));
+        // Fifteen on a busy machine: of twenty four may be false, of five no more than two.
+        (0..15).for_each(|_| tally.add(&run(None)));
+        assert_eq!((tally.runs, tally.judged, tally.false_runs), (20, 5, 4));
+        assert!(tally.too_many_false() == 3 && tally.has_too_many_false());
+        let mut one = Tally::default();
+        one.add(&run(DIFFERS));
+        assert!(!one.can_be_false() && !Tally::default().can_be_false() && tally.can_be_false());
     }
 
     #[test]
