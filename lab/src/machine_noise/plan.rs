@@ -38,8 +38,8 @@ pub fn lines(known: &MachineNoise, identity: &Identity, scenario: &Scenario) -> 
     lines
 }
 
-/// The smallest effect on a row that the scenario's own rounds find; `None` where what was measured is of other units, or
-/// too little.
+/// The smallest effect on a row, one of the run's family, that the scenario's own rounds find; `None` where what was measured
+/// is of other units, or too little.
 fn resolved(noise: &ScenarioNoise, scenario: &Scenario, id: &str) -> Option<f64> {
     let rounds = match scenario.way {
         RunMode::SideBySide => 1,
@@ -48,7 +48,8 @@ fn resolved(noise: &ScenarioNoise, scenario: &Scenario, id: &str) -> Option<f64>
     let row = noise.rows.iter().find(|row| row.id == id)?;
     let start = noise.start(id, &row.window)?;
     let is_of_same_units = noise.is_by_rounds() == (rounds >= ROUNDS_AS_UNITS);
-    is_of_same_units.then(|| power::resolved(&start, Plan { rounds, seconds: row.seconds as u32 }))
+    let plan = Plan { rounds, seconds: row.seconds as u32 };
+    is_of_same_units.then(|| power::resolved(&start, family(noise, arms(scenario)), plan))
 }
 
 fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect: f64) -> String {
@@ -57,7 +58,7 @@ fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect
     let Some((row, start)) = row.and_then(|row| Some((row, noise.start(id, &row.window)?))) else {
         return format!("{percent} % on {name}: not known, too few of those runs judged the row");
     };
-    let arms = u32::try_from(scenario.default_arms().count()).unwrap_or(u32::MAX);
+    let arms = arms(scenario);
     let rows = family(noise, arms);
     let plan = if noise.is_by_rounds() {
         // What of a round's variance is its start's is not known: its length stays.
@@ -73,6 +74,11 @@ fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect
         }
         None => format!("{percent} % on {name} cannot be had in 40 rounds here"),
     }
+}
+
+/// Arms that the scenario runs unless others are asked for.
+fn arms(scenario: &Scenario) -> u32 {
+    u32::try_from(scenario.default_arms().count()).unwrap_or(u32::MAX)
 }
 
 /// Rows of a run with so many arms: each against the base arm.
@@ -132,6 +138,14 @@ mod tests {
         let cpu: Vec<&String> = lines.iter().filter(|line| line.contains("% on CPU you need")).collect();
         assert!(cpu.iter().all(|line| line.contains("rounds of 6 s here")), "{cpu:?}");
         assert!(lines[1].contains("p50: not known"), "{lines:?}");
+        // hop-tax is run in its own rounds; its rows are judged together, as those of a plan are.
+        let own = crate::scenario_files::find("hop-tax").expect("shipped");
+        let entry = noise(&own, 6, vec![0.0; 6], 1e-4);
+        let found = resolved(&entry, &own, "cpu_per_journey").expect("in rounds, too");
+        let plan = Plan { rounds: own.repeats, seconds: 6 };
+        let start = entry.start("cpu_per_journey", "steady").expect("six runs");
+        let power = power::power(found, &start, family(&entry, arms(&own)), plan);
+        assert!((power - 0.8).abs() < 1e-3, "{found} is found with {power}");
         let noisy = planned(6, vec![0.0; 6], 0.04);
         assert!(
             noisy.iter().any(|line| line.contains("10 % on CPU cannot be had in 40 rounds")),

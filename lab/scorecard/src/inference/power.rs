@@ -92,15 +92,16 @@ pub fn power(effect: f64, start: &StoredStart, rows: usize, plan: Plan) -> f64 {
     if variance > 0.0 { student::noncentral_tail(t, nu, effect.ln_1p() / variance.sqrt()) } else { 1.0 }
 }
 
-/// The smallest effect that a run finds in four runs of five, in one figure by itself, where starts and seconds differ as
+/// The smallest effect that a run finds in four runs of five, in one row among `rows`, where starts and seconds differ as
 /// stored. In a run of fewer than three rounds seconds are the units, and the normal distribution stands for theirs.
-pub fn resolved(start: &StoredStart, plan: Plan) -> f64 {
+pub fn resolved(start: &StoredStart, rows: usize, plan: Plan) -> f64 {
+    let level = LEVEL / rows.max(1) as f64;
     let seconds = f64::from(plan.seconds.max(1));
     let variance = (start.variance() + start.of_seconds() / seconds) / f64::from(plan.rounds.max(1));
     let errors = if plan.rounds < 3 {
-        student::critical(LEVEL, student::NORMAL) + FOUR_IN_FIVE_NORMAL
+        student::critical(level, student::NORMAL) + FOUR_IN_FIVE_NORMAL
     } else {
-        shift(FOUR_IN_FIVE, LEVEL, f64::from(plan.rounds - 1))
+        shift(FOUR_IN_FIVE, level, f64::from(plan.rounds - 1))
     };
     (errors * variance.sqrt()).exp_m1()
 }
@@ -163,11 +164,14 @@ mod tests {
     #[test]
     fn what_a_plan_resolves_is_found_in_four_runs_of_five() {
         let (start, plan) = (machine(0.014, 0.06), Plan { rounds: 6, seconds: 4 });
-        let effect = resolved(&start, plan);
-        assert!((power(effect, &start, 1, plan) - 0.8).abs() < 1e-3, "{effect}");
-        let side_by_side = resolved(&machine(0.0, 0.06), Plan { rounds: 1, seconds: 36 });
-        // One per cent of error, 2.8 times.
-        assert!((side_by_side - 0.0284).abs() < 5e-4, "{side_by_side}");
+        for rows in [1, 20] {
+            let effect = resolved(&start, rows, plan);
+            assert!((power(effect, &start, rows, plan) - 0.8).abs() < 1e-3, "{rows} rows: {effect}");
+        }
+        let side_by_side = |rows| resolved(&machine(0.0, 0.06), rows, Plan { rounds: 1, seconds: 36 });
+        // One per cent of error, 2.8 times; of twenty rows 3.86 times, since the level is 0.0025.
+        assert!((side_by_side(1) - 0.0284).abs() < 5e-4, "{}", side_by_side(1));
+        assert!((side_by_side(20) - 0.0394).abs() < 5e-4, "{}", side_by_side(20));
     }
 
     #[test]
