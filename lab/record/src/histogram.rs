@@ -74,7 +74,11 @@ impl Latencies {
         if total == 0 {
             return None;
         }
-        let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
+        self.at(((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total))
+    }
+
+    /// The value of a rank from 1, the smallest's, microseconds; `None` beyond the samples.
+    pub fn at(&self, rank: u64) -> Option<u64> {
         let mut seen = 0;
         for (value, count) in self.iter() {
             seen += count;
@@ -233,6 +237,7 @@ mod tests {
         assert_eq!(latencies.quantile(0.99), Some(99));
         assert_eq!(latencies.quantile(1.0), Some(100));
         assert_eq!(latencies.share_within(25), Some(0.25));
+        assert_eq!([1, 50, 100, 101].map(|rank| latencies.at(rank)), [Some(1), Some(50), Some(100), None]);
         assert_eq!(Latencies::default().quantile(0.5), None);
     }
 
