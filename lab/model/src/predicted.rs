@@ -18,6 +18,8 @@ pub struct PredictedFigure<'a> {
     pub predicted: &'a Sensitivity,
     /// What was measured, in its unit.
     pub measured: f64,
+    /// Whether what was measured lies beyond that, which is as far as clients waited.
+    pub is_censored: bool,
 }
 
 impl PredictedFigure<'_> {
@@ -26,16 +28,24 @@ impl PredictedFigure<'_> {
         if self.measured > 0.0 { self.predicted.value / self.measured - 1.0 } else { 0.0 }
     }
 
-    /// Whether what was measured lies within the band of the prediction.
+    /// Whether what was measured lies within the band of the prediction; not where it is only known to lie beyond something.
     pub fn is_within_band(&self) -> bool {
-        (self.predicted.low..=self.predicted.high).contains(&self.measured)
+        !self.is_censored && (self.predicted.low..=self.predicted.high).contains(&self.measured)
     }
 }
 
 impl Run {
     /// The figures that were predicted of a live run and measured in it, the closest first. None of a run without a
-    /// prediction, and of one that is simulated itself.
+    /// prediction, and of one that is simulated itself. What clients waited for in vain, as predicted and as measured, has no
+    /// error: neither is known.
     pub fn predicted_figures(&self) -> Vec<PredictedFigure<'_>> {
+        let mut figures = self.predictions_of_figures();
+        figures.retain(|figure| !self.is_unknown(figure));
+        figures.sort_by(|a, b| a.error().abs().total_cmp(&b.error().abs()));
+        figures
+    }
+
+    fn predictions_of_figures(&self) -> Vec<PredictedFigure<'_>> {
         let Some(prediction) = self.header.prediction.as_ref().filter(|_| !self.is_simulated()) else {
             return Vec::new();
         };
@@ -43,11 +53,25 @@ impl Run {
             Some(PredictedFigure {
                 predicted,
                 measured: self.figure_of_whole(predicted.arm, &predicted.measure)?,
+                is_censored: self.is_beyond_waiting(predicted.arm, &predicted.measure),
             })
         };
-        let mut figures: Vec<PredictedFigure<'_>> = prediction.band.iter().filter_map(of).collect();
-        figures.sort_by(|a, b| a.error().abs().total_cmp(&b.error().abs()));
-        figures
+        prediction.band.iter().filter_map(of).collect()
+    }
+
+    /// Whether both the prediction and what was measured lie beyond what clients wait for.
+    fn is_unknown(&self, figure: &PredictedFigure<'_>) -> bool {
+        figure.is_censored && figure.predicted.value >= self.header.timeout_us as f64 / 1e6
+    }
+
+    /// Whether a percentile over all measured phases is one of those that failed.
+    fn is_beyond_waiting(&self, arm: char, row: &str) -> bool {
+        let q = match row {
+            "latency_p50" => 0.5,
+            "latency_p99" => 0.99,
+            _ => return false,
+        };
+        self.arrivals_in(arm, q, &Window::Whole).is_some_and(|found| found.is_censored)
     }
 
     /// A figure over all measured phases, by the scorecard's row of which it is: `latency_p50`, `latency_p99` or
@@ -69,10 +93,12 @@ impl Run {
 
     /// Of all journeys, from when they were due; those that failed took as long as clients wait.
     fn latency_in(&self, arm: char, q: f64, window: &Window) -> Option<f64> {
+        Some(self.arrivals_in(arm, q, window)?.us as f64 / 1e6)
+    }
+
+    fn arrivals_in(&self, arm: char, q: f64, window: &Window) -> Option<ArrivalQuantile> {
         let failed = self.sum(arm, &self.whole(window), "all", journeys::failed);
-        let answered = self.latencies(arm, window);
-        let found = ArrivalQuantile::of(&answered, failed, q, self.header.timeout_us)?;
-        Some(found.us as f64 / 1e6)
+        ArrivalQuantile::of(&self.latencies(arm, window), failed, q, self.header.timeout_us)
     }
 
     /// CPU of the arm's own over the journeys that ended, of the units in which both are known.
@@ -107,8 +133,9 @@ impl Run {
         let line = |figure: &PredictedFigure<'_>| {
             let Sensitivity { arm, measure, unit, value, low, high, .. } = figure.predicted;
             let shown = |value: f64| format::value(Some(value), unit);
+            let (beyond, at_least) = if figure.is_censored { ("> ", " at best") } else { ("", "") };
             format!(
-                "{arm} {} {measure}: predicted {} [{}, {}], measured {}, {:+.0} %{}",
+                "{arm} {} {measure}: predicted {} [{}, {}], measured {beyond}{}, {:+.0} %{at_least}{}",
                 self.arm_name(*arm),
                 shown(*value),
                 shown(*low),
@@ -118,7 +145,18 @@ impl Run {
                 if figure.is_within_band() { "" } else { ", outside of its band" }
             )
         };
-        std::iter::once(first).chain(self.predicted_figures().iter().map(line)).collect()
+        let mut unknown = self.predictions_of_figures();
+        unknown.retain(|figure| self.is_unknown(figure));
+        let open = |figure: &PredictedFigure<'_>| {
+            let Sensitivity { arm, measure, unit, .. } = figure.predicted;
+            let waited = format::value(Some(self.header.timeout_us as f64 / 1e6), unit);
+            format!(
+                "{arm} {} {measure}: not within {waited}, as predicted and as measured",
+                self.arm_name(*arm)
+            )
+        };
+        let figures = self.predicted_figures();
+        std::iter::once(first).chain(figures.iter().map(line)).chain(unknown.iter().map(open)).collect()
     }
 }
 
@@ -203,6 +241,32 @@ mod tests {
         run.add(&Line { t: 6 * SECOND, entry: Entry::from(window) });
         assert_eq!(p50(&run), Some(1.0), "101 of 201 were not answered");
         assert_eq!(run.figure_of_whole('A', "cpu_per_journey"), None, "no process was sampled");
+    }
+
+    #[test]
+    fn what_was_waited_for_in_vain_is_at_no_distance_from_a_prediction_of_that() {
+        let mut run = run(Provenance::Live);
+        run.header.timeout_us = 1_000_000;
+        if let Some(prediction) = &mut run.header.prediction {
+            // The p99 is predicted to be beyond what clients wait for, as it is; the p50 is not, and is.
+            (prediction.band[1].value, prediction.band[1].high) = (1.0, 1.0);
+        }
+        let window = record::Window {
+            arm: 'A',
+            round: 1,
+            second: 4,
+            offered: 101,
+            closed: true,
+            ..record::Window::default()
+        };
+        run.add(&Line { t: 6 * SECOND, entry: Entry::from(window) });
+        let figures = run.predicted_figures();
+        let shown: Vec<(&str, f64, bool)> =
+            figures.iter().map(|of| (of.predicted.measure.as_str(), of.measured, of.is_censored)).collect();
+        assert_eq!(shown, [("latency_p50", 1.0, true)]);
+        let lines = run.prediction_lines();
+        assert!(lines[1].ends_with("measured > 1.00s, -100 % at best, outside of its band"), "{lines:?}");
+        assert_eq!(lines[2], "A mono latency_p99: not within 1.00s, as predicted and as measured");
     }
 
     #[test]
