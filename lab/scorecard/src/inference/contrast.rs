@@ -41,7 +41,10 @@ pub fn contrast(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> C
     match &base.statistic.body {
         Body::Exact(_) => return only(Note::Exact, point),
         _ if conditions.is_taking_turns && !is_by_rounds => return only(Note::OneTurn, None),
-        Body::Count(_) if !is_by_rounds => return only(Note::ThisEvent, None),
+        // Also of three rounds of which one has no audit.
+        Body::Count(_) if [base, other].iter().any(|figure| figure.count_as_share().is_none()) => {
+            return only(Note::ThisEvent, None);
+        }
         Body::PerRound { .. } if !(base.has_intervals() && other.has_intervals()) => {
             return only(one.note.unwrap_or(Note::OncePerRun), point);
         }
@@ -65,7 +68,11 @@ pub fn contrast(base: &Figure, other: &Figure, conditions: &Conditions<'_>) -> C
         }
         _ => drawn(base, other, conditions),
     };
-    let Some((mut contrast, evidence)) = compared else { return only(Note::Censored, None) };
+    let Some((mut contrast, evidence)) = compared else {
+        let is_unended =
+            [base, other].iter().any(|figure| figure.replicates().iter().any(|x| x.is_infinite()));
+        return only(if is_unended { Note::Censored } else { Note::TooFewToJudge }, None);
+    };
     let is_coupled = base.is_coupled() || other.is_coupled();
     let is_nominal = base.statistic.is_nominal || other.statistic.is_nominal;
     let mark = if is_coupled { Some(Note::Queue) } else { is_nominal.then_some(Note::Nominal) };

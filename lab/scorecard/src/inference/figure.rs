@@ -173,17 +173,19 @@ impl Figure {
         self.share_of(events, trials)
     }
 
-    /// A count by round as a share of its exposure: events beyond their exposure count as all of it.
+    /// A count by round as a share of its exposure: events beyond their exposure count as all of it. `None` of fewer rounds
+    /// than bound anything.
     pub(super) fn count_as_share(&self) -> Option<Share> {
         let Body::Count(rounds) = &self.statistic.body else { return None };
         let of =
             |part: fn(&Trials) -> u64| rounds.iter().map(|r| r.as_ref().map_or(0, part)).collect::<Vec<_>>();
         let (events, trials) = (of(|round| round.events.min(round.trials)), of(|round| round.trials));
         let (n, present) = (trials.iter().sum::<u64>(), rounds.iter().flatten().count());
-        (n > 0 && self.resampling.is_by_rounds() && present > 1).then(|| Share {
+        let units = &self.resampling.units;
+        (n > 0 && units.are_rounds && units.have_intervals(present)).then(|| Share {
             events: events.iter().sum::<u64>() as f64,
             trials: n as f64,
-            clustering: self.resampling.units.design_effect(&events, &trials, present),
+            clustering: units.design_effect(&events, &trials, present),
             nu: present as f64 - 1.0,
         })
     }

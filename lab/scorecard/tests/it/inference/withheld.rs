@@ -294,6 +294,34 @@ fn a_count_among_nothing_is_not_measured() {
 }
 
 #[test]
+fn counts_are_compared_over_three_rounds_that_both_arms_have() {
+    let of = |lost: [Option<u64>; 3]| {
+        let rounds = lost.map(|lost| lost.map(|events| Trials { events, trials: 1_000 }));
+        figure(Statistic::count(rounds.to_vec()), 3, 10)
+    };
+    let (none, many) = (of([Some(0); 3]), of([Some(400), Some(410), Some(420)]));
+    assert!(contrast(&none, &many, &PLAIN).evidence.is_some());
+    // The audit of one round did not come about, and leaves both.
+    let two = of([Some(400), None, Some(420)]);
+    let row = contrast(&of([Some(0), None, Some(0)]), &two, &PLAIN);
+    assert_eq!(
+        (row.contrast.difference, row.contrast.note, row.evidence),
+        (None, Some(Note::ThisEvent), None)
+    );
+}
+
+#[test]
+fn a_median_that_does_not_vary_has_no_ratio_and_ended_all_the_same() {
+    // Every second has the same waits, so that how far they cluster is not known.
+    let same = |us: u64| {
+        let second = Arrivals { waits: (0..50).map(|i| us + i * 10).collect(), censored: 0 };
+        figure(quantile(0.5, &vec![Some(second); 20]), 1, 20)
+    };
+    let row = contrast(&same(1_000), &same(1_500), &PLAIN);
+    assert_eq!((row.contrast.ratio, row.contrast.note), (None, Some(Note::TooFewToJudge)));
+}
+
+#[test]
 fn exact_figures_are_facts() {
     let of = |value: f64| figure(Statistic::exact(Some(value)), 1, 10);
     let measured = estimate(&of(3.0));
