@@ -3,10 +3,12 @@
 use record::{Interval, Note};
 
 use super::claim::{Decided, Judgement, against_limit, is_as_seen};
+use super::conditions::Margin;
 use super::estimate::estimate;
 use super::evidence::{Drawn, with_start};
 use super::figure::{Content, Figure};
 use super::noise::StoredStart;
+use super::recovery;
 use super::share_contrast::share_difference;
 use super::shares::LEVEL;
 use super::statistic::Body;
@@ -56,6 +58,9 @@ pub fn against_other(
         let (low, high) = difference.interval(LEVEL);
         return Judgement::by(op, Interval::new(own * low, own * high), 0.0, Decided::Difference);
     }
+    if let Some(ratio) = of_recoveries(left, right) {
+        return Judgement::by(op, ratio, factor, Decided::Ratio);
+    }
     let is_known_by_resamples =
         |figure: &Figure| matches!(figure.content, Content::Quotient { .. } | Content::Quantile { .. });
     match (one.interval, two.interval) {
@@ -72,6 +77,22 @@ pub fn against_other(
         }
         _ => Judgement::open(Note::NotMeasured),
     }
+}
+
+/// The left recovery over the right one, over rounds, as the row has it: seconds are too coarse for rounds that are all alike
+/// to leave nothing open. `None` of anything else.
+fn of_recoveries(left: &Figure, right: &Figure) -> Option<Interval> {
+    let (Body::PerRound { values: own, .. }, Body::PerRound { values: others, .. }) =
+        (&left.statistic.body, &right.statistic.body)
+    else {
+        return None;
+    };
+    let is_paired = left.resampling.is_by_rounds() && left.resampling.frame() == right.resampling.frame();
+    if !is_paired || !recovery::are_recoveries(others, own) {
+        return None;
+    }
+    let (contrast, _) = recovery::compared(others, own, Margin::Ratio(1.0))?;
+    Some(contrast.ratio?.interval?.scaled(left.statistic.scale / right.statistic.scale))
 }
 
 /// Two brackets: every value of the one against every value of the other. What has no upper end is not compared: neither

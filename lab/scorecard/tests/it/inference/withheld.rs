@@ -294,6 +294,28 @@ fn a_count_among_nothing_is_not_measured() {
 }
 
 #[test]
+fn recoveries_that_are_alike_in_every_round_are_known_to_the_second_all_the_same() {
+    let of = |seconds: f64| {
+        let once = Once {
+            value: seconds,
+            is_censored: false,
+            interval: Some(((seconds - 1.0).max(0.0), seconds + 1.0)),
+        };
+        figure(Statistic::event(vec![Some(once); 3]), 3, 10)
+    };
+    let (slow, quick, none) = (of(3.0), of(2.0), of(0.0));
+    let row = contrast(&quick, &slow, &PLAIN).contrast.ratio.and_then(|ratio| ratio.interval);
+    let row = row.expect("three rounds");
+    // 1.5 times exp(+-4.303 x 0.05 / sqrt(3)).
+    assert!((row.low - 1.325).abs() < 1e-3 && (row.upper() - 1.698).abs() < 1e-3, "{row:?}");
+    let verdict = |factor: f64| against_other(&slow, Op::AtLeast, factor, &quick, None).verdict;
+    assert_eq!([1.3, 1.4, 1.8].map(verdict), [Verdict::Pass, Verdict::Inconclusive, Verdict::Fail]);
+    // None counts as half a second, as in the row.
+    let over_none = |factor: f64| against_other(&slow, Op::AtLeast, factor, &none, None).verdict;
+    assert_eq!([5.0, 8.0].map(over_none), [Verdict::Pass, Verdict::Fail], "six times");
+}
+
+#[test]
 fn counts_are_compared_over_three_rounds_that_both_arms_have() {
     let of = |lost: [Option<u64>; 3]| {
         let rounds = lost.map(|lost| lost.map(|events| Trials { events, trials: 1_000 }));
