@@ -16,6 +16,7 @@ use search::CapacitySearch;
 use serde::Serialize;
 
 use crate::compare::{self, Comparison};
+use crate::without_verdict;
 
 /// Version of the documents: a reader should refuse any other.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -189,7 +190,7 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         machine: &header.machine,
         arms: &header.arms,
         base: run.base().map(|arm| arm.letter),
-        reason: reason::sentence(run),
+        reason: reason::sentence(run).or_else(|| cut_short(run)),
         answer: scorecard::answer::answer(run),
         capacity: ladder::ladders(run).into_iter().map(CapacitySearch::from).collect(),
         checks: run
@@ -202,6 +203,12 @@ pub fn document(run: &Run, run_dir: Option<String>) -> Document<'_> {
         symptoms: run.incidents().into_iter().map(IncidentEntry::from).collect(),
         lints: end.map_or(&[], |end| &end.lints),
     }
+}
+
+/// Why a record without an end counts as invalid; `None` of one with an end.
+fn cut_short(run: &Run) -> Option<String> {
+    let why = without_verdict(run).filter(|_| run.end.is_none())?;
+    Some(format!("{}: {why}", Verdict::Invalid.word()))
 }
 
 /// Two runs.

@@ -6,6 +6,8 @@ use model::Run;
 use model::format::printable;
 use record::Verdict;
 
+use crate::without_verdict;
+
 /// One command a line; nothing where all is well. `file` is the scenario's path in the repository.
 pub fn annotations(run: &Run, file: &str) -> String {
     let mut text = String::new();
@@ -23,17 +25,8 @@ pub fn annotations(run: &Run, file: &str) -> String {
         annotate(&mut text, run.verdict_of(check), &place, &format!("{simulated}{found}"));
     }
     let whole = |title: &str| format!("file={},title={}", property(file), property(title));
-    match &run.end {
-        None => annotate(
-            &mut text,
-            Verdict::Invalid,
-            &whole("end"),
-            "the record has no end: the run was cut short",
-        ),
-        Some(end) if end.verdict.is_none() => {
-            annotate(&mut text, Verdict::Invalid, &whole("end"), "the run was interrupted");
-        }
-        Some(_) => {}
+    if let Some(why) = without_verdict(run) {
+        annotate(&mut text, Verdict::Invalid, &whole("end"), why);
     }
     for lint in run.end.iter().flat_map(|end| &end.lints) {
         let level = if lint.is_note() { "notice" } else { level_of(lint.verdict) };

@@ -7,7 +7,7 @@ use model::Run;
 use record::{Check, Lint, Verdict};
 use scorecard::Expectation;
 
-use crate::escaped;
+use crate::{escaped, without_verdict};
 
 /// A test case.
 struct Case {
@@ -157,16 +157,12 @@ fn all_cases(run: &Run) -> Vec<Case> {
         found: found.to_owned(),
         why: String::new(),
     };
-    let Some(end) = &run.end else {
-        cases.push(whole("end", Verdict::Invalid, "the record has no end: the run was cut short"));
-        return cases;
-    };
-    if end.verdict.is_none() {
-        cases.push(whole("end", Verdict::Invalid, "the run was interrupted"));
+    if let Some(why) = without_verdict(run) {
+        cases.push(whole("end", Verdict::Invalid, why));
     }
     // A reason not to believe a run is never a failure of what it ran.
     let standing = |verdict| if verdict == Verdict::Inconclusive { verdict } else { Verdict::Invalid };
-    let lints = end.lints.iter().filter(|lint| !lint.is_note());
+    let lints = run.end.iter().flat_map(|end| &end.lints).filter(|lint| !lint.is_note());
     cases.extend(lints.map(|lint| whole(&lint.name, standing(lint.verdict), &lint.text)));
     cases
 }

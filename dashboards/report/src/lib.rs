@@ -19,6 +19,16 @@ pub mod plot;
 pub mod regressions;
 
 pub use compare::Comparison;
+use model::Run;
+
+/// Why a run has no verdict, in a sentence; `None` where it has one.
+pub(crate) fn without_verdict(run: &Run) -> Option<&'static str> {
+    match run.end.as_ref().map(|end| end.verdict) {
+        None => Some("the record has no end: the run was cut short"),
+        Some(None) => Some("the run was interrupted"),
+        Some(Some(_)) => None,
+    }
+}
 
 /// Text inside HTML, SVG or XML.
 pub(crate) fn escaped(text: &str) -> String {

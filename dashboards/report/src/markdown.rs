@@ -20,6 +20,7 @@ use scorecard::ladder::ladders;
 use scorecard::{glossary, reason};
 
 use crate::compare::NAMES;
+use crate::without_verdict;
 pub use comparison::comparison;
 use parts::{Part, fitted};
 use scores::{headline_rows, rates, table, table_by_claim};
@@ -45,8 +46,9 @@ pub fn unfolded(run: &Run) -> String {
 fn document(run: &Run, is_full: bool) -> String {
     let header = &run.header;
     let (held, all) = run.held();
-    let why =
-        reason::sentence(run).map_or_else(String::new, |sentence| format!("**{}**\n\n", cell(&sentence)));
+    let unended = || without_verdict(run).map(str::to_owned);
+    let why = reason::sentence(run).or_else(unended);
+    let why = why.map_or_else(String::new, |sentence| format!("**{}**\n\n", cell(&sentence)));
     let first = format!(
         "<!-- cleave:{} -->\n### {} {}: {held} of {all} expectations hold\n\n{}\n\n{}{why}",
         cell(&header.scenario).replace("--", "-"),

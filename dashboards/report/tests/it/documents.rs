@@ -1,7 +1,7 @@
 //! Markdown, JUnit and annotations.
 
 use record::{Entry, ExpectationPlan, Line, Lint, Verdict};
-use report::{github, junit, markdown, page};
+use report::{document, github, junit, markdown, page};
 
 use crate::fixture::{checks, lines, reported, run, scores};
 
@@ -34,7 +34,12 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
     assert!(!xml.contains("<skipped"));
     let mut cut = run();
     cut.end = None;
-    assert!(junit::junit(&cut).contains("the run was cut short"));
+    let why = "the record has no end: the run was cut short";
+    assert!(junit::junit(&cut).contains(why));
+    // In every document: a verdict without a reason would be one of its claims.
+    assert!(markdown::markdown(&cut).contains(&format!("**{why}**")));
+    assert!(github::annotations(&cut, "a.toml").contains(why));
+    assert_eq!(document::document(&cut, None).reason, Some(format!("invalid: {why}")));
     roxmltree::Document::parse(&xml).expect("well-formed");
 }
 
