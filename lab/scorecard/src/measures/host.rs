@@ -25,7 +25,8 @@ pub const MEMORY_AVAILABLE: Measure = Measure {
     properties: &[Property::OfHost, Property::NotSimulated],
     statistic: |of| {
         let all = of.run.header.machine.memory_mib as f64;
-        mean(of, |host| Some(host.memory_available_mib as f64 / all))
+        // Of a machine whose memory is not known no share is.
+        mean(of, |host| (all > 0.0).then(|| host.memory_available_mib as f64 / all))
     },
     ..CPU_STALL
 };

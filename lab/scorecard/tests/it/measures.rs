@@ -297,4 +297,6 @@ fn the_host_is_the_same_in_every_arm() {
     assert_eq!(stall.len(), 1, "one check, of no arm");
     near(stall[0], 0.2);
     assert_eq!(run.values("host.mem_available in steady"), [Some(0.25)], "of 1,000 MiB");
+    run.header().machine.memory_mib = 0;
+    assert_eq!(run.values("host.mem_available in steady"), [None], "of a memory that is not known");
 }
