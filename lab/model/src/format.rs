@@ -46,6 +46,9 @@ pub fn count(value: Option<f64>) -> String {
     }
 }
 
+/// Digits behind the point that a bound near 0 has at most, in percent.
+const MOST_DIGITS: usize = 9;
+
 /// Unit of a row that is answered by yes, 1, or no, 0.
 pub const YES_OR_NO: &str = "yes/no";
 
@@ -155,7 +158,12 @@ pub fn interval(of: Interval, unit: &str) -> String {
 
 /// A bound near 0 with the digits that distinguish it from 0.
 fn fine(bound: f64, unit: &str) -> String {
-    if unit == "%" && bound < 0.01 { format!("{:.2}%", bound * 100.0) } else { value(Some(bound), unit) }
+    if unit != "%" || bound >= 0.01 {
+        return value(Some(bound), unit);
+    }
+    let mut texts = (2..=MOST_DIGITS).map(|digits| format!("{:.digits$}", bound * 100.0));
+    let is_apart = |text: &String| text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+    texts.find(is_apart).unwrap_or_else(|| "0.00".to_owned()) + "%"
 }
 
 /// B against A with its interval: `×2.52 [2.41, 2.63]`, or `+2.0ms [1.9ms, 2.2ms]`; empty where there is none.
@@ -297,6 +305,15 @@ mod tests {
         assert_eq!(of("longest_wait_slow-feed"), "the longest (steady): words");
         assert_eq!(of("pareto_front"), "the front (steady): words");
         assert_eq!(of("culprit_slow-feed"), "what grew most (steady): words");
+    }
+
+    #[test]
+    fn a_bound_of_none_is_no_bound_of_nothing() {
+        let at_most = |high: f64| interval(Interval::new(0.0, high), "%");
+        assert_eq!([0.22, 0.002_7].map(at_most), ["at most 22.0%", "at most 0.27%"]);
+        // None of 100,000: z^2 / n.
+        assert_eq!(at_most(3.84e-5), "at most 0.004%");
+        assert_eq!(at_most(0.0), "at most 0.00%");
     }
 
     #[test]
