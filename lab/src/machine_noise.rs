@@ -3,7 +3,6 @@
 
 mod plan;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -199,12 +198,16 @@ fn digest(scenario: &Scenario) -> String {
     format!("{:016x}", fnv1a64_with(scenario.source.text.as_bytes(), 0))
 }
 
-/// Seconds of a window of a run: its phase's length, or that of all measured phases.
+/// Seconds of a window of a run: its phase's length, or those from the first measured phase to the end of the last.
 pub fn window_seconds(header: &Header, window: &str) -> f64 {
-    let lengths: BTreeMap<&str, u64> =
-        header.phases.iter().map(|phase| (phase.name.as_str(), phase.length_ns)).collect();
-    let measured = || header.phases.iter().filter(|phase| phase.measure).map(|phase| phase.length_ns).sum();
-    lengths.get(window).copied().unwrap_or_else(measured) as f64 / 1e9
+    let phase = header.phases.iter().find(|phase| phase.name == window);
+    let whole = || {
+        let measured = || header.phases.iter().filter(|phase| phase.measure);
+        let from = measured().map(|phase| phase.start_ns).min().unwrap_or(0);
+        let to = measured().map(|phase| phase.start_ns + phase.length_ns).max().unwrap_or(0);
+        to - from
+    };
+    phase.map_or_else(whole, |phase| phase.length_ns) as f64 / 1e9
 }
 
 #[cfg(test)]

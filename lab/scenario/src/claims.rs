@@ -1,6 +1,7 @@
 //! Checks whether expectations can be judged in this file: their arms, how long they are held, and the time they need.
 
 use scorecard::expect::{Op, Query, Side, Window};
+use scorecard::inference::needs::Sampled;
 use scorecard::measure::{Property, Unit};
 
 use crate::declared::{ExpectationRole, PlacedExpectation};
@@ -54,6 +55,7 @@ pub(crate) fn check_claims(reader: &mut Reader<'_>, source: &Source, parts: &Jud
             check_windows(reader, source, &placed, length_ns);
             if placed.role == ExpectationRole::Claim {
                 check_recovery(reader, &placed, parts, phases);
+                check_whole(reader, source, &placed, phases);
             }
         }
     }
@@ -258,6 +260,29 @@ fn check_windows(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpect
             reader.report(source.word_within(&placed.span, "last"), message);
         }
     }
+}
+
+/// All measured phases are the seconds from the first to the end of the last: one between them that is not measured would be
+/// counted with them.
+fn check_whole(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectation, phases: &[Phase]) {
+    let first = phases.iter().position(|phase| phase.measure);
+    let last = phases.iter().rposition(|phase| phase.measure);
+    let (Some(first), Some(last)) = (first, last) else { return };
+    let Some(between) = phases[first..=last].iter().find(|phase| !phase.measure) else { return };
+    let counts_seconds = |query: &&Query| {
+        let is_of_run = query.measure.has(Property::OwnWindow) || query.measure.has(Property::OfHost);
+        query.window == Window::Whole && !is_of_run && Sampled::of(query) != Sampled::AsSeen
+    };
+    let Some(query) = queries(placed).find(counts_seconds) else { return };
+    let measured = phases.iter().filter(|phase| phase.measure);
+    let choices: Vec<String> = measured.map(|phase| format!("`in {}`", phase.name)).collect();
+    let message = format!(
+        "`{}` of the whole run counts `{}`, which lies between measured phases and is not measured; write {}",
+        query.measure.form(),
+        between.name,
+        choices.join(" or ")
+    );
+    reader.report(source.inside_quotes(&placed.span), message);
 }
 
 /// Whether what is claimed of a recovery can be seen before the load ends: of one that is over within a time, three good seconds

@@ -154,6 +154,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "change-that-is-not-deployed",
     "changed-build-of-a-variant",
     "changed-build-without-a-change",
+    "claim-over-a-phase-that-is-not-measured",
     "comparison-of-an-arm-with-itself",
     "comparison-without-two-arms",
     "component-in-two-processes",
