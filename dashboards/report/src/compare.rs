@@ -381,6 +381,8 @@ fn warnings(runs: [&Run; 2]) -> Vec<String> {
     differ("machines differ", machine(&one.machine), machine(&two.machine));
     differ("builds differ", one.machine.profile.clone(), two.machine.profile.clone());
     differ("arms were run", way(runs[0]), way(runs[1]));
+    // Of other base arms no ratio is that of the other run.
+    differ("arms are compared with", base(runs[0]), base(runs[1]));
     differ("telemetry differs", one.telemetry.clone(), two.telemetry.clone());
     if one.wall_us > two.wall_us {
         warnings.push(
@@ -411,6 +413,10 @@ fn doubts(runs: [&Run; 2]) -> impl Iterator<Item = String> {
             verdict == Verdict::Invalid.word() || run.end.as_ref().is_none_or(|end| end.verdict.is_none());
         is_void.then(|| format!("the run {} is {verdict}: its figures are not to be believed", NAMES[index]))
     })
+}
+
+fn base(run: &Run) -> String {
+    run.base().map_or_else(|| format::NO_DATA.to_owned(), |arm| arm.name.clone())
 }
 
 fn way(run: &Run) -> String {

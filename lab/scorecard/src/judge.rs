@@ -327,7 +327,12 @@ fn straddles(decided: Decided, interval: Interval, unit: &str) -> String {
             format!("the ratio's interval {} to {high} holds the factor", format::times(interval.low))
         }
         Decided::Difference => {
-            format!("the difference's interval {} holds 0", format::interval(interval, unit))
+            // What has no upper end and is taken away leaves no lower one.
+            let shown = match interval.high.filter(|_| interval.low.is_infinite()) {
+                Some(high) => format!("up to {}", format::value(Some(high), unit)),
+                None => format::interval(interval, unit),
+            };
+            format!("the difference's interval {shown} holds 0")
         }
     }
 }

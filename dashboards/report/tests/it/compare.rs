@@ -17,6 +17,14 @@ fn other_differences_come_before_any_figure() {
         ]
     );
     assert!(Comparison::of(&one, &run()).warnings.is_empty(), "the same run again has nothing to warn of");
+    let mut turned = lines();
+    if let record::Entry::Header(header) = &mut turned[0].entry {
+        header.base = Some('B');
+    }
+    let turned = reported(&turned);
+    let comparison = Comparison::of(&one, &turned);
+    assert_eq!(comparison.warnings, ["arms are compared with: mono before, micro after"]);
+    assert!(comparison.rows[0].contrasts.is_empty(), "another ratio");
 }
 
 #[test]

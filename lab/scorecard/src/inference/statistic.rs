@@ -132,7 +132,7 @@ pub struct Statistic {
     pub scale: f64,
     /// Whether its interval is known to cover less than 95 %: means of latencies.
     pub is_nominal: bool,
-    /// Samples below which what one event did decides nothing. Of shares and quantiles the body says how many: 0 here.
+    /// Samples below which what one event did decides nothing. Of shares and quantiles the body states how many: 0 here.
     pub needs: u64,
 }
 

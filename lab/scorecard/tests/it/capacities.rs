@@ -61,6 +61,15 @@ fn a_capacity_of_which_no_rate_is_known_is_not_decided() {
 }
 
 #[test]
+fn a_difference_from_what_has_no_upper_end_has_no_lower_one() {
+    let text = "capacity(all 100ms) for mono >= 0.9 * capacity(all 100ms) for micro";
+    let check = &search(text).checks(text)[0];
+    // 800 less nine tenths of at least 800.
+    let reason = "the difference's interval up to 80.0/s holds 0; the other side is at least 720/s";
+    assert_eq!((check.verdict, check.reason.as_str()), (record::Verdict::Inconclusive, reason));
+}
+
+#[test]
 fn without_a_claim_about_it_there_is_no_capacity() {
     let run = search("errors(all) < 60%");
     assert!(run.tally().scores().iter().all(|score| !score.id.starts_with("capacity")));
