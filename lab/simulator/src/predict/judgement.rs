@@ -5,7 +5,10 @@ use model::Run;
 use record::{Check, End, Entry, Line, Prediction, Tracing, Validity, Verdict};
 use scenario::Scenario;
 use scorecard::expect::{Expectation, Side};
-use scorecard::{Circumstances, Engine, judge, lints};
+use scorecard::{Circumstances, Engine, Measure, judge, lints};
+
+/// The row of CPU per journey, which has a band.
+const CPU_PER_JOURNEY: &str = "cpu_per_journey";
 
 /// The checks, the rows and the end of a simulated record; `run` is what its lines come to.
 pub fn conclude(run: &Run, scenario: &Scenario, prediction: &Prediction) -> Vec<Line> {
@@ -63,13 +66,21 @@ fn assumed(check: &mut Check, prediction: &Prediction) {
 /// A claim whose limit lies within the band of its figure is not decided.
 fn within_band(claim: &Expectation, check: &mut Check, prediction: &Prediction) {
     let Side::Measure { query, .. } = &claim.left else { return };
-    let share = query.measure.rows.iter().find_map(|row| prediction.widest(row.id));
+    let share = bands_of(query.measure).into_iter().find_map(|row| prediction.widest(row));
     let (Some(value), Some(limit), Some(share)) = (check.value, check.limit, share) else { return };
     // Two arms move together: their own ratio moves less than either.
     if (value - limit).abs() <= share * value.abs() && check.verdict != Verdict::Inconclusive {
         check.verdict = Verdict::Inconclusive;
         check.reason = format!("the limit lies within ±{:.0} %, by which the figure moves", share * 100.0);
     }
+}
+
+/// Rows whose band is that of a measure: its own, those that its rows are in another guise, and of what is CPU by another
+/// count that of CPU per journey.
+fn bands_of(measure: &Measure) -> Vec<&'static str> {
+    let own = measure.rows.iter().map(|row| row.comparison.guise_of().unwrap_or(row.id));
+    let is_cpu = ["cost", "cpu"].contains(&measure.name);
+    own.chain(is_cpu.then_some(CPU_PER_JOURNEY)).collect()
 }
 
 #[cfg(test)]
@@ -80,9 +91,9 @@ mod tests {
 
     #[test]
     fn a_claim_has_the_band_of_what_it_is_about_however_it_is_written() {
-        let sensitivity = Sensitivity {
+        let sensitivity = |measure: &str| Sensitivity {
             arm: 'A',
-            measure: "latency_p99".into(),
+            measure: measure.into(),
             unit: "s".into(),
             value: 1.0,
             low: 0.9,
@@ -90,7 +101,8 @@ mod tests {
             parameter: String::new(),
             interval: None,
         };
-        let prediction = Prediction { band: vec![sensitivity], ..Prediction::default() };
+        let band = vec![sensitivity("latency_p99"), sensitivity(CPU_PER_JOURNEY)];
+        let prediction = Prediction { band, ..Prediction::default() };
         let verdict = |claim: &str, limit: f64| {
             let mut check = Check {
                 id: 0,
@@ -116,6 +128,11 @@ mod tests {
         assert_eq!(verdict("p99(all) in steady < 1.08s", 1.08), Verdict::Inconclusive);
         assert_eq!(verdict("0.5 * p99(all) in steady < 1.08s", 1.08), Verdict::Inconclusive);
         assert_eq!(verdict("p99(all) in steady < 1.12s", 1.12), Verdict::Pass);
+        // CPU per journey, per thousand of them, by the second, and turned around.
+        for claim in ["cpu_per_journey < 1.08s", "cost < 1.08", "cpu < 1.08", "rate_per_core < 1.08/s"] {
+            assert_eq!(verdict(claim, 1.08), Verdict::Inconclusive, "{claim}");
+            assert_eq!(verdict(&claim.replace("08", "12"), 1.12), Verdict::Pass, "{claim}");
+        }
         // Nothing is known of how far these move.
         assert_eq!(verdict("p999(all) in steady < 1.08s", 1.08), Verdict::Pass);
         assert_eq!(verdict("errors(all) in steady < 100%", 1.0), Verdict::Pass);
