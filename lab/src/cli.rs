@@ -259,7 +259,8 @@ pub struct Report {
     #[arg(long, value_name = "BEFORE")]
     pub compare: Option<String>,
     /// Exit with 1 if it is worse than before: `expectations` that held, every figure marked `worse`, or a row of the
-    /// scorecard by its id; several are separated by commas. 3 if a run is invalid, 4 if one that held is undecided.
+    /// scorecard by its id; several are separated by commas. 3 if a run is invalid, 4 if one that held is undecided, or
+    /// nothing could be compared.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', requires = "compare")]
     pub fail_on: Vec<Gate>,
     /// Arm that the others are compared with [default: as in the run].

@@ -262,18 +262,9 @@ impl<'a> Selection<'a> {
     }
 
     /// Seconds from the first mark in the arm of the step the argument names to the mark `end`, in each round, whatever the
-    /// window.
-    pub fn step_until(&self, end: &str) -> Statistic {
-        self.step_times(end, None)
-    }
-
-    /// The same of a mark that is awaited from the mark `since` on. Where it does not come, the value is the time until the
-    /// load of the round ended, and the true one lies beyond: without such rounds the quick ones would be taken for all.
+    /// window; it is awaited from the mark `since` on. Where it does not come, the value is the time until the load of the round
+    /// ended, and the true one lies beyond: without such rounds the quick ones would be taken for all.
     pub fn step_awaited(&self, since: &str, end: &str) -> Statistic {
-        self.step_times(end, Some(since))
-    }
-
-    fn step_times(&self, end: &str, awaited_since: Option<&str>) -> Statistic {
         let of_round = |round: &Selection<'_>| {
             let step = self.step()?;
             let within = round.run_time();
@@ -290,7 +281,7 @@ impl<'a> Selection<'a> {
             if let Some(t) = at(end) {
                 return Some(until(t));
             }
-            at(awaited_since?)?;
+            at(since)?;
             let over = within.iter().find(|range| range.contains(&began))?.end;
             Some(Once { is_censored: true, ..until(over.min(self.run.now)) })
         };

@@ -1,4 +1,5 @@
-//! `time_to_detect(step id)`: from a step's start until it was noticed to be bad. A step that never got there has no value.
+//! `time_to_detect(step id)`: from a step's start until it was noticed to be bad. Of a step that did not get there
+//! while the load went on, the value lies beyond that.
 
 use crate::expect::Parameter;
 use crate::measure::{Measure, Property, Unit};
@@ -10,6 +11,6 @@ pub const TIME_TO_DETECT: Measure = Measure {
     meaning: "from a step's start until it was noticed to be bad",
     unit: Unit::Time,
     properties: &[Property::OwnWindow],
-    statistic: |of| of.step_until("detected"),
+    statistic: |of| of.step_awaited("began", "detected"),
     ..Measure::DEFAULT
 };

@@ -206,6 +206,24 @@ fn a_step_takes_from_its_first_mark_to_the_one_that_ends_it() {
     }
     assert_eq!(run.values("time_to_detect(step dead-photo)"), [None, Some(2.0)]);
     assert_eq!(run.values("time_to_rollback(step 1)"), [None, Some(5.0)], "by its number");
+    // A deploy that is not taken back while the load goes on takes longer than that, and no claim of less holds.
+    let mut kept = Run::new().quiet(|_, _| 5 * MS);
+    let began = Event {
+        number: 1,
+        what: EventKind::Deploy,
+        active: None,
+        mark: Some(('B', "began".into())),
+        targets: BTreeMap::new(),
+        text: String::new(),
+    };
+    kept.add(27 * SECOND, Entry::Event(began));
+    for measure in ["time_to_detect", "time_to_rollback"] {
+        let check = |limit: &str| kept.checks(&format!("{measure}(step dead-photo) {limit}"))[1].clone();
+        let within = check("<= 5s");
+        assert_eq!((within.value, within.is_censored), (Some(7.0), true), "{measure}");
+        assert_eq!(within.verdict, record::Verdict::Fail, "{measure}: it was watched for seven seconds");
+        assert_eq!(check("<= 20s").verdict, record::Verdict::Inconclusive, "{measure}: not for twenty");
+    }
     // The last that is known of the run is its second 34.
     let finished = run.checks("time_to_finish(step dead-photo) <= 5s");
     assert_eq!(finished[0].value, None, "it did not begin");
