@@ -18,7 +18,7 @@ use record::Resources;
 use traffic::load::{Model, Rates};
 
 pub use self::document::document;
-pub use self::needs::open_claims;
+pub use self::needs::{open_claims, phases_with_faults};
 use crate::scenario::{Arm, Phase, RunMode, Scenario, ns};
 use crate::search::FurtherRate;
 

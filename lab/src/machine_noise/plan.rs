@@ -1,7 +1,10 @@
 //! What effects a run sees on this machine, and how many rounds a smaller one takes; printed by `cleave explain`.
 
+use scenario::explain::phases_with_faults;
 use scenario::{RunMode, Scenario};
 use scorecard::inference::power::{self, Overhead, Plan};
+use scorecard::measure::RowWindow;
+use scorecard::measures::CATALOGUE;
 
 use super::{Identity, MachineNoise, ROUNDS_AS_UNITS, ScenarioNoise};
 
@@ -49,7 +52,7 @@ fn resolved(noise: &ScenarioNoise, scenario: &Scenario, id: &str) -> Option<f64>
     let start = noise.start(id, &row.window)?;
     let is_of_same_units = noise.is_by_rounds() == (rounds >= ROUNDS_AS_UNITS);
     let plan = Plan { rounds, seconds: row.seconds as u32 };
-    is_of_same_units.then(|| power::resolved(&start, family(noise, arms(scenario)), plan))
+    is_of_same_units.then(|| power::resolved(&start, family(noise, scenario, rounds), plan))
 }
 
 fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect: f64) -> String {
@@ -58,15 +61,14 @@ fn line(noise: &ScenarioNoise, scenario: &Scenario, id: &str, name: &str, effect
     let Some((row, start)) = row.and_then(|row| Some((row, noise.start(id, &row.window)?))) else {
         return format!("{percent} % on {name}: not known, too few of those runs judged the row");
     };
-    let arms = arms(scenario);
-    let rows = family(noise, arms);
+    let rows = family(noise, scenario, ROUNDS_AS_UNITS);
     let plan = if noise.is_by_rounds() {
         // What of a round's variance is its start's is not known: its length stays.
         power::rounds(effect, &start, rows, row.seconds as u32)
     } else {
         let length_s = scenario.phases.iter().map(|phase| phase.length.duration().as_secs_f64()).sum::<f64>();
         let seconds = (length_s - row.seconds).max(0.0) + START_SECONDS;
-        power::plan(effect, &start, rows, Overhead { arms, seconds })
+        power::plan(effect, &start, rows, Overhead { arms: arms(scenario), seconds })
     };
     match plan {
         Some(Plan { rounds, seconds }) => {
@@ -81,9 +83,26 @@ fn arms(scenario: &Scenario) -> u32 {
     u32::try_from(scenario.default_arms().count()).unwrap_or(u32::MAX)
 }
 
-/// Rows of a run with so many arms: each against the base arm.
-fn family(noise: &ScenarioNoise, arms: u32) -> usize {
-    noise.family * arms.saturating_sub(1).max(1) as usize
+/// Rows of a run in so many rounds, of each arm against the base arm. Its noise was measured without steps, of which a run has
+/// rows as well, and in rounds they are judged.
+fn family(noise: &ScenarioNoise, scenario: &Scenario, rounds: u32) -> usize {
+    let of_steps = if rounds >= ROUNDS_AS_UNITS { rows_of_steps(scenario) } else { 0 };
+    (noise.family + of_steps) * arms(scenario).saturating_sub(1).max(1) as usize
+}
+
+/// Rows of the scenario's steps, and of its phases with faults beside the steady one; recovery is one more.
+fn rows_of_steps(scenario: &Scenario) -> usize {
+    if scenario.steps.is_empty() {
+        return 0;
+    }
+    // What a deploy of a change takes has rows where there is a change.
+    let measures =
+        CATALOGUE.iter().filter(|measure| scenario.change.is_some() || !measure.name.starts_with("time_to_"));
+    let windows: Vec<RowWindow> = measures.flat_map(|measure| measure.rows).map(|row| row.window).collect();
+    let of_phase = windows.iter().filter(|window| **window == RowWindow::SteadyAndFaults).count();
+    let of_step = windows.iter().filter(|window| window.is_of_steps()).count();
+    let phases = phases_with_faults(scenario).into_iter().filter(|phase| phase.name != "steady").count();
+    1 + phases * of_phase + scenario.steps.len() * of_step
 }
 
 /// The probability that a run of two arms in so many rounds finds an effect in a row; `None` where the noise has too few
@@ -126,6 +145,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_faults_are_judged_in_rounds_as_well() {
+        let scenario = |name| crate::scenario_files::find(name).expect("shipped");
+        let (without, with) = (scenario("hop-tax"), scenario("first-look"));
+        let family = |scenario: &Scenario, rounds| {
+            family(&noise(scenario, rounds, vec![0.0; 6], 1e-4), scenario, rounds)
+        };
+        // Twenty rows of each of two other arms, and of one.
+        assert_eq!((family(&without, 6), family(&without, 1), family(&with, 1)), (40, 40, 20));
+        // A delay and a kill, each in a phase of its own: three latencies of each phase, goodput, collateral failures, and
+        // what became of bystanders of each step; recovery.
+        assert_eq!(family(&with, 6), 20 + 2 * 3 + 2 * 4 + 1);
+    }
+
+    #[test]
     fn rounds_of_the_measured_length_are_planned_from_rounds() {
         // Six rounds of 6 s with an error of 1 %: one round has 2.4 %.
         let lines = planned(6, vec![0.0; 6], 1e-4);
@@ -144,7 +177,7 @@ mod tests {
         let found = resolved(&entry, &own, "cpu_per_journey").expect("in rounds, too");
         let plan = Plan { rounds: own.repeats, seconds: 6 };
         let start = entry.start("cpu_per_journey", "steady").expect("six runs");
-        let power = power::power(found, &start, family(&entry, arms(&own)), plan);
+        let power = power::power(found, &start, family(&entry, &own, own.repeats), plan);
         assert!((power - 0.8).abs() < 1e-3, "{found} is found with {power}");
         let noisy = planned(6, vec![0.0; 6], 0.04);
         assert!(

@@ -105,6 +105,12 @@ fn of_query(scenario: &Scenario, query: &Query, op: Op, limit: Option<f64>, is_p
     needs
 }
 
+/// The measured phases in which a fault acts, each of which has rows of its own.
+pub fn phases_with_faults(scenario: &Scenario) -> Vec<PhasePlan> {
+    let measured = scenario.plan().into_iter().filter(|phase| phase.measure);
+    measured.filter(|phase| has_fault(scenario, std::slice::from_ref(phase))).collect()
+}
+
 /// Whether a fault acts in some phases: its seconds are no sample of others.
 fn has_fault(scenario: &Scenario, phases: &[PhasePlan]) -> bool {
     let mut faults = scenario.steps.iter().filter(|step| step.action.fault().is_some());
