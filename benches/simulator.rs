@@ -98,6 +98,7 @@ fn sized(instances: u32, rate: f64, has_policies: bool) -> Plan {
         host: host.into(),
         workers: 1_000_000,
         blocking: 1,
+        has_driver: false,
         components: vec![component.into()],
         costs: HopCosts::default(),
         wake: Distribution::ZERO,

@@ -76,6 +76,8 @@ pub struct Frame {
     pub is_entered: bool,
     /// Whether it goes on when its caller, or a caller of that, gives up.
     pub is_detached: bool,
+    /// Whether a message or a timer makes it go on: a thread of its process has to read that first.
+    pub is_message: bool,
 }
 
 /// A call to another process.

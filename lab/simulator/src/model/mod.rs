@@ -2,8 +2,9 @@
 //!
 //! - [`plan`]: what is simulated, by name. Start here. [`work`]: what an operation does, and its steps.
 //! - [`change`]: steps that add, remove and replace copies. [`simulation`]: a plan in motion. [`report`]: what came of it.
-//! - Stations: [`cpu`]: cores shared by threads. [`process`]: workers. [`pool`]: slots and a bounded queue before them.
-//!   [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept at each of them.
+//! - Stations: [`cpu`]: cores shared by threads. [`process`]: workers. [`driver`]: which of them reads messages. [`pool`]: slots
+//!   and a bounded queue before them. [`database`]: readers, one writer, syncs. [`network`]: links. [`flow`]: Little's law, kept
+//!   at each of them.
 //! - [`edge`]: the policies between a caller and its callee, which are those of a live run. [`connections`]: those to a copy.
 //!   [`frame`]: calls under way.
 //! - `system`: a plan with names resolved. `subsets`: who asks whom. `footprint`: what that holds. `source`: arrivals.
@@ -13,6 +14,7 @@ pub mod change;
 pub mod connections;
 pub mod cpu;
 pub mod database;
+pub mod driver;
 pub mod edge;
 pub mod flow;
 mod footprint;

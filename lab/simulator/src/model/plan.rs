@@ -122,6 +122,9 @@ pub struct ProcessPlan {
     pub workers: u32,
     /// Threads for blocking work.
     pub blocking: u32,
+    /// Whether the threads that serve calls read messages as tokio's do: one waits for them, and works off what it has read.
+    /// Else a message finds a thread as soon as one is free.
+    pub has_driver: bool,
     /// The components it holds: calls between them stay inside.
     pub components: Vec<String>,
     /// What its messages cost.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::cpu::Burst;
+use super::driver::Driver;
 use super::flow::Flow;
 use super::plan::{HopCosts, ProcessPlan};
 use super::surcharge::Surcharge;
@@ -14,13 +15,16 @@ pub struct Lane {
     threads: u32,
     running: u32,
     ready: VecDeque<Burst>,
+    /// What waits for messages, where threads read them as tokio's do. Most have none.
+    driver: Option<Box<Driver>>,
     flow: Flow,
 }
 
 impl Lane {
     /// So many threads, at least one.
     pub fn new(threads: u32) -> Self {
-        Self { threads: threads.max(1), running: 0, ready: VecDeque::new(), flow: Flow::default() }
+        let (ready, flow) = (VecDeque::new(), Flow::default());
+        Self { threads: threads.max(1), running: 0, ready, driver: None, flow }
     }
 
     /// Whether none runs and none waits.
@@ -30,12 +34,78 @@ impl Lane {
 
     /// Bursts that wait for a thread.
     pub fn waiting(&self) -> usize {
-        self.ready.len()
+        self.ready.len() + self.unread().count()
     }
 
     /// Whether Little's law holds of those that wait.
     pub fn is_balanced(&self) -> bool {
-        self.flow.is_balanced(self.ready.iter().map(|burst| burst.since_ns))
+        self.flow.is_balanced(self.ready.iter().chain(self.unread()).map(|burst| burst.since_ns))
+    }
+
+    fn unread(&self) -> impl Iterator<Item = &Burst> {
+        self.driver.iter().flat_map(|driver| driver.unread())
+    }
+
+    /// A burst becomes ready, by a message or by what another thread has done. Returns it if a thread is free for it; else it
+    /// waits.
+    fn start(&mut self, burst: Burst, is_message: bool, is_paused: bool, now_ns: u64) -> Option<Burst> {
+        match self.driver.as_deref_mut() {
+            Some(driver) if is_message => {
+                if is_paused || !driver.wakes_reader(now_ns) {
+                    self.flow.enter(now_ns);
+                    driver.keep(burst, now_ns, &mut self.ready);
+                    return None;
+                }
+            }
+            _ if is_paused || self.running >= self.threads => {
+                self.flow.enter(now_ns);
+                self.ready.push_back(burst);
+                return None;
+            }
+            Some(driver) => driver.wakes_another(self.running + 1 < self.threads),
+            None => {}
+        }
+        self.running += 1;
+        self.flow.pass_through();
+        Some(burst)
+    }
+
+    /// The next that gets a thread: the first that waits and for which `is_wanted` holds.
+    fn next(&mut self, now_ns: u64, is_wanted: &impl Fn(&Burst) -> bool) -> Option<Burst> {
+        loop {
+            while let Some(burst) = self.ready.pop_front() {
+                self.flow.leave(now_ns, burst.since_ns);
+                if is_wanted(&burst) {
+                    self.running += 1;
+                    return Some(burst);
+                }
+            }
+            let driver = self.driver.as_deref_mut()?;
+            if !driver.read(&mut self.ready) {
+                return None;
+            }
+        }
+    }
+
+    /// The next that gets a thread that others have woken.
+    fn woken(&mut self, now_ns: u64, is_wanted: &impl Fn(&Burst) -> bool) -> Option<Burst> {
+        if !self.driver.as_deref().is_some_and(Driver::is_woken) {
+            return None;
+        }
+        let found = if self.running < self.threads { self.next(now_ns, is_wanted) } else { None };
+        if let Some(driver) = self.driver.as_deref_mut().filter(|_| found.is_none()) {
+            driver.nothing_found();
+        }
+        found
+    }
+
+    /// All that runs and waits is gone.
+    fn clear(&mut self, now_ns: u64) {
+        let unread = self.driver.as_deref_mut().map(Driver::reset).unwrap_or_default();
+        for burst in self.ready.drain(..).chain(unread) {
+            self.flow.leave(now_ns, burst.since_ns);
+        }
+        self.running = 0;
     }
 
     /// Who has waited for a thread.
@@ -85,7 +155,7 @@ impl Process {
         Self {
             name: plan.name.clone(),
             host,
-            workers: Lane::new(plan.workers),
+            workers: Lane { driver: plan.has_driver.then(Box::default), ..Lane::new(plan.workers) },
             blocking: Lane::new(plan.blocking),
             costs: plan.costs,
             wake: plan.wake.clone(),
@@ -139,43 +209,35 @@ impl Process {
         ns + more_ns
     }
 
-    /// A burst becomes ready. Returns it if a thread is free for it; else it waits.
-    pub fn submit(&mut self, mut burst: Burst, now_ns: u64) -> Option<Burst> {
-        burst.since_ns = now_ns;
-        let is_paused = self.is_paused;
-        let lane = self.lane(&burst);
-        if is_paused || lane.running >= lane.threads {
-            lane.flow.enter(now_ns);
-            lane.ready.push_back(burst);
-            return None;
-        }
-        lane.running += 1;
-        lane.flow.pass_through();
-        Some(burst)
+    /// Whether its threads read messages as tokio's do.
+    pub const fn has_driver(&self) -> bool {
+        self.workers.driver.is_some()
     }
 
-    /// A burst has ended. Returns the next that gets its thread: the first that waits and for which `is_wanted` holds.
+    /// A burst becomes ready, by a message or a timer, or by what another thread has done. Returns it if a thread is free for it;
+    /// else it waits. Then threads may have been woken: [`Process::woken_thread`].
+    pub fn submit(&mut self, mut burst: Burst, is_message: bool, now_ns: u64) -> Option<Burst> {
+        burst.since_ns = now_ns;
+        let is_paused = self.is_paused;
+        self.lane(&burst).start(burst, is_message, is_paused, now_ns)
+    }
+
+    /// The thread of a burst has nothing to go on with. Returns the next that gets it: the first that waits and for which
+    /// `is_wanted` holds. Then threads may have been woken: [`Process::woken_thread`].
     pub fn finish(
         &mut self,
         burst: &Burst,
         now_ns: u64,
         is_wanted: impl Fn(&Burst) -> bool,
     ) -> Option<Burst> {
-        self.used_ns += burst.demand_ns;
         let lane = self.lane(burst);
         lane.running -= 1;
-        Self::next(lane, now_ns, &is_wanted)
+        lane.next(now_ns, &is_wanted)
     }
 
-    fn next(lane: &mut Lane, now_ns: u64, is_wanted: &impl Fn(&Burst) -> bool) -> Option<Burst> {
-        while let Some(burst) = lane.ready.pop_front() {
-            lane.flow.leave(now_ns, burst.since_ns);
-            if is_wanted(&burst) {
-                lane.running += 1;
-                return Some(burst);
-            }
-        }
-        None
+    /// The next burst that gets a thread which another has woken. To be called until none comes.
+    pub fn woken_thread(&mut self, now_ns: u64, is_wanted: impl Fn(&Burst) -> bool) -> Option<Burst> {
+        self.workers.woken(now_ns, &is_wanted)
     }
 
     /// It is stopped; `running` are its threads.
@@ -188,9 +250,12 @@ impl Process {
     pub fn resume(&mut self, now_ns: u64, is_wanted: impl Fn(&Burst) -> bool) -> Vec<Burst> {
         self.is_paused = false;
         let mut running = std::mem::take(&mut self.frozen);
+        if let Some(driver) = self.workers.driver.as_deref_mut() {
+            driver.look_again();
+        }
         for lane in [&mut self.workers, &mut self.blocking] {
             while lane.running < lane.threads {
-                let Some(burst) = Self::next(lane, now_ns, &is_wanted) else { break };
+                let Some(burst) = lane.next(now_ns, &is_wanted) else { break };
                 running.push(burst);
             }
         }
@@ -203,10 +268,7 @@ impl Process {
         self.waking_until_ns = 0;
         self.frozen.clear();
         for lane in [&mut self.workers, &mut self.blocking] {
-            for burst in lane.ready.drain(..) {
-                lane.flow.leave(now_ns, burst.since_ns);
-            }
-            lane.running = 0;
+            lane.clear(now_ns);
         }
     }
 }
@@ -221,6 +283,7 @@ mod tests {
             host: "host".into(),
             workers: 1,
             blocking: 1,
+            has_driver: false,
             components: Vec::new(),
             costs,
             wake: Distribution::Constant(100),

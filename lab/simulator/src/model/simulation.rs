@@ -105,6 +105,8 @@ pub struct Simulation<Q = AdaptiveQueue> {
     wasted: Vec<u64>,
     /// Instances with a slot to give, once for each.
     freed: VecDeque<u32>,
+    /// The process with a thread whose frame may go on with it.
+    polling: Option<u32>,
     diverged: Option<Divergence>,
 }
 
@@ -135,6 +137,7 @@ impl<Q: EventQueue + Default> Simulation<Q> {
             served: (0..system.programs.len()).map(|_| Recorder::default()).collect(),
             wasted: vec![0; system.programs.len()],
             freed: VecDeque::new(),
+            polling: None,
             diverged: None,
             system,
         };

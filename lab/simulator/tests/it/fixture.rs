@@ -38,6 +38,7 @@ pub fn process(name: &str, host: &str, components: &[&str]) -> ProcessPlan {
         host: host.into(),
         workers: 1_000_000,
         blocking: 1_000_000,
+        has_driver: false,
         components: components.iter().map(|name| (*name).to_owned()).collect(),
         costs: HopCosts::default(),
         wake: Distribution::ZERO,

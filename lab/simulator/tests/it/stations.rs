@@ -30,6 +30,30 @@ fn waits_of_m_m_c() {
 }
 
 #[test]
+fn threads_that_read_what_they_serve_are_hardly_more_than_one() {
+    // Half of one core of two is asked for.
+    let wait = |workers| {
+        let plan = || {
+            let mut plan = station(2, CpuSharing::Fcfs, Distribution::Exponential(SERVICE), 0.25);
+            let process = plan.processes.last_mut().expect("that of the station");
+            (process.workers, process.has_driver) = (workers, true);
+            plan
+        };
+        latency(&replications(plan, 0.5e9 / SERVICE), "users/ask").mean_ns() / SERVICE - 1.0
+    };
+    let (one, two) = (markov::mmc_wait(0.5, 1.0, 1), markov::mmc_wait(0.5, 1.0, 2));
+    close("wait of one thread that reads", wait(1), one, 0.008);
+    // Two threads have both cores, and wait mostly for each other to read: 0.43, where M/M/2 has 0.07 and M/M/1 has 1. More
+    // threads than cores change nothing.
+    let (few, many) = (wait(2), wait(7));
+    println!(
+        "waits of two threads and of seven: {few:.4}, {many:.4}; read at once {two:.4}, of one {one:.4}"
+    );
+    assert!(few > 4.0 * two && few < 0.6 * one, "{few}");
+    assert!((many / few - 1.0).abs() < 0.1, "{many} of seven threads, {few} of two");
+}
+
+#[test]
 fn waits_of_m_g_1() {
     let constant = Distribution::Constant(SERVICE as u64);
     close("wait of M/D/1", wait(1, &constant, 0.7), general::mg1_wait(0.7, 1.0, 0.0), 0.01);

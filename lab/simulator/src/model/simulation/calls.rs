@@ -261,7 +261,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let mut frame = Frame::new(Parent::Try(handle), record.program, instance, record.key, event.time_ns);
         (frame.deadline_ns, frame.attempt) =
             (if record.has_deadline { record.until_ns } else { u64::MAX }, record.attempt);
-        (frame.is_detached, frame.cold_cpu) = (record.is_detached, cold_cpu);
+        (frame.is_detached, frame.cold_cpu, frame.is_message) = (record.is_detached, cold_cpu, true);
         frame.debt_ns = receive_ns + costs.span + wake_cpu_ns;
         let callee = self.frames.insert(frame);
         if let Some(record) = self.tries.get_mut(handle) {
@@ -375,6 +375,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let receive_ns = caller.costs.receive_reply;
         if let Some(frame) = self.frames.get_mut(call.frame) {
             frame.debt_ns += caller.due(receive_ns, frame.cold_cpu) + wake_cpu_ns;
+            frame.is_message = true;
         }
         let outcome = if has_fallback { Outcome::Done } else { outcome };
         // An answer finds its caller as idle as a call its callee.

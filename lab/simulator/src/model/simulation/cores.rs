@@ -9,7 +9,32 @@ impl<Q: EventQueue> Simulation<Q> {
     pub(super) fn submit(&mut self, process: u32, owner: Owner, demand_ns: u64) {
         let now_ns = self.events.now_ns();
         let burst = Burst { process, owner, demand_ns, since_ns: now_ns };
-        if let Some(burst) = self.system.processes[process as usize].submit(burst, now_ns) {
+        let is_message = match owner {
+            Owner::Frame(handle) if self.system.processes[process as usize].has_driver() => {
+                let frame = self.frames.get_mut(handle);
+                let is_message = frame.is_some_and(|frame| std::mem::take(&mut frame.is_message));
+                if self.polling == Some(process) {
+                    // A poll goes on until it has to wait.
+                    self.polling = None;
+                    return self.run_burst(burst);
+                }
+                is_message
+            }
+            _ => false,
+        };
+        if let Some(burst) = self.system.processes[process as usize].submit(burst, is_message, now_ns) {
+            self.run_burst(burst);
+        }
+        self.wake_threads(process);
+    }
+
+    /// What threads begin that others have woken.
+    fn wake_threads(&mut self, process: u32) {
+        loop {
+            let (frames, queries) = (&self.frames, &self.queries);
+            let woken = &mut self.system.processes[process as usize];
+            let woken = woken.woken_thread(self.events.now_ns(), is_wanted(frames, queries));
+            let Some(burst) = woken else { return };
             self.run_burst(burst);
         }
     }
@@ -46,17 +71,33 @@ impl<Q: EventQueue> Simulation<Q> {
     }
 
     fn burst_ended(&mut self, burst: Burst) {
-        let (frames, queries) = (&self.frames, &self.queries);
         let process = &mut self.system.processes[burst.process as usize];
-        let next = process.finish(&burst, self.events.now_ns(), is_wanted(frames, queries));
-        if let Some(next) = next {
-            self.run_burst(next);
+        process.used_ns += burst.demand_ns;
+        if let (true, Owner::Frame(handle)) = (process.has_driver(), burst.owner) {
+            self.polling = Some(burst.process);
+            self.advance(handle);
+            if self.polling.take().is_some() {
+                self.free_thread(&burst);
+            }
+            return;
         }
+        self.free_thread(&burst);
         match burst.owner {
             Owner::Frame(handle) => self.advance(handle),
             Owner::Blocking(handle) => self.step_done(handle),
             Owner::Query(handle) => self.query_ran(handle),
         }
+    }
+
+    /// A thread has nothing to go on with: the next burst gets it.
+    fn free_thread(&mut self, burst: &Burst) {
+        let (frames, queries) = (&self.frames, &self.queries);
+        let process = &mut self.system.processes[burst.process as usize];
+        let next = process.finish(burst, self.events.now_ns(), is_wanted(frames, queries));
+        if let Some(next) = next {
+            self.run_burst(next);
+        }
+        self.wake_threads(burst.process);
     }
 
     pub(super) fn process_of(&self, instance: u32) -> u32 {

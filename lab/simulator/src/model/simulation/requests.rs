@@ -164,7 +164,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let deadline_ns = if patience_ns == 0 { u64::MAX } else { now_ns + patience_ns };
         let parent = Parent::Client(number, request.due_ns);
         let mut frame = Frame::new(parent, program, instance, request.key, now_ns);
-        frame.deadline_ns = deadline_ns;
+        (frame.deadline_ns, frame.is_message) = (deadline_ns, true);
         let handle = self.frames.insert(frame);
         if let Some(class) = class {
             self.start_timer(class, handle);
@@ -242,6 +242,7 @@ impl Frame {
             has_slot: false,
             is_entered: false,
             is_detached: false,
+            is_message: false,
         }
     }
 }

@@ -103,7 +103,10 @@ impl<Q: EventQueue> Simulation<Q> {
                     let pc = program.branches[branch as usize];
                     let branch = self.branch(handle, Parent::Detached, pc, u64::from(branch));
                     if let Some(branch) = branch {
+                        // A task of its own: it does not go on with the thread of this one.
+                        let polling = self.polling.take();
                         self.advance(branch);
+                        self.polling = polling;
                     }
                 }
                 Step::End => return self.complete(handle),
@@ -122,6 +125,9 @@ impl<Q: EventQueue> Simulation<Q> {
     pub(super) fn on_resume(&mut self, event: Event) {
         let is_meant = self.frames.at(event.index).is_some_and(|frame| frame.armed == event.seq);
         if let Some(handle) = self.frames.handle_at(event.index).filter(|_| is_meant) {
+            if let Some(frame) = self.frames.get_mut(handle) {
+                frame.is_message = true;
+            }
             self.advance(handle);
         }
     }
