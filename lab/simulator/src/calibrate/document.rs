@@ -27,6 +27,9 @@ pub enum DocumentError {
     /// Another version wrote it.
     #[error("the calibration has version {0}: expected {VERSION}; write one with: cleave calibrate hop-tax")]
     Version(u32),
+    /// It was edited or cut: it has what no calibration can have.
+    #[error("the calibration cannot be used: {0}; write one with: cleave calibrate hop-tax")]
+    Values(String),
 }
 
 /// What was learnt from runs. Times are nanoseconds.
@@ -365,22 +368,6 @@ pub struct CostFactors {
 }
 
 impl Calibration {
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// When it is none, or of another version.
-    pub fn read(text: &str) -> Result<Self, DocumentError> {
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: u32,
-        }
-        let Version { schema_version } = serde_json::from_str(text)?;
-        if schema_version != VERSION {
-            return Err(DocumentError::Version(schema_version));
-        }
-        Ok(serde_json::from_str(text)?)
-    }
-
     /// The document.
     ///
     /// # Panics

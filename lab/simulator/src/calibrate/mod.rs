@@ -5,7 +5,8 @@
 //! component has a process of its own; the other arms of a run are held out, but for what calls within the gateway's process
 //! take, and show how far it carries.
 //!
-//! - [`calibrate`]: does it. Start here. [`document`]: the result.
+//! - [`calibrate`]: does it. Start here. [`document`]: the result; `document_reader`: reads it, and
+//!   refuses what no result has.
 //! - [`journeys_scenario`], [`levels_scenario`]: runs to learn from; [`knee`]: the rates of the second, by the first.
 //! - `learnt`: what runs show, and what things cost by it, by these:
 //! - `traces`: samples of operations; `shape`: what they come to. `ledger`: what was spent. `cooling`: how much less of it at higher
@@ -21,6 +22,7 @@ mod cooling;
 mod costs;
 pub mod demand;
 pub mod document;
+mod document_reader;
 mod fit;
 mod learnt;
 mod least_squares;

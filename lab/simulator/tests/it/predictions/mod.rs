@@ -291,6 +291,11 @@ fn a_calibration_is_written_and_read_alike_and_another_version_is_refused() {
     }
     assert_eq!(of_version(VERSION), Ok(known.clone()));
     assert!(Calibration::read("{}").expect_err("none").to_string().contains("cleave calibrate"));
+    // One of 1 ns would make an event of every nanosecond.
+    let mut edited = known;
+    edited.parameters.quantum_ns.value = 1.0;
+    let error = Calibration::read(&edited.text()).expect_err("edited").to_string();
+    assert!(error.contains("`parameters.quantum_ns` is 1") && error.contains("cleave calibrate"), "{error}");
 }
 
 #[test]
