@@ -6,6 +6,7 @@ use model::sweep::MAX_SIDE_BY_SIDE;
 use policy::units::HumanDuration;
 use record::{Machine, Validity};
 use scenario::{Action, Scenario, TelemetryLevel};
+use traffic::load::Shape;
 
 use super::changes;
 use super::layout::{Hosts, Layout};
@@ -110,8 +111,9 @@ pub(super) fn validity(
     if peak > highest * LOAD_MARGIN {
         extrapolated.push(format!("up to {peak:.0} arrivals a second, calibrated up to {highest:.0}"));
     }
-    if peak * LOAD_MARGIN < lowest {
-        extrapolated.push(format!("at most {peak:.0} arrivals a second, calibrated from {lowest:.0} on"));
+    let least = least_rate(scenario).unwrap_or(peak);
+    if least * LOAD_MARGIN < lowest {
+        extrapolated.push(format!("from {least:.0} arrivals a second on, calibrated from {lowest:.0} on"));
     }
     if acts_on_arms(scenario) {
         extrapolated.push("steps, of which the calibration has none".to_owned());
@@ -127,6 +129,25 @@ pub(super) fn validity(
     } else {
         (Validity::Extrapolated, extrapolated)
     }
+}
+
+/// The lowest rate that a measured phase, or a step of one, is offered on average, a second: what a journey takes falls with the
+/// rate, and one phase may lie far below the others. `None` where arrivals are read from a trace, or users wait for answers.
+fn least_rate(scenario: &Scenario) -> Option<f64> {
+    if !scenario.load.rows.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
+    let shapes = scenario.load.shapes(&names);
+    let of = |shape: &Shape| -> Vec<f64> {
+        match shape {
+            Shape::Steps(levels) => levels.iter().map(|level| level.get()).collect(),
+            other => vec![f64::midpoint(other.first().get(), other.last().get())],
+        }
+    };
+    let measured = scenario.phases.iter().zip(&shapes).filter(|(phase, _)| phase.measure);
+    // A phase in which nothing is asked for has no figures.
+    measured.flat_map(|(_, shape)| of(shape)).filter(|rate| *rate > 0.0).reduce(f64::min)
 }
 
 /// Groupings that no run of the calibration had: a line each, or of many arms one line.

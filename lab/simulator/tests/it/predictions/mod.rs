@@ -352,6 +352,17 @@ fn a_label_is_no_better_than_what_was_calibrated() {
     assert_eq!(with(&|plan| plan.load.rate = rate(55.0)), (Validity::Interpolated, Vec::new()));
     let (label, because) = with(&|plan| plan.load.rate = rate(30.0));
     assert!(label == Validity::Extrapolated && because[0].contains("calibrated from 60"), "{because:?}");
+    // The highest of its phases is known, and another is far below what is.
+    let low = |plan: &mut Scenario| {
+        let mut first = plan.phases[1].clone();
+        first.name = "first".into();
+        plan.phases.insert(1, first);
+        let level = |rate| Shape::level(Rate::per_second(rate));
+        plan.load.rate =
+            Rates::ByPhase([("first".into(), level(20.0)), ("steady".into(), level(60.0))].into());
+    };
+    let (label, because) = with(&low);
+    assert!(label == Validity::Extrapolated && because[0].contains("from 20 arrivals"), "{because:?}");
     let mix = |home: f64, photo: f64| {
         let weights = [("home-feed".to_owned(), home), ("view-photo".to_owned(), photo)];
         traffic::load::Mix::Weights(weights.into_iter().collect())
