@@ -41,6 +41,14 @@ fn answer(args: &Validate, began: Instant) -> Result<ExitCode, ExitCode> {
             calibrate_command::learn(&folders)?
         }
     };
+    let seen = validate::learnt_from(&calibration);
+    if !seen.is_empty() {
+        let (seen, name) = (seen.join(", "), &base.name);
+        let text = format!(
+            "the calibration was learnt from what is held out: {seen}; make another with: cleave calibrate {name}"
+        );
+        return Err(output::usage_error(&text));
+    }
     let knee = validate::knee(&calibration, &validate::mix_of(&base));
     let held_out = validate::held_out(&base, |mix| validate::knee(&calibration, mix), args.quick);
     let (Some(knee), Some(held_out)) = (knee, held_out) else {

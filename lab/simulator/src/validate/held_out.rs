@@ -24,6 +24,16 @@ pub struct HeldOut {
     pub mix: Mix,
 }
 
+/// What names of held-out scenarios begin with.
+const PREFIX: &str = "held-out-";
+
+/// Runs that a calibration was learnt from and that are of held-out scenarios, each with its scenario: it has seen what its
+/// predictions are compared with.
+pub fn learnt_from(calibration: &Calibration) -> Vec<String> {
+    let seen = calibration.sources.iter().filter(|run| run.scenario.starts_with(PREFIX));
+    seen.map(|run| format!("{} {}", run.scenario, run.run_id)).collect()
+}
+
 /// Shares of the knee that are offered.
 const LOADS: [(&str, f64); 3] = [("30", 0.3), ("55", 0.55), ("80", 0.8)];
 /// The share at which all else is held out.
@@ -116,6 +126,20 @@ fn scenario(
 mod tests {
     use super::super::null_models::tests::{calibrated, mix};
     use super::*;
+    use crate::calibrate::SourceRun;
+
+    #[test]
+    fn what_has_seen_a_held_out_scenario_is_found() {
+        let mut calibration = calibrated();
+        assert!(learnt_from(&calibration).is_empty());
+        let run = |scenario: &str, id: &str| SourceRun {
+            scenario: scenario.into(),
+            run_id: id.into(),
+            ..SourceRun::default()
+        };
+        calibration.sources = vec![run("calibration", "r0"), run("held-out-load-55", "r1")];
+        assert_eq!(learnt_from(&calibration), ["held-out-load-55 r1"]);
+    }
 
     #[test]
     fn the_knee_is_that_of_the_mix_with_its_load_generator() {

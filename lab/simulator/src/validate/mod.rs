@@ -16,5 +16,5 @@ pub mod null_models;
 pub use comparison::{Row, Validation};
 pub use explanation::{CpuUse, Explanation};
 pub use groupings::Agreement;
-pub use held_out::{HeldOut, held_out, knee, mix_of};
+pub use held_out::{HeldOut, held_out, knee, learnt_from, mix_of};
 pub use null_models::NullModels;
