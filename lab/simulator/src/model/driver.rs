@@ -112,6 +112,15 @@ mod tests {
     use crate::dist::Distribution;
     use crate::engine::{Handle, Slab};
 
+    /// Numbers of bursts.
+    fn numbers(bursts: Vec<Burst>) -> Vec<usize> {
+        let number = |burst: Burst| match burst.owner {
+            Owner::Frame(handle) => handle.index as usize,
+            other => panic!("{other:?}"),
+        };
+        bursts.into_iter().map(number).collect()
+    }
+
     /// A process of so many threads, and its bursts by number.
     struct Fixture {
         process: Process,
@@ -140,25 +149,18 @@ mod tests {
             Burst { process: 0, owner, demand_ns: 100, since_ns: 0 }
         }
 
-        fn numbers(&self, bursts: impl IntoIterator<Item = Burst>) -> Vec<usize> {
-            let number = |burst: Burst| match burst.owner {
-                Owner::Frame(handle) => handle.index as usize,
-                other => panic!("{other:?}"),
-            };
-            bursts.into_iter().map(number).collect()
-        }
-
         fn with_woken(&mut self, first: Option<Burst>, now_ns: u64) -> Vec<usize> {
             let mut begun: Vec<Burst> = first.into_iter().collect();
             while let Some(burst) = self.process.woken_thread(now_ns, |_| true) {
                 begun.push(burst);
             }
-            self.numbers(begun)
+            numbers(begun)
         }
 
         /// What begins to run when this message comes, or this comes from another thread.
         fn comes(&mut self, number: usize, is_message: bool, now_ns: u64) -> Vec<usize> {
-            let first = self.process.submit(self.burst(number), is_message, now_ns);
+            let burst = self.burst(number);
+            let first = self.process.submit(burst, is_message, now_ns);
             self.with_woken(first, now_ns)
         }
 
@@ -231,7 +233,7 @@ mod tests {
         assert_eq!(app.comes(0, true, 10), [0; 0]);
         assert_eq!(app.comes(1, true, 20), [0; 0]);
         let going_on = app.process.resume(30, |_| true);
-        assert_eq!(app.numbers(going_on), [0, 1]);
+        assert_eq!(numbers(going_on), [0, 1]);
         assert_eq!(app.comes(2, true, 40), [0; 0]);
         app.process.kill(50);
         assert!(app.process.workers.is_idle() && app.process.workers.is_balanced());

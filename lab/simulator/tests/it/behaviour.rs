@@ -240,6 +240,8 @@ fn suite() -> Plan {
         for (copy, on) in ["a", "b"].into_iter().enumerate() {
             let mut process = process(&format!("{name}#{copy}"), on, &[name]);
             (process.costs, process.workers, process.blocking) = (costs, 2, 4);
+            // One copy of each, and what is paused: messages wait to be read there.
+            process.has_driver = copy == 0 || name == "follower";
             process.wake = Distribution::Exponential(2e4);
             plan.processes.push(process);
         }
