@@ -183,8 +183,12 @@ fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
         if header.version != calibration.version {
             return differs("versions");
         }
-        if (&header.machine.cpu, &header.machine.kernel) != (&first.machine.cpu, &first.machine.kernel) {
+        let machine = |of: &record::Machine| (of.cpu.clone(), of.kernel.clone(), of.cores);
+        if machine(&header.machine) != machine(&first.machine) {
             return differs("machines");
+        }
+        if header.machine.profile != first.machine.profile {
+            return differs("builds");
         }
         if size != calibration.size {
             return differs("sizes of data");
@@ -279,7 +283,8 @@ fn carrier_of(scenario: &Scenario, arm: &str) -> String {
     carrier.as_str().unwrap_or_default().to_owned()
 }
 
-/// Lowest and highest arrivals a second of the measured phases, as offered to an arm.
+/// Lowest and highest arrivals a second of the measured phases, as offered to an arm. A phase in which nothing was asked for
+/// shows nothing of any rate.
 fn rates(run: &Run) -> (f64, f64) {
     let Some(arm) = run.letters().first().copied() else { return (0.0, 0.0) };
     let rates: Vec<f64> = run
@@ -294,8 +299,12 @@ fn rates(run: &Run) -> (f64, f64) {
             (seconds > 0).then(|| offered * 1e9 / seconds as f64)
         })
         .collect();
-    let least = rates.iter().copied().reduce(f64::min).unwrap_or(0.0);
-    (least, rates.into_iter().fold(0.0, f64::max))
+    least_and_most(&rates)
+}
+
+fn least_and_most(rates: &[f64]) -> (f64, f64) {
+    let offered = || rates.iter().copied().filter(|rate| *rate > 0.0);
+    (offered().reduce(f64::min).unwrap_or(0.0), offered().fold(0.0, f64::max))
 }
 
 /// The arms of a run as they are simulated.
@@ -317,3 +326,14 @@ type Sums = BTreeMap<String, f64>;
 
 /// Time of calls beside their callees' spans, ns, with weights, by carrier.
 type Hops = BTreeMap<String, Vec<(u64, f64)>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_without_arrivals_makes_no_low_rate_a_calibrated_one() {
+        assert_eq!(least_and_most(&[0.0, 60.0, 180.0]), (60.0, 180.0));
+        assert_eq!(least_and_most(&[0.0]), (0.0, 0.0));
+    }
+}

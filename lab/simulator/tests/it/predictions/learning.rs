@@ -385,6 +385,15 @@ fn what_nothing_can_be_learnt_from_is_refused_with_what_helps() {
     let mut few = lived();
     few.retain(|line| !matches!(line.entry, Entry::Trace(_)));
     assert_eq!(learn(&few), Err(CalibrateError::FewTraces("r1".into(), 0)));
+    let first = Run::of(&lived()).expect("a header");
+    let mut debug = lived();
+    if let Entry::Header(header) = &mut debug[0].entry {
+        header.machine.profile = "debug".into();
+    }
+    let second = Run::of(&debug).expect("a header");
+    let both = [&first, &second].map(|run| Source { run, scenario: &plan });
+    let different = CalibrateError::Different("r1".into(), "r1".into(), "builds");
+    assert_eq!(calibrate(&both, &COMPONENTS, 2).map(drop), Err(different));
     let mut one = lived();
     if let Entry::Header(header) = &mut one[0].entry {
         header.arms.remove(0);
