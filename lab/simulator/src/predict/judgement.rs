@@ -63,10 +63,16 @@ fn assumed(check: &mut Check, prediction: &Prediction) {
     }
 }
 
-/// A claim whose limit lies within the band of its figure is not decided.
+/// Rows of the percentiles whose bands are known.
+const PERCENTILES: [&str; 2] = ["latency_p50", "latency_p99"];
+
+/// A claim whose limit lies within the band of its figure is not decided. Of another percentile of latency no band is known: it
+/// moves as far as the wider of those that are, at least.
 fn within_band(claim: &Expectation, check: &mut Check, prediction: &Prediction) {
     let Side::Measure { query, .. } = &claim.left else { return };
-    let share = bands_of(query.measure).into_iter().find_map(|row| prediction.widest(row));
+    let own = bands_of(query.measure).into_iter().find_map(|row| prediction.widest(row));
+    let of_percentiles = || PERCENTILES.into_iter().filter_map(|row| prediction.widest(row)).reduce(f64::max);
+    let share = own.or_else(|| query.measure.quantile.and_then(|_| of_percentiles()));
     let (Some(value), Some(limit), Some(share)) = (check.value, check.limit, share) else { return };
     // Two arms move together: their own ratio moves less than either.
     if (value - limit).abs() <= share * value.abs() && check.verdict != Verdict::Inconclusive {
@@ -133,8 +139,12 @@ mod tests {
             assert_eq!(verdict(claim, 1.08), Verdict::Inconclusive, "{claim}");
             assert_eq!(verdict(&claim.replace("08", "12"), 1.12), Verdict::Pass, "{claim}");
         }
-        // Nothing is known of how far these move.
-        assert_eq!(verdict("p999(all) in steady < 1.08s", 1.08), Verdict::Pass);
+        // These move as far as the percentile of which it is known, at least.
+        for claim in ["p999(all) in steady < 1.08s", "p95(all) in steady < 1.08s"] {
+            assert_eq!(verdict(claim, 1.08), Verdict::Inconclusive, "{claim}");
+        }
+        assert_eq!(verdict("p999(all) in steady < 1.12s", 1.12), Verdict::Pass);
+        // Nothing is known of how far this moves.
         assert_eq!(verdict("errors(all) in steady < 100%", 1.0), Verdict::Pass);
     }
 }
