@@ -86,7 +86,8 @@ impl Stage {
             None => Tracing::default(),
         };
         let record = self.session.record.clone();
-        if let Err(source) = runtime::blocking(move || record.recall()).await {
+        let recalled = record.clone();
+        if let Err(source) = runtime::blocking(move || recalled.recall()).await {
             return Err(RunError::Recall { path: self.session.folder, source });
         }
         if !self.session.is_interrupted() {
@@ -97,7 +98,11 @@ impl Stage {
         if !is_data_kept(keep_data, outcome.verdict) {
             remove_databases(&planned);
         }
-        Ok(outcome)
+        // A verdict that its record does not have is none.
+        match record.take_failure() {
+            Some(source) => Err(RunError::Record { path: outcome.folder, source }),
+            None => Ok(outcome),
+        }
     }
 
     /// Gives arms that share the cores the same share of them.
