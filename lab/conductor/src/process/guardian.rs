@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::{SigSet, Signal};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 
@@ -45,12 +46,38 @@ enum JournalEntry {
 pub struct Guardian {
     path: PathBuf,
     program: Program,
-    journal: Mutex<Option<File>>,
+    journal: Mutex<Option<Journal>>,
     next: AtomicU64,
     /// The guardian, once there is something to guard. Its standard input is the pipe.
     process: Mutex<Option<Child>>,
     /// What opens the servers that are there already.
     secrets: Mutex<ServerSecrets>,
+}
+
+/// The journal, open for appending.
+struct Journal {
+    file: File,
+    /// Whether its last line may be torn: a full disk takes a part of one.
+    is_torn: bool,
+}
+
+impl Journal {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        hold(&file);
+        Ok(Self { file, is_torn: false })
+    }
+
+    /// Writes an entry, on a line of its own, and has it on disk.
+    fn append(&mut self, entry: &JournalEntry) -> io::Result<()> {
+        let mut line = if self.is_torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, entry).expect("an entry is plain data");
+        line.push(b'\n');
+        self.is_torn = true;
+        self.file.write_all(&line)?;
+        self.is_torn = false;
+        self.file.sync_data()
+    }
 }
 
 /// What came of cleaning up.
@@ -115,15 +142,9 @@ impl Guardian {
     fn write(&self, entry: &JournalEntry) -> io::Result<()> {
         let mut journal = self.journal.lock().expect("no panic while held");
         if journal.is_none() {
-            let file = File::options().create(true).append(true).open(&self.path)?;
-            hold(&file);
-            *journal = Some(file);
+            *journal = Some(Journal::open(&self.path)?);
         }
-        let Some(file) = journal.as_mut() else { return Ok(()) };
-        let mut line = serde_json::to_vec(entry).expect("an entry is plain data");
-        line.push(b'\n');
-        file.write_all(&line)?;
-        file.sync_data()
+        journal.as_mut().map_or(Ok(()), |journal| journal.append(entry))
     }
 
     /// Starts the guardian, once. It is no child like the others: it must outlive the conductor.
@@ -150,8 +171,12 @@ impl Guardian {
 
 /// The guardian's life: waits for the end of its standard input, then undoes what is left.
 pub fn run(journal: &Path) -> io::Result<CleanUp> {
-    // A session of its own: what ends the conductor's must not end the guardian.
+    // A session of its own, and no signal that asks to end: what ends the conductor, by the terminal, by name or as a service,
+    // must not end the guardian before it. Without a conductor it ends by itself.
     let _ = nix::unistd::setsid();
+    let ends: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    // A thread's own mask can always be set (pthread_sigmask(3)), and no other was started.
+    let _ = ends.thread_block();
     let locked = File::open(journal)?;
     hold(&locked);
     let mut nothing = Vec::new();
@@ -275,9 +300,9 @@ pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
 
 fn numbered_actions(journal: &Path) -> io::Result<Vec<(u64, UndoAction)>> {
     let mut open: Vec<(u64, UndoAction)> = Vec::new();
-    for line in BufReader::new(File::open(journal)?).lines() {
-        // A torn last line was never acted on: it is written before the action.
-        match serde_json::from_str::<JournalEntry>(&line?) {
+    for line in BufReader::new(File::open(journal)?).split(b'\n') {
+        // A torn line was never acted on: it is written before the action. It may end within a letter.
+        match serde_json::from_slice::<JournalEntry>(&line?) {
             Ok(JournalEntry::Undo { id, undo }) => open.push((id, undo)),
             Ok(JournalEntry::Done { id }) => open.retain(|(other, _)| *other != id),
             Ok(JournalEntry::Clean) => open.clear(),
@@ -327,6 +352,28 @@ mod tests {
         assert_eq!(open_actions(&path).expect("readable").len(), 1, "what is torn was never done");
         assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);
         assert!(open_actions(&path).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_journal_that_is_torn_within_a_letter_leaves_the_rest_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        let entry = |id, name: &str| {
+            let undo = JournalEntry::Undo { id, undo: UndoAction::File(folder.path().join(name)) };
+            serde_json::to_vec(&undo).expect("plain")
+        };
+        let torn = entry(2, "zoë");
+        let within = torn.iter().position(|byte| !byte.is_ascii()).expect("a letter of two bytes");
+        std::fs::write(&path, [&entry(1, "one")[..], b"\n", &torn[..=within]].concat())
+            .expect("a folder of ours");
+        let one = UndoAction::File(folder.path().join("one"));
+        assert_eq!(open_actions(&path).expect("readable"), [one.clone()]);
+
+        // The disk has room again: what comes next is no part of the torn line.
+        let mut journal = Journal { is_torn: true, ..Journal::open(&path).expect("a folder of ours") };
+        journal.append(&JournalEntry::Undo { id: 3, undo: one.clone() }).expect("a folder of ours");
+        assert!(!journal.is_torn);
+        assert_eq!(open_actions(&path).expect("readable"), [one.clone(), one]);
     }
 
     #[test]
