@@ -1,14 +1,12 @@
 //! Control groups that runs left behind and no journal has: found by the prefix of their names.
 
-use std::path::Path;
-
-use conductor::process::cgroup;
+use conductor::process::{cgroup, usage};
 
 /// How names of a run's groups begin; the run's own name follows.
 const PREFIX: &str = "cleave-";
-/// A suite that `cleave up` keeps is known by its process.
+/// How the name of a suite that `cleave up` keeps begins, and that of its folder, which has the arm's name as well.
 const SUITE: &str = "up-";
-/// What a program makes to see whether it can, also known by its process.
+/// What a program makes to see whether it can: id and start of its process follow.
 const PROBE: &str = "probe-";
 
 /// Groups that were found.
@@ -44,17 +42,27 @@ pub fn remove() -> Orphans {
 /// has its name, among their arguments.
 fn is_in_use(group: &str, command_lines: &[String]) -> bool {
     let name = group.strip_prefix(PREFIX).unwrap_or(group);
-    for known_by_process in [SUITE, PROBE] {
-        if let Some(rest) = name.strip_prefix(known_by_process) {
-            let pid = rest.split('-').next().unwrap_or_default();
-            return Path::new("/proc").join(pid).exists();
-        }
+    if let Some(rest) = name.strip_prefix(PROBE) {
+        // An id alone may be another process's by now.
+        let (pid, started) = rest.split_once('-').unwrap_or((rest, ""));
+        let found = pid.parse::<u32>().ok().and_then(usage::started);
+        return found.is_some_and(|found| found.to_string() == started);
     }
+    let suite = name.strip_prefix(SUITE).map(suite_ending);
+    let is_suite = |folder: &str| {
+        folder.starts_with(SUITE) && suite.as_ref().is_some_and(|ending| folder.ends_with(ending.as_str()))
+    };
     let is_run = |folder: &str| {
         let rest = if folder.is_empty() { None } else { name.strip_prefix(folder) };
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    command_lines.iter().any(|line| line.split(['/', '\0']).any(is_run))
+    let is_of_group = |folder: &str| is_run(folder) || is_suite(folder);
+    command_lines.iter().any(|line| line.split(['/', '\0']).any(is_of_group))
+}
+
+/// How the folder of a suite ends by the rest of a group's name: id of its process and letters.
+fn suite_ending(rest: &str) -> String {
+    rest.split('-').take(2).flat_map(|part| ["-", part]).collect()
 }
 
 /// The arguments of every process that can be read, separated by NUL.
@@ -82,11 +90,17 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_and_a_probe_belong_to_their_process() {
+    fn a_suite_is_known_by_its_folder_and_a_probe_by_its_process() {
+        let lines = ["/bin/cleave\0guard\0/tmp/runs/up-micro-naive-77-abcd/undo.jsonl\0".to_owned()];
+        assert!(is_in_use("cleave-up-77-abcd-micro-naive-feed-0", &lines));
+        for other in ["cleave-up-77-abce-micro-naive-feed-0", "cleave-up-7-abcd-micro-naive-feed-0"] {
+            assert!(!is_in_use(other, &lines), "{other}: its process's id was used again");
+        }
         let own = std::process::id();
-        assert!(is_in_use(&format!("cleave-up-{own}-micro-feed-0"), &[]));
-        assert!(is_in_use(&format!("cleave-probe-{own}"), &[]));
+        let started = usage::started(own).expect("it runs");
+        assert!(is_in_use(&format!("cleave-probe-{own}-{started}"), &[]));
+        assert!(!is_in_use(&format!("cleave-probe-{own}-{}", started + 1), &[]), "another one had that id");
         // Beyond the largest that Linux gives.
-        assert!(!is_in_use("cleave-up-5000000-micro-feed-0", &[]) && !is_in_use("cleave-probe-5000000", &[]));
+        assert!(!is_in_use("cleave-probe-5000000-1", &[]));
     }
 }

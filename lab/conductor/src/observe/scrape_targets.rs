@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use telemetry::names;
 
-use crate::process::guardian::{Guardian, UndoAction};
+use crate::process::guardian::{Guardian, ProcessIdentity, UndoAction};
 
 /// The folder below the one that runs go to.
 pub const FOLDER: &str = ".targets";
@@ -44,7 +44,8 @@ impl ScrapeTargets {
         let folder = out.join(FOLDER);
         remove_stale(&folder);
         let run_id = run_id.into();
-        let path = folder.join(format!("{}-{run_id}.json", std::process::id()));
+        let writer = ProcessIdentity::of(std::process::id());
+        let path = folder.join(format!("{}.{}-{run_id}.json", writer.pid, writer.started));
         Self { run_id, path, guardian, list: Mutex::default() }
     }
 
@@ -116,12 +117,23 @@ impl Drop for ScrapeTargets {
 pub fn remove_stale(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let pid = path.file_name().and_then(|name| name.to_str()?.split_once('-')?.0.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        if path.file_name().and_then(|name| is_writer_gone(name.to_str()?)) == Some(true) {
             // Another run may have been faster.
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Whether the process that wrote a file of this name has ended: id and start, `4711.123456-`, come before its run. Names of
+/// earlier versions have the id alone. `None` where the name is no list's.
+fn is_writer_gone(name: &str) -> Option<bool> {
+    let (writer, _run) = name.split_once('-')?;
+    let (pid, started) = writer.split_once('.').unwrap_or((writer, ""));
+    let pid = pid.parse().ok()?;
+    if started.is_empty() {
+        return Some(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+    Some(!ProcessIdentity { pid, started: started.parse().ok()? }.is_alive())
 }
 
 #[cfg(test)]
@@ -171,11 +183,15 @@ mod tests {
         std::fs::create_dir(&folder).expect("a folder");
         // No process has this number: the kernel's greatest is 4,194,304.
         let (dead, living) = (folder.join("4194305-r1.json"), folder.join("1-r1.json"));
-        for path in [&dead, &living] {
+        let own = ProcessIdentity::of(std::process::id());
+        let before = folder.join(format!("{}.{}-r1.json", own.pid, own.started - 1));
+        let mine = folder.join(format!("{}.{}-r3.json", own.pid, own.started));
+        for path in [&dead, &living, &before, &mine] {
             std::fs::write(path, "[]").expect("a file");
         }
         drop(targets(out.path(), "r2"));
         assert!(!dead.exists());
-        assert!(living.exists(), "its writer may still run");
+        assert!(!before.exists(), "its writer had the id that another process has now");
+        assert!(living.exists() && mine.exists(), "their writers may still run");
     }
 }

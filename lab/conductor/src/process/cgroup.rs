@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::process::usage;
+
 /// Shortest period of a quota, microseconds: a tenth of a core is not a stutter then.
 const MIN_PERIOD_US: f64 = 20_000.0;
 /// Shortest quota the kernel accepts.
@@ -149,7 +151,9 @@ fn cpu_group(table: &str) -> Option<&str> {
 
 /// Whether quotas can be set here.
 pub fn is_available() -> bool {
-    let group = path_for(&format!("cleave-probe-{}", std::process::id()));
+    // What is left of a probe that was killed is known by its process, and an id alone may be used again.
+    let (pid, started) = (std::process::id(), usage::started(std::process::id()).unwrap_or(0));
+    let group = path_for(&format!("cleave-probe-{pid}-{started}"));
     group.is_some_and(|group| create(&group, 1.0).is_ok() && remove(&group))
 }
 

@@ -15,6 +15,12 @@ pub(crate) fn suite_id() -> String {
     format!("up-{}-{}", std::process::id(), tail(clock::wall_us()))
 }
 
+/// The folder of a suite: its name with that of its arm in it, so that no two are the same whatever ids processes get.
+pub(crate) fn suite_folder(suite_id: &str, arm: &str) -> String {
+    let unique = suite_id.strip_prefix("up-").unwrap_or(suite_id);
+    format!("up-{}-{unique}", arm.replace('/', "-"))
+}
+
 /// Letters that differ between two programs of one moment, and between two moments of one program.
 fn tail(us: i64) -> String {
     let id = contract::Id::<()>::derived("run", &[&us.to_le_bytes(), &std::process::id().to_le_bytes()]);
@@ -39,5 +45,6 @@ mod tests {
         assert_eq!(id.split('-').count(), 3, "{id}");
         assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "a folder's name: {id}");
         assert!(suite_id().starts_with(&format!("up-{}-", std::process::id())), "{}", suite_id());
+        assert_eq!(suite_folder("up-77-abcd", "micro/naive"), "up-micro-naive-77-abcd");
     }
 }

@@ -122,8 +122,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let tasks = Tasks::new();
     let run_id = run_id::suite_id();
     let secrets = RunSecrets::generate()?;
-    let name = format!("up-{}-{}", options.arm.name.replace('/', "-"), std::process::id());
-    let folder = folder::create(&options.out.join(name))?;
+    let folder = folder::create(&options.out.join(run_id::suite_folder(&run_id, &options.arm.name)))?;
     let record = folder::create_record(&folder, clock::now())?;
     let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
     let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record)
