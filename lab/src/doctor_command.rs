@@ -12,6 +12,7 @@ use conductor::arm::servers::{availability, disk};
 use conductor::observe::scrape_targets::{self, remove_stale};
 use conductor::process::guardian::{self, CleanUp};
 use conductor::process::server_data::ServerSecrets;
+use conductor::run::seed::{self, SNAPSHOTS};
 use serde_json::json;
 
 use crate::cli::Output;
@@ -94,6 +95,7 @@ fn clean(args: &cli::Doctor, given: Result<GivenServers, ServerError>) -> ExitCo
     }
     // What no journal knows of.
     remove_stale(&args.out.join(scrape_targets::FOLDER));
+    seed::remove_abandoned(&args.out.join(SNAPSHOTS));
     let orphans = orphaned_groups::remove();
     if orphans.removed + orphans.left > 0 {
         output::print_line(format_args!("control groups of runs that are gone: {} removed", orphans.removed));

@@ -129,7 +129,7 @@ pub fn remove_stale(folder: &Path) {
 fn is_writer_gone(name: &str) -> Option<bool> {
     let (writer, _run) = name.split_once('-')?;
     let (pid, started) = writer.split_once('.').unwrap_or((writer, ""));
-    let pid = pid.parse().ok()?;
+    let pid: u32 = pid.parse().ok()?;
     if started.is_empty() {
         return Some(!Path::new(&format!("/proc/{pid}")).exists());
     }

@@ -1,5 +1,7 @@
 //! The data a run begins with: made once per seed and layout, then copied.
 
+mod partial;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,12 @@ use profile_api::{Profile, UserId};
 use storage::{Blobs, Location, StorageError};
 use traffic::trial::TrialData;
 use traffic::{Dataset, Load, Seed};
+
+use self::partial::PartialSnapshot;
+pub use self::partial::remove_abandoned;
+
+/// The folder of snapshots, below the one that runs go to.
+pub const SNAPSHOTS: &str = ".snapshots";
 
 /// Version of everything that goes into a snapshot besides seed, layout
 /// and tables.
@@ -87,7 +95,10 @@ impl SeededData {
     /// # Errors
     /// When it cannot be written.
     pub async fn snapshot(&self, snapshots: &Path, processes: &[ProcessPlan]) -> Result<PathBuf, SeedError> {
-        let folder = snapshots.join(format!("{}-{}", self.key(), layout(processes)));
+        let name = format!("{}-{}", self.key(), layout(processes));
+        let folder = snapshots.join(&name);
+        // They take the room of a data set each.
+        remove_abandoned(snapshots);
         if folder.is_dir() {
             return Ok(folder);
         }
@@ -96,21 +107,12 @@ impl SeededData {
             move |source| SeedError::Folder { path, source }
         };
         // Made in another folder and then renamed: a snapshot is there as a whole or not at all.
-        let partial = snapshots.join(format!(".making-{}-{}", std::process::id(), layout(processes)));
-        std::fs::create_dir_all(&partial).map_err(failed(&partial))?;
-        if let Err(error) = self.fill(&partial, processes).await {
-            // A part of a snapshot only takes the room that may be lacking.
-            let _ = std::fs::remove_dir_all(&partial);
+        let partial = PartialSnapshot::begin(snapshots, &name).map_err(failed(snapshots))?;
+        if let Err(error) = self.fill(partial.folder(), processes).await {
+            partial.discard();
             return Err(error);
         }
-        match std::fs::rename(&partial, &folder) {
-            Ok(()) => {}
-            // Another run was faster: its snapshot is the same.
-            Err(_) if folder.is_dir() => {
-                std::fs::remove_dir_all(&partial).map_err(failed(&partial))?;
-            }
-            Err(source) => return Err(SeedError::Folder { path: folder, source }),
-        }
+        partial.keep_as(&folder).map_err(failed(&folder))?;
         Ok(folder)
     }
 

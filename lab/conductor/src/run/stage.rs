@@ -21,7 +21,7 @@ use crate::run::header::{describe, describe_planned};
 use crate::run::options::{RunError, RunOptions, RunOutcome};
 use crate::run::plan::{PlannedArm, RunPlan, round_order, task_of};
 use crate::run::schedules::Schedules;
-use crate::run::seed::SeededData;
+use crate::run::seed::{SNAPSHOTS, SeededData};
 use crate::run::session::{DATA_TASK, GENERATOR_TASK, RunSession};
 use crate::run::states::StateComparison;
 
@@ -202,7 +202,7 @@ impl Stage {
     /// Puts fresh data where an arm expects it, in files and on the servers that it needs, which run from here on.
     async fn install_data(&self, planned: &PlannedArm, seeded: &SeededData) -> Result<ArmServers, RunError> {
         let options = &self.session.options;
-        let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &planned.processes).await?;
+        let snapshot = seeded.snapshot(&options.out.join(SNAPSHOTS), &planned.processes).await?;
         self.session.begin_task(DATA_TASK, &format!("copied for {}", planned.plan.name));
         let data = planned.plan.config.data.clone();
         let failed = |source| RunError::Folder { path: data.clone(), source };

@@ -26,7 +26,7 @@ use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
 use crate::run::run_id;
 use crate::run::secrets::RunSecrets;
-use crate::run::seed::SeededData;
+use crate::run::seed::{SNAPSHOTS, SeededData};
 use crate::run::{TASKS_GRACE, folder};
 
 /// Longest wait for the user's collector to accept a connection.
@@ -130,7 +130,7 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
     let processes = processes_of(&options.arm)?;
     let (load, seed) = (options.load.clone(), options.seed);
     let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
-    let snapshot = seeded.snapshot(&options.out.join(".snapshots"), &processes).await?;
+    let snapshot = seeded.snapshot(&options.out.join(SNAPSHOTS), &processes).await?;
     let data = folder.join("data");
     storage::snapshot::restore(&snapshot, &data).map_err(folder::not_written(&data))?;
     let config = NodeConfig {
