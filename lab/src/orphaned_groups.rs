@@ -1,11 +1,10 @@
 //! Control groups that runs left behind and no journal has: found by the prefix of their names.
 
 use conductor::process::{cgroup, usage};
+use conductor::run::up::SUITE_PREFIX;
 
 /// How names of a run's groups begin; the run's own name follows.
 const PREFIX: &str = "cleave-";
-/// How the name of a suite that `cleave up` keeps begins, and that of its folder, which has the arm's name as well.
-const SUITE: &str = "up-";
 /// What a program makes to see whether it can: id and start of its process follow.
 const PROBE: &str = "probe-";
 
@@ -48,9 +47,10 @@ fn is_in_use(group: &str, command_lines: &[String]) -> bool {
         let found = pid.parse::<u32>().ok().and_then(usage::started);
         return found.is_some_and(|found| found.to_string() == started);
     }
-    let suite = name.strip_prefix(SUITE).map(suite_ending);
+    let suite = name.strip_prefix(SUITE_PREFIX).map(suite_ending);
     let is_suite = |folder: &str| {
-        folder.starts_with(SUITE) && suite.as_ref().is_some_and(|ending| folder.ends_with(ending.as_str()))
+        folder.starts_with(SUITE_PREFIX)
+            && suite.as_ref().is_some_and(|ending| folder.ends_with(ending.as_str()))
     };
     let is_run = |folder: &str| {
         let rest = if folder.is_empty() { None } else { name.strip_prefix(folder) };
@@ -60,7 +60,8 @@ fn is_in_use(group: &str, command_lines: &[String]) -> bool {
     command_lines.iter().any(|line| line.split(['/', '\0']).any(is_of_group))
 }
 
-/// How the folder of a suite ends by the rest of a group's name: id of its process and letters.
+/// How the folder of a suite ends, which has its arm's name before that, by the rest of a group's name: id of its process
+/// and letters.
 fn suite_ending(rest: &str) -> String {
     rest.split('-').take(2).flat_map(|part| ["-", part]).collect()
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use conductor::process::guardian;
+use conductor::run::up::SUITE_PREFIX;
 use model::Run;
 use record::{Entry, Header, ReadError, Reader};
 
@@ -23,6 +24,13 @@ pub struct RunFolder {
     pub id: String,
     /// Where it is.
     pub path: PathBuf,
+}
+
+impl RunFolder {
+    /// Whether it is of a suite that `cleave up` kept: it had no load, and its record is empty.
+    pub fn is_suite(&self) -> bool {
+        self.id.starts_with(SUITE_PREFIX)
+    }
 }
 
 /// How far a run has come, as far as that can be seen without reading its record to the end.
@@ -104,10 +112,11 @@ pub fn find(out: &Path, requested: &str) -> Result<PathBuf, String> {
         return Ok(folder);
     }
     let known = all(out);
-    let Some(last) = known.last() else {
+    let last = known.iter().rfind(|run| !run.is_suite());
+    if known.is_empty() || (requested == "last" && last.is_none()) {
         return Err(format!("no run in {}; start one with: cleave run first-look", out.display()));
-    };
-    if requested == "last" {
+    }
+    if let Some(last) = last.filter(|_| requested == "last") {
         return Ok(last.path.clone());
     }
     let exact = known.iter().find(|run| run.id == requested);
@@ -219,7 +228,15 @@ pub mod tests {
         put(out.path(), "baseline", 1, &[]);
         put(out.path(), "20260101-000000-ffff", 2, &[]);
         put(out.path(), "20260101-000000-0000", 3, &[]);
+        // Of a suite there is nothing to report, however new it is.
+        let suite = out.path().join("up-micro-4711-ABCD");
+        std::fs::create_dir(&suite).expect("a folder of ours");
+        let kept_up = Writer::create(&suite.join(RECORD_FILE)).expect("a new record");
+        assert_eq!(all(out.path()).last().map(|run| run.path.clone()), Some(suite));
         assert_eq!(name(find(out.path(), "last")), "20260101-000000-0000");
+        drop(kept_up);
+        assert_eq!(name(find_recorded(out.path(), "last")), "20260101-000000-0000");
+        assert_eq!(name(find(out.path(), "ABCD")), "up-micro-4711-ABCD", "it can be removed");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn prune(out: &Path, args: &Prune) -> ExitCode {
         .filter(|(newer, run)| is_to_go(args, *newer, run.age_s(now_us)))
         .map(|(_, run)| run)
         .collect();
-    let (mut removed, mut bytes) = (0, 0);
+    let (mut removed, mut bytes, mut code) = (0, 0, ExitCode::SUCCESS);
     for run in &old {
         let line = |what: &str| {
             let [id, scenario, verdict, age, size, _] = run.cells(now_us);
@@ -43,12 +43,13 @@ pub(super) fn prune(out: &Path, args: &Prune) -> ExitCode {
                 (removed, bytes) = (removed + 1, bytes + run.bytes);
             }
             Ok(Removal::InProgress) => line("in progress, left alone"),
-            Err(error) => return not_removed(&run.path, &error),
+            // One of another user, for example, keeps no other.
+            Err(error) => code = not_removed(&run.path, &error),
         }
     }
     let would = if args.dry_run { "would be removed" } else { "removed" };
     output::print_line(format_args!("{removed} of {count} runs {would}, {}", summary::size(bytes)));
-    ExitCode::SUCCESS
+    code
 }
 
 /// Whether a run goes that has so many newer ones and is so old.
@@ -91,8 +92,16 @@ fn looked_at(folder: &Path) -> io::Result<Removal> {
     Ok(if is_live { Removal::InProgress } else { Removal::Removed })
 }
 
-/// Removes a run's folder, after what a killed run left behind is reverted: its journal goes with the folder.
+/// Removes a run's folder, after what a killed run left behind is reverted: its journal goes with the folder. One that another
+/// program has removed meanwhile is gone as well.
 fn remove(folder: &Path) -> io::Result<Removal> {
+    match remove_whole(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => Ok(Removal::Removed),
+        removed => removed,
+    }
+}
+
+fn remove_whole(folder: &Path) -> io::Result<Removal> {
     if looked_at(folder)? == Removal::InProgress {
         return Ok(Removal::InProgress);
     }
@@ -154,6 +163,20 @@ mod tests {
         prune(out.path(), &args(None, Some(3_600)));
         assert_eq!(names(out.path()), [""; 0], "of 1970");
         assert!(out.path().join(".snapshots").exists(), "what is no run is left alone");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_removed_keeps_no_other() {
+        let out = tempfile::TempDir::new().expect("a folder");
+        for (day, id) in ["a", "b", "c"].into_iter().enumerate() {
+            put(out.path(), id, i64::try_from(day).expect("small"), &[]);
+        }
+        // A folder in the place of its journal can be neither read nor reverted.
+        std::fs::create_dir(out.path().join("c").join(guardian::JOURNAL)).expect("a folder of ours");
+        assert_eq!(prune(out.path(), &args(Some(0), None)), ExitCode::from(output::EXIT_USAGE));
+        assert_eq!(names(out.path()), ["c"]);
+        let gone = out.path().join("a");
+        assert_eq!(remove(&gone).expect("it is gone"), Removal::Removed, "by another program, for example");
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl RunSummary {
         let Header { scenario, labels, .. } = header;
         let verdict = match run_files::progress(&run.path) {
             Progress::Live => "running",
+            Progress::Aborted if run.is_suite() => "ended",
             Progress::Aborted => "aborted",
             Progress::Recorded => verdict_of(&run.path.join(RECORD_FILE)),
         };

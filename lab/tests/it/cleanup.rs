@@ -123,3 +123,25 @@ fn the_doctor_finds_control_groups_whose_journal_is_gone() {
     let clean = || cleave.run(&["doctor", "--clean", "--out", "elsewhere"]);
     wait_for("control groups to go", || (clean().status.success() && groups(&header) == 0).then_some(()));
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_keeps_the_doctor_from_no_other() {
+    let cleave = Cleave::small();
+    let runs = cleave.folder().join("runs");
+    let lists = ["one", "three"].map(|run| {
+        let (folder, list) = (runs.join(run), runs.join(format!("{run}.json")));
+        std::fs::create_dir(&folder).expect("a folder of ours");
+        std::fs::write(&list, "[]").expect("a folder of ours");
+        let undo = serde_json::json!({ "undo": { "id": 1, "undo": { "file": list } } });
+        std::fs::write(folder.join("undo.jsonl"), format!("{undo}\n")).expect("a folder of ours");
+        list
+    });
+    // What stands where a journal should be cannot be read.
+    std::fs::create_dir_all(runs.join("two/undo.jsonl")).expect("a folder of ours");
+    let clean = cleave.run(&["doctor", "--clean"]);
+    let printed = String::from_utf8_lossy(&clean.stdout).into_owned();
+    assert_eq!(clean.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("two/undo.jsonl: cannot be reverted: "), "{printed}");
+    assert!(printed.ends_with(", 1 could not be undone\n"), "{printed}");
+    assert!(lists.iter().all(|list| !list.exists()), "the others are reverted: {printed}");
+}

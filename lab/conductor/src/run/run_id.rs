@@ -3,6 +3,9 @@
 use model::date::CivilTime;
 use runtime::clock;
 
+/// How the name of a suite that is kept up begins, and that of its folder.
+pub const SUITE_PREFIX: &str = "up-";
+
 /// Names a run: when it began (UTC), and some letters that differ between two of the same second.
 pub(crate) fn run_id() -> String {
     let us = clock::wall_us();
@@ -12,13 +15,13 @@ pub(crate) fn run_id() -> String {
 /// Names a suite that is kept up: its process, by which its control groups are known, and some letters, since another machine may
 /// have a process of that number, and this one had: both may keep their data on one server.
 pub(crate) fn suite_id() -> String {
-    format!("up-{}-{}", std::process::id(), tail(clock::wall_us()))
+    format!("{SUITE_PREFIX}{}-{}", std::process::id(), tail(clock::wall_us()))
 }
 
 /// The folder of a suite: its name with that of its arm in it, so that no two are the same whatever ids processes get.
 pub(crate) fn suite_folder(suite_id: &str, arm: &str) -> String {
-    let unique = suite_id.strip_prefix("up-").unwrap_or(suite_id);
-    format!("up-{}-{unique}", arm.replace('/', "-"))
+    let unique = suite_id.strip_prefix(SUITE_PREFIX).unwrap_or(suite_id);
+    format!("{SUITE_PREFIX}{}-{unique}", arm.replace('/', "-"))
 }
 
 /// Letters that differ between two programs of one moment, and between two moments of one program.

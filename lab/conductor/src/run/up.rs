@@ -25,6 +25,7 @@ use crate::process::program::Program;
 use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
 use crate::run::run_id;
+pub use crate::run::run_id::SUITE_PREFIX;
 use crate::run::secrets::RunSecrets;
 use crate::run::seed::{SNAPSHOTS, SeededData};
 use crate::run::{TASKS_GRACE, folder};
