@@ -1,7 +1,7 @@
 //! The topology as a mermaid diagram: an arm holds processes, a process components; dotted arrows are function calls.
 
 use model::edges::EdgeRow;
-use model::format::{count, value};
+use model::format::{count, printable, value};
 use model::{Run, Window};
 use record::{Arm, Instance};
 
@@ -83,9 +83,9 @@ fn id(letter: char, name: &str) -> String {
     format!("{letter}_{}", name.chars().map(plain).collect::<String>())
 }
 
-/// Text that does not end its quotes nor the block of code.
+/// Text that does not end its quotes nor the block of code, and does nothing to a terminal.
 fn label(text: &str) -> String {
-    text.replace(['"', '`'], "'").replace('\n', " ")
+    printable(&text.replace(['"', '`'], "'").replace('\n', " ")).into_owned()
 }
 
 #[cfg(test)]

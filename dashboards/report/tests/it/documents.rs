@@ -181,6 +181,8 @@ fn names_reach_no_terminal_raw_and_the_command_can_be_run_again() {
         header.title = "clears \u{1b}[2J the \u{7} screen".into();
         header.command = ["cleave", "run", "--out", "r/a b  c"].map(str::to_owned).to_vec();
         header.expectations[0].why = "\u{9b}2J \u{202e}".into();
+        header.arms[0].name = "\u{1b}[2Jmicro\r".into();
+        header.arms[0].instances[0].name = "\u{1b}]0;x\u{7}#0".into();
     }
     checks(&mut lines).into_iter().for_each(|check| check.unit = "\u{1b}]0;x\u{7}".into());
     scores(&mut lines).into_iter().for_each(|score| score.unit = "\u{1b}]0;x\u{7}".into());
