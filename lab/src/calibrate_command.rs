@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::cli::predict::Calibrate;
 use crate::output::{self, EXIT_INTERRUPTED};
 use crate::run_view::View;
-use crate::{cli, execution, run_files, scenario_files, signals};
+use crate::{cli, execution, run_files, scenario_files, signals, whole_file};
 
 /// Name of the calibration in the folder of the runs.
 const FILE: &str = "calibration.json";
@@ -36,7 +36,7 @@ pub fn calibrate(args: &Calibrate, began: Instant) -> ExitCode {
         Err(code) => return code,
     };
     let file = args.output.clone().unwrap_or_else(|| default_file(&args.out));
-    if let Err(error) = std::fs::write(&file, calibration.text()) {
+    if let Err(error) = whole_file::write(&file, calibration.text().as_bytes()) {
         return output::usage_error(&format!("{} cannot be written: {error}", file.display()));
     }
     for line in summary(&calibration) {

@@ -15,6 +15,7 @@ use conductor::process::server_data::ServerSecrets;
 use conductor::run::seed::{self, SNAPSHOTS};
 use serde_json::json;
 
+use crate::capacity_probe::CAPACITY_FOLDER;
 use crate::cli::Output;
 use crate::{change, cli, given_servers, orphaned_groups, output, result_document, scenario_command};
 
@@ -64,7 +65,8 @@ fn clean(args: &cli::Doctor, given: Result<GivenServers, ServerError>) -> ExitCo
     let (mut undone, mut left) = (0, 0);
     let secrets = given.as_ref().map(GivenServers::secrets).unwrap_or_default();
     let secrets = secrets.or(ServerSecrets::of_environment());
-    for run in runs.into_iter().flatten().flatten() {
+    let probes = std::fs::read_dir(args.out.join(CAPACITY_FOLDER));
+    for run in runs.into_iter().chain(probes).flatten().flatten() {
         let journal = run.path().join(guardian::JOURNAL);
         if !journal.exists() {
             continue;
@@ -98,8 +100,10 @@ fn clean(args: &cli::Doctor, given: Result<GivenServers, ServerError>) -> ExitCo
         }
     }
     // What no journal knows of.
-    remove_stale(&args.out.join(scrape_targets::FOLDER));
-    seed::remove_abandoned(&args.out.join(SNAPSHOTS));
+    for folder in [args.out.clone(), args.out.join(CAPACITY_FOLDER)] {
+        remove_stale(&folder.join(scrape_targets::FOLDER));
+        seed::remove_abandoned(&folder.join(SNAPSHOTS));
+    }
     let orphans = orphaned_groups::remove();
     if orphans.removed + orphans.left > 0 {
         output::print_line(format_args!("control groups of runs that are gone: {} removed", orphans.removed));

@@ -13,6 +13,8 @@ use scorecard::inference::StoredStarts;
 use scorecard::inference::noise::StoredStart;
 use serde::{Deserialize, Serialize};
 
+use crate::whole_file;
+
 pub use plan::{lines, predicted_power};
 
 /// Rounds from which a run's standard errors are of its rounds, and contain what starts differ by.
@@ -157,9 +159,7 @@ impl MachineNoise {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let new = path.with_extension(format!("{}.tmp", std::process::id()));
-        std::fs::write(&new, serde_json::to_vec_pretty(self).expect("plain data"))?;
-        std::fs::rename(new, path)
+        whole_file::write(path, &serde_json::to_vec_pretty(self).expect("plain data"))
     }
 
     /// What was measured of a scenario, as its text is now, by one who is `identity`; by rounds or side by side.

@@ -20,7 +20,8 @@
 //! - [`structure_command`]: what a change in a source tree rebuilds, and whom it touches.
 //! - [`doctor_command`]: what this machine supports; [`orphaned_groups`]: what runs left on it. [`shell_command`]: completions and
 //!   manual pages.
-//! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like.
+//! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like. [`whole_file`]: files that are
+//!   replaced.
 
 mod calibrate_command;
 mod capacity_probe;
@@ -58,6 +59,7 @@ mod sweep;
 mod up_command;
 mod utilisation;
 mod validate_command;
+mod whole_file;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

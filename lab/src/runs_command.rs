@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use model::format::printable;
 use serde_json::json;
 
+pub(crate) use self::removal::remove;
 use self::summary::RunSummary;
 use crate::cli::Output;
 use crate::cli::runs::{Runs, RunsCommand};

@@ -14,7 +14,7 @@ use crate::run_files::{self, Progress};
 
 /// What became of a run that was to be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Removal {
+pub(crate) enum Removal {
     Removed,
     InProgress,
 }
@@ -94,7 +94,10 @@ fn looked_at(folder: &Path) -> io::Result<Removal> {
 
 /// Removes a run's folder, after what a killed run left behind is reverted: its journal goes with the folder. One that another
 /// program has removed meanwhile is gone as well.
-fn remove(folder: &Path) -> io::Result<Removal> {
+///
+/// # Errors
+/// When it cannot be reverted or removed.
+pub(crate) fn remove(folder: &Path) -> io::Result<Removal> {
     match remove_whole(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => Ok(Removal::Removed),
         removed => removed,
