@@ -50,12 +50,16 @@ fn write(file: &Path, from: &str) -> Result<(), String> {
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut created = std::fs::File::create_new(file).map_err(|error| failed(file, error))?;
-    created.write_all(text.as_bytes()).map_err(|error| failed(file, error))?;
-    let schema = folder.join(SCHEMA_FILE);
-    let text = format!("{:#}\n", scenario::schema::schema(&suite::components()));
-    std::fs::write(&schema, text).map_err(|error| failed(&schema, error))?;
-    // The name is the only thing in it that can be wrong.
-    scenario_files::find(&file.display().to_string()).map(drop).inspect_err(|_| {
+    let mut fill = || {
+        created.write_all(text.as_bytes()).map_err(|error| failed(file, error))?;
+        let schema = folder.join(SCHEMA_FILE);
+        let text = format!("{:#}\n", scenario::schema::schema(&suite::components()));
+        std::fs::write(&schema, text).map_err(|error| failed(&schema, error))?;
+        // The name is the only thing in it that can be wrong.
+        scenario_files::find(&file.display().to_string()).map(drop)
+    };
+    // One that stayed would be in the way of the next attempt.
+    fill().inspect_err(|_| {
         let _ = std::fs::remove_file(file);
     })
 }
@@ -121,6 +125,10 @@ mod tests {
         std::fs::write(&file, "mine").expect("a folder of ours");
         assert!(write(&file, "first-look").is_err_and(|text| text.contains("exists already")));
         assert_eq!(std::fs::read_to_string(&file).expect("there"), "mine");
+        let blocked = folder.path().join("blocked");
+        std::fs::create_dir_all(blocked.join(SCHEMA_FILE)).expect("a folder of ours");
+        let file = blocked.join("mine.toml");
+        assert!(write(&file, "first-look").is_err() && !file.exists(), "its schema cannot be written");
         let spaced = folder.path().join("my own.toml");
         assert!(write(&spaced, "first-look").is_err() && !spaced.exists(), "no name for a scenario");
         let text = write(&folder.path().join("mine"), "first-look").expect_err("no ending");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use conductor::arm::given_servers::GivenServers;
-use model::format::printable;
+use model::format::{printable, printable_lines};
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use report::junit::Suite;
 use scenario::Scenario;
@@ -279,25 +279,29 @@ fn verdict_of(scenario: &ScenarioResult) -> &'static str {
 }
 
 fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
-    let mut out = output::stdout();
+    output::stdout().write_all(table(results).as_bytes())
+}
+
+/// The table, whatever messages in it are made of: some are of servers and of programs that ended.
+fn table(results: &[ScenarioResult]) -> String {
     let width = results.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-    writeln!(out)?;
+    let mut text = String::from("\n");
     for one in results {
-        writeln!(out, "{}", line(one, width))?;
+        text += &format!("{}\n", line(one, width));
         for check in &one.open {
             let value = model::format::measured(&check.measured(), &check.unit);
             let why = if check.reason.is_empty() { "" } else { &check.reason };
-            writeln!(out, "{:width$}    {}: {value} {why}", "", check.text)?;
+            text += &format!("{:width$}    {}: {value} {why}\n", "", check.text);
         }
         for (lint, more) in once_each(&one.lints) {
             let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-            writeln!(out, "{:width$}    {}, {}: {}{more}", "", lint.word(), lint.name, lint.text)?;
+            text += &format!("{:width$}    {}, {}: {}{more}\n", "", lint.word(), lint.name, lint.text);
         }
         if let Some(error) = one.error.as_ref().or(one.skipped.as_ref()) {
-            writeln!(out, "{:width$}    {error}", "")?;
+            text += &format!("{:width$}    {error}\n", "");
         }
     }
-    Ok(())
+    printable_lines(&text).into_owned()
 }
 
 /// The first lint of each name, and how many more there are of it: a run of 52 arms may have one for each.
@@ -397,6 +401,13 @@ mod tests {
         let lints =
             [lint("no_samples", "A"), lint("pace", "A"), lint("no_samples", "B"), lint("no_samples", "C")];
         assert_eq!(once_each(&lints), [(&lints[0], 2), (&lints[1], 0)]);
+    }
+
+    #[test]
+    fn a_message_reaches_no_terminal_raw() {
+        let error = Some("a\u{1b}[2J\n  because: b".to_owned());
+        let failed = ScenarioResult { error, ..ScenarioResult::skipped("one".into(), String::new()) };
+        assert!(table(&[failed]).ends_with("a\\u{1b}[2J\n  because: b\n"));
     }
 
     #[test]

@@ -138,7 +138,32 @@ fn scorecard(run: &model::Run, record: &Path, args: &cli::Run) -> std::io::Resul
     }
     writeln!(out, "record: {}", printable(&record.display().to_string()))?;
     writeln!(out)?;
-    let folder = out_option(args);
-    writeln!(out, "cleave report last{folder}")?;
-    writeln!(out, "cleave replay last{folder}")
+    let (name, folder) = (name_of(record, args), out_option(args));
+    writeln!(out, "cleave report {name}{folder}")?;
+    writeln!(out, "cleave replay {name}{folder}")
+}
+
+/// What commands call the run of a record: `last`, unless another one has begun in its folder meanwhile.
+fn name_of(record: &Path, args: &cli::Run) -> String {
+    let own = record.parent().and_then(Path::file_name).unwrap_or_default();
+    match run_files::find(&args.out, "last") {
+        Ok(last) if last.file_name() != Some(own) => own.to_string_lossy().into_owned(),
+        _ => "last".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_files::tests::put;
+
+    #[test]
+    fn a_run_is_called_last_until_another_one_begins() {
+        let out = tempfile::TempDir::new().expect("a folder");
+        let args = cli::Run { out: out.path().to_owned(), ..cli::Run::default() };
+        let record = put(out.path(), "20260101-000000-aaaa", 1, &[]).join(RECORD_FILE);
+        assert_eq!(name_of(&record, &args), "last");
+        put(out.path(), "20260101-000001-bbbb", 2, &[]);
+        assert_eq!(name_of(&record, &args), "20260101-000000-aaaa");
+    }
 }
