@@ -37,7 +37,7 @@ pub fn otlp_endpoint_from_env() -> Result<Option<String>, EndpointError> {
             Ok(text) => text,
             Err(VarError::NotPresent) => continue,
             Err(VarError::NotUnicode(bytes)) => {
-                let text = bytes.to_string_lossy().into_owned();
+                let text = without_credentials(&bytes.to_string_lossy());
                 return Err(EndpointError { variable, text, reason: "it is not UTF-8" });
             }
         };
@@ -46,7 +46,7 @@ pub fn otlp_endpoint_from_env() -> Result<Option<String>, EndpointError> {
             let endpoint = text.trim().to_owned();
             return match address(&endpoint) {
                 Ok(_) => Ok(Some(endpoint)),
-                Err(reason) => Err(EndpointError { variable, text, reason }),
+                Err(reason) => Err(EndpointError { variable, text: without_credentials(&text), reason }),
             };
         }
     }
@@ -73,6 +73,15 @@ pub fn address(endpoint: &str) -> Result<(String, u16), &'static str> {
     };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     if host.is_empty() { Err("it names no host") } else { Ok((host.to_owned(), port)) }
+}
+
+/// A URL as it may be printed and recorded: without user and password, which come before an `@` (RFC 3986, section 3.2.1).
+pub fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let separator = if rest.len() < url.len() { "://" } else { "" };
+    // In what is no URL a password may hold a slash: all before the last `@` goes.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}{separator}{rest}")
 }
 
 /// Whether the environment turns OpenTelemetry off: no span is made then. Metrics are not OpenTelemetry's here, and stay.
@@ -117,6 +126,19 @@ mod tests {
         ] {
             let found = address(endpoint).expect_err(endpoint);
             assert!(found.contains(reason), "{endpoint}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_of_a_url_holds_no_password() {
+        for (url, printed) in [
+            ("http://ada:s3cret@collector:4317/", "http://collector:4317/"),
+            ("https://ada:s3/cret@collector", "https://collector"),
+            ("ada:s3cret@collector:4317", "collector:4317"),
+            ("http://127.0.0.1:4317", "http://127.0.0.1:4317"),
+            ("x", "x"),
+        ] {
+            assert_eq!(without_credentials(url), printed);
         }
     }
 

@@ -139,7 +139,8 @@ impl Collector {
     pub fn forwarding_loss(&self, tracing: &Tracing) -> Option<String> {
         let forwarder = self.shared.forwarder.as_ref().filter(|_| tracing.not_forwarded > 0)?;
         let (lost, all) = (tracing.not_forwarded, tracing.forwarded + tracing.not_forwarded);
-        let (endpoint, reason) = (&forwarder.endpoint, forwarder.last_failure());
+        let endpoint = telemetry::endpoint::without_credentials(&forwarder.endpoint);
+        let reason = forwarder.last_failure();
         Some(format!("OTLP: {lost} of {all} spans did not reach {endpoint}: {reason}"))
     }
 }

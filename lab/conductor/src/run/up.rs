@@ -81,7 +81,7 @@ pub struct SuiteSummary {
     pub run_token: String,
     /// Logs and data.
     pub folder: PathBuf,
-    /// The user's collector, where no program listens at its address: its spans are lost.
+    /// The user's collector, where no program listens at its address: its spans are lost. Without user and password.
     pub silent_collector: Option<String>,
 }
 
@@ -199,7 +199,9 @@ async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) ->
         run_token: secrets.token,
         folder,
         silent_collector: match collector.filter(|_| options.telemetry.as_permitted().traces()) {
-            Some(endpoint) if !is_listening(&endpoint).await => Some(endpoint),
+            Some(endpoint) if !is_listening(&endpoint).await => {
+                Some(telemetry::endpoint::without_credentials(&endpoint))
+            }
             _ => None,
         },
     });
