@@ -87,6 +87,7 @@ pub fn up(args: &cli::Up) -> ExitCode {
     let view = SuiteView { ready: print_summary, report: print_report };
     match runtime.block_on(conductor::run::up::up(options, interrupts.subscribe(), view)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(RunError::Interrupted) => ExitCode::from(output::EXIT_INTERRUPTED),
         Err(RunError::Suite(loss)) => {
             output::note(format_args!("{loss}"));
             ExitCode::from(EXIT_LOST)

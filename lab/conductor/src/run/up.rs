@@ -101,17 +101,26 @@ pub struct SuiteView {
     pub report: fn(&SupervisionReport),
 }
 
-/// Starts the suite, shows its summary, and keeps it up until the first interrupt.
+/// Starts the suite, shows its summary, and keeps it up until the first interrupt. The second ends it at once, while it starts
+/// and while it ends as well.
 ///
 /// # Errors
-/// When data or a process does not come up; when all processes are dead, or one dies too often in succession.
+/// When data or a process does not come up; when all processes are dead, or one dies too often in succession; when it was
+/// interrupted twice.
 pub fn up(
     options: UpOptions,
     interrupts: Interrupts,
     view: SuiteView,
 ) -> LocalBoxFuture<'static, Result<(), RunError>> {
     // Boxed, or all of it would be compiled where it is polled.
-    Box::pin(keep_up(options, interrupts, view))
+    Box::pin(async move {
+        let mut again = interrupts.clone();
+        tokio::select! {
+            ended = keep_up(options, interrupts, view) => ended,
+            // A sender that is gone cannot interrupt any more.
+            Ok(_) = again.wait_for(|count| *count >= 2) => Err(RunError::Interrupted),
+        }
+    })
 }
 
 async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) -> Result<(), RunError> {

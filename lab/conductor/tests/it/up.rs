@@ -78,6 +78,15 @@ async fn a_suite_stays_up_until_the_first_interrupt() {
 }
 
 #[tokio::test]
+async fn the_second_interrupt_ends_a_suite_at_once() {
+    let nodes = FakeNodes::start().await;
+    let (_interrupt, interrupts) = watch::channel(2);
+    let view = SuiteView { ready: |_| panic!("it has not come up"), report: |_| {} };
+    let error = up(options(&nodes), interrupts, view).await.expect_err("it was interrupted twice");
+    assert!(matches!(error, RunError::Interrupted), "{error}");
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_be_started_is_an_error() {
     let nodes = FakeNodes::with_program("exit 1");
     let (_interrupt, interrupts) = watch::channel(0);
