@@ -1,7 +1,7 @@
 //! A server as a child of the run: a tree of processes, in PostgreSQL one for each connection among them, that is started,
 //! stopped, killed and started again as one.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +35,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// As the processes of an arm: cores are shared with the generator, which comes first.
 const NICENESS: &str = "5";
+/// What a server begins as, `$0` being its parent. Where the lab was killed before `setpriv` asked for the signal at its death,
+/// none comes, and no journal has the server yet: it would run for ever.
+const UNLESS_ORPHANED: &str = "[ \"$PPID\" = \"$0\" ] && exec \"$@\"";
 
 /// What a server is started from.
 pub trait ServerProgram: Send + Sync {
@@ -129,8 +132,7 @@ impl Server {
         if let Some(disk) = program.disk() {
             arguments.extend(disk.entered());
         }
-        arguments.push(serve.get_program().to_owned());
-        arguments.extend(serve.get_args().map(ToOwned::to_owned));
+        arguments.extend(unless_orphaned(&serve, std::process::id()));
         let text = |of: &OsStr| of.to_string_lossy().into_owned();
         let variables = serve.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
         let spec = ChildSpec {
@@ -181,7 +183,7 @@ impl Server {
         *self.current() = Current { process: Some(process.clone()), undo, ..Current::default() };
         self.starts.fetch_add(1, Ordering::Relaxed);
         let until = clock::now() + START_TIMEOUT;
-        // `env`, `nice`, `nsenter` and `setpriv` each execute the next program: the process id is the server's.
+        // `env`, `nice`, `nsenter`, `setpriv` and `sh` each execute the next program: the process id is the server's.
         while !self.program.is_ready(process.pid) {
             let ended = process.exit_status().map(describe_exit);
             if ended.is_some() || clock::now() > until {
@@ -409,4 +411,38 @@ impl Server {
 /// A process and its descendants.
 fn identities(root: u32) -> Vec<ProcessIdentity> {
     tree::members(root).into_iter().map(ProcessIdentity::of).collect()
+}
+
+/// The words of a command that dies with its parent, and looks whether that is there once the kernel knows.
+fn unless_orphaned(command: &Command, parent: u32) -> Vec<OsString> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let mut words: Vec<OsString> = words.map(ToOwned::to_owned).collect();
+    if let Some(option) = words.iter().position(|word| word == "--pdeathsig") {
+        let parent = parent.to_string();
+        let look = ["sh", "-c", UNLESS_ORPHANED, parent.as_str()].map(OsString::from);
+        // After the option and its signal.
+        let at = words.len().min(option + 2);
+        words.splice(at..at, look);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_whose_parent_has_gone_does_not_begin() {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "test", "a b", "=", "a b"]);
+        let begins = |parent| {
+            let words = unless_orphaned(&command, parent);
+            let status = Command::new(&words[0]).args(&words[1..]).status();
+            status.expect("setpriv is there").success()
+        };
+        assert!(begins(std::process::id()));
+        assert!(!begins(1), "orphans go to another parent");
+        let plain = Command::new("true");
+        assert_eq!(unless_orphaned(&plain, 1), ["true"], "it is not tied to its parent");
+    }
 }
