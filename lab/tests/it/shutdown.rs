@@ -59,6 +59,18 @@ fn a_killed_run_leaves_no_paused_process() {
     cleave.nothing_is_left(&header);
 }
 
+#[test]
+fn rounds_that_are_interrupted_before_the_first_end_as_any_run_does() {
+    let cleave = Cleave::shared();
+    let run = cleave.start(&["run", quick_look(&cleave), "--rounds", "2", "--no-tui"]);
+    // Its data are being laid, which comes before the first look for an interrupt.
+    wait_for("the record", || cleave.record());
+    run.signal(Signal::SIGINT);
+    let (code, text) = run.rest();
+    assert_eq!(code, Some(130), "{text}");
+    wait_for("the end of every child", || cleave.processes().is_empty().then_some(()));
+}
+
 /// Ctrl-C, a service manager's stop, a terminal that was closed: all the same.
 fn ends_in_order(signal: Signal) {
     let cleave = Cleave::shared();

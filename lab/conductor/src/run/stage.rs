@@ -158,13 +158,15 @@ impl Stage {
         result
     }
 
-    /// Arms one after another, in balanced order, each from fresh data.
+    /// Arms one after another, in balanced order, each from fresh data. An interrupt between two of them leaves what was
+    /// measured; one before the first leaves nothing.
     async fn interleaved(&self, planned: &[PlannedArm], material: &Material) -> Result<(), RunError> {
         let mut is_first = true;
         for round in 1..=self.session.options.rounds {
             for index in round_order(round, planned.len()) {
+                let has_begun = !is_first;
                 if self.session.is_interrupted() {
-                    return Ok(());
+                    return if has_begun { Ok(()) } else { Err(RunError::Interrupted) };
                 }
                 let arm = &planned[index];
                 let servers = self.install_data(arm, &material.seeded).await?;
@@ -188,7 +190,11 @@ impl Stage {
                 let arms = vec![running];
                 let result = self.block(&arms, round, material).run(described).await;
                 self.end_arms(arms, round).await;
-                result?;
+                match result {
+                    // Before the load of this turn: earlier ones are judged.
+                    Err(RunError::Interrupted) if has_begun => return Ok(()),
+                    result => result?,
+                }
             }
         }
         Ok(())
