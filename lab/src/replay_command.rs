@@ -141,7 +141,7 @@ fn show(
                 }
                 None
             }
-            tui::Request::Report => Some(report_command::write_page(&folder)),
+            tui::Request::Report => Some(report_command::page_status(&folder)),
             tui::Request::Quit(_) => None,
         };
         tui::run(options, &mut source, &mut request).map(drop)

@@ -264,16 +264,21 @@ fn run(out: &Path, requested: &str) -> Result<(PathBuf, Run), String> {
     Ok((folder, run))
 }
 
-/// Writes the page of a run, as far as its record goes, to its folder; returns a message with the path or the error.
-pub fn write_page(folder: &Path) -> String {
-    let written = || -> Result<PathBuf, String> {
-        let path = folder.join(PAGE_FILE);
-        let run = run_files::fold(folder).map_err(|error| output::error_chain(&error))?;
-        std::fs::write(&path, report::page::page(&run))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        Ok(path)
-    };
-    match written() {
+/// Writes the page of a run, as far as its record goes, to its folder; returns its path.
+///
+/// # Errors
+/// A message with the path.
+pub fn write_page(folder: &Path) -> Result<PathBuf, String> {
+    let path = folder.join(PAGE_FILE);
+    let run = run_files::fold(folder).map_err(|error| output::error_chain(&error))?;
+    std::fs::write(&path, report::page::page(&run))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// The same for a dashboard: a line with the path or the error.
+pub fn page_status(folder: &Path) -> String {
+    match write_page(folder) {
         Ok(path) => format!("report: {}", path.display()),
         Err(text) => format!("report not written: {text}"),
     }

@@ -55,6 +55,7 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
     let view = if output::is_quiet() { View::Silent } else { View::Progress };
     let mut results = Vec::new();
     let mut suites = Vec::new();
+    let mut lacks_documents = false;
     for (index, scenario) in scenarios.iter().enumerate() {
         let position = format!("{}/{}", index + 1, scenarios.len());
         output::progress(format_args!(
@@ -77,16 +78,23 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
             .and_then(|options| execution::execute(options, view, &interrupts, cli::Screen::default()));
         let result = scenario_result(scenario.name.clone(), started.elapsed().as_secs(), result);
         output::progress(format_args!("== {position} {}", line(&result, 0)));
-        match written(args, &result) {
-            Ok(suite) => suites.push(suite),
-            Err(text) => output::note(format_args!("{text}")),
+        let (suite, problem) = written(args, &result);
+        suites.push(suite);
+        if let Some(text) = problem {
+            output::note(format_args!("{text}"));
+            lacks_documents = true;
         }
         results.push(result);
         if *interrupts.borrow() > 0 {
             break;
         }
     }
-    let exit_code = worst(&results, *interrupts.borrow() > 0);
+    let is_interrupted = *interrupts.borrow() > 0;
+    // As after one run: what was asked for is not there.
+    let exit_code = match lacks_documents && !is_interrupted {
+        true => output::EXIT_USAGE,
+        false => worst(&results, is_interrupted),
+    };
     let printed = match args.output {
         Output::Json => print_json(&results, exit_code),
         Output::Human => print_table(&results),
@@ -159,21 +167,33 @@ fn time_left(scenarios: &[Scenario], rounds: Option<u32>, given: &GivenServers) 
     }
 }
 
-/// Writes the page of a run where it is asked for; returns its suite for the JUnit document of all.
-fn written(args: &cli::Run, result: &ScenarioResult) -> Result<Suite, String> {
+/// Writes the page of a run where it is asked for; returns its suite for the JUnit document of all, and why a document lacks it.
+fn written(args: &cli::Run, result: &ScenarioResult) -> (Suite, Option<String>) {
     if result.folder.is_empty() {
-        return Ok(Suite::without_run(&result.name, result.error.as_deref().unwrap_or("interrupted")));
+        let reason = result.error.as_deref().unwrap_or("interrupted");
+        return (Suite::without_run(&result.name, reason), None);
     }
     let folder = Path::new(&result.folder);
     let wants = |format| args.report.iter().any(|output| output.format == format);
     if !wants(Document::Html) && !wants(Document::Junit) {
-        return Ok(Suite::default());
+        return (Suite::default(), None);
     }
-    let run = run_files::fold(folder).map_err(|error| output::error_chain(&error))?;
+    let run = match run_files::fold(folder) {
+        Ok(run) => run,
+        Err(error) => {
+            // A suite that were left out would pass.
+            let text = output::error_chain(&error);
+            return (Suite::without_run(&result.name, &text), Some(text));
+        }
+    };
+    let mut problem = None;
     if wants(Document::Html) {
-        output::progress(format_args!("{}", report_command::write_page(folder)));
+        match report_command::write_page(folder) {
+            Ok(path) => output::progress(format_args!("report: {}", path.display())),
+            Err(text) => problem = Some(text),
+        }
     }
-    Ok(Suite::of(&run))
+    (Suite::of(&run), problem)
 }
 
 /// Writes the JUnit document of all runs where it is asked for.
@@ -408,6 +428,29 @@ mod tests {
         let error = Some("a\u{1b}[2J\n  because: b".to_owned());
         let failed = ScenarioResult { error, ..ScenarioResult::skipped("one".into(), String::new()) };
         assert!(table(&[failed]).ends_with("a\\u{1b}[2J\n  because: b\n"));
+    }
+
+    #[test]
+    fn a_run_whose_document_cannot_be_written_is_no_test_that_passes() {
+        let out = tempfile::TempDir::new().expect("a folder");
+        let report = ["html", "junit=all.xml"].iter().map(|text| text.parse().expect("an output")).collect();
+        let args = cli::Run { report, ..cli::Run::default() };
+        let result = |folder: &Path| ScenarioResult {
+            folder: folder.display().to_string(),
+            ..ScenarioResult::skipped("one".into(), String::new())
+        };
+        let (suite, problem) = written(&args, &result(&out.path().join("gone")));
+        assert!(report::junit::document(&[suite]).contains("errors=\"1\""), "its record is not there");
+        assert!(problem.is_some_and(|text| text.contains("run.jsonl cannot be read")));
+        let kept = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/records/crash.jsonl"));
+        let folder = out.path().join("20260101-000000-aaaa");
+        std::fs::create_dir(&folder).expect("a folder of ours");
+        std::fs::copy(kept, folder.join(RECORD_FILE)).expect("copies");
+        assert_eq!(written(&args, &result(&folder)).1, None);
+        std::fs::remove_file(folder.join("report.html")).expect("it was written");
+        std::fs::create_dir(folder.join("report.html")).expect("a folder of ours");
+        let problem = written(&args, &result(&folder)).1.expect("a folder is in its place");
+        assert!(problem.starts_with("cannot write "), "{problem}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn screen(
             interrupts.send_modify(|count| *count += by);
             None
         }
-        tui::Request::Report => Some(report_command::write_page(&folder)),
+        tui::Request::Report => Some(report_command::page_status(&folder)),
         // A live run has no pace to change.
         tui::Request::Pace(_) => None,
     };
