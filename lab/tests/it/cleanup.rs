@@ -128,8 +128,9 @@ fn the_doctor_finds_control_groups_whose_journal_is_gone() {
 fn a_journal_that_cannot_be_read_keeps_the_doctor_from_no_other() {
     let cleave = Cleave::small();
     let runs = cleave.folder().join("runs");
+    std::fs::create_dir(runs.join(".targets")).expect("a folder of ours");
     let lists = ["one", "three"].map(|run| {
-        let (folder, list) = (runs.join(run), runs.join(format!("{run}.json")));
+        let (folder, list) = (runs.join(run), runs.join(format!(".targets/{run}.json")));
         std::fs::create_dir(&folder).expect("a folder of ours");
         std::fs::write(&list, "[]").expect("a folder of ours");
         let undo = serde_json::json!({ "undo": { "id": 1, "undo": { "file": list } } });

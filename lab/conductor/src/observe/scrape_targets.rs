@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use telemetry::names;
 
-use crate::process::guardian::{Guardian, ProcessIdentity, UndoAction};
+use crate::process::guardian::{Guardian, LISTS_FOLDER, ProcessIdentity, UndoAction};
 
 /// The folder below the one that runs go to.
-pub const FOLDER: &str = ".targets";
+pub const FOLDER: &str = LISTS_FOLDER;
 
 /// The processes of one run, as Prometheus reads them.
 pub struct ScrapeTargets {

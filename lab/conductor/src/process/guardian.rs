@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::program::Program;
 use crate::process::server_data::{self, ServerSecrets};
-pub use crate::process::undo::{ProcessIdentity, UndoAction};
+pub use crate::process::undo::{LISTS_FOLDER, ProcessIdentity, UndoAction};
 use crate::process::undo::{is_undone, undo};
 
 /// The journal's name in a run's folder.
@@ -451,7 +451,9 @@ mod tests {
     #[test]
     fn a_list_of_what_has_ended_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (path, list) = (folder.path().join(JOURNAL), folder.path().join("targets.json"));
+        let lists = folder.path().join(LISTS_FOLDER);
+        std::fs::create_dir(&lists).expect("a folder of ours");
+        let (path, list) = (folder.path().join(JOURNAL), lists.join("r1.json"));
         std::fs::write(&list, "[]").expect("a folder of ours");
         write(&path, &[JournalEntry::Undo { id: 1, undo: UndoAction::File(list.clone()) }]);
         assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);

@@ -1,6 +1,6 @@
 //! How effects on processes, and on what is outside them, are undone: what the guardian's journal has of each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::server_data::ServerData;
 use crate::process::usage;
+
+/// The folder of lists that end with their run, below the one that runs go to.
+pub const LISTS_FOLDER: &str = ".targets";
+/// How names of a run's control groups begin.
+const GROUP_PREFIX: &str = "cleave-";
 
 /// The identity of a process: it cannot be mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +90,8 @@ pub(super) fn is_undone(action: &UndoAction) -> bool {
     }
 }
 
-/// Undoes an effect, or begins to; what is on servers is removed apart.
+/// Undoes an effect, or begins to; what is on servers is removed apart. A run's folder may come from elsewhere, and its journal
+/// with it: what no run makes stays, whatever that says.
 pub(super) fn undo(action: &UndoAction) {
     let signal = |identity: &ProcessIdentity, signal| {
         if identity.is_alive() {
@@ -101,13 +107,49 @@ pub(super) fn undo(action: &UndoAction) {
                 let _ = runtime::limits::set(identity.pid, *what, None);
             }
         }
-        UndoAction::Group(path) => {
+        UndoAction::Group(path) if is_group(path) => {
             crate::process::cgroup::remove(path);
         }
-        UndoAction::File(path) => {
+        UndoAction::File(path) if is_list(path) => {
             // It may be gone.
             let _ = std::fs::remove_file(path);
         }
-        UndoAction::Server(_) => {}
+        UndoAction::Group(_) | UndoAction::File(_) | UndoAction::Server(_) => {}
+    }
+}
+
+fn is_group(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(GROUP_PREFIX))
+}
+
+fn is_list(path: &Path) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|folder| folder == LISTS_FOLDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_removes_nothing_but_what_runs_make() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in [LISTS_FOLDER, "empty", "cleave-r1-A"] {
+            std::fs::create_dir(path(name)).expect("a folder of ours");
+        }
+        let (list, other) = (path(LISTS_FOLDER).join("1.2-r1.json"), path("photo.jpg"));
+        for file in [&list, &other] {
+            std::fs::write(file, "[]").expect("a folder of ours");
+        }
+        for action in [
+            UndoAction::File(list.clone()),
+            UndoAction::File(other.clone()),
+            UndoAction::Group(path("empty")),
+            UndoAction::Group(path("cleave-r1-A")),
+        ] {
+            undo(&action);
+        }
+        assert!(!list.exists() && !path("cleave-r1-A").exists());
+        assert!(other.exists() && path("empty").exists(), "no run has made these");
     }
 }
