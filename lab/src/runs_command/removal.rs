@@ -98,7 +98,11 @@ fn looked_at(folder: &Path) -> io::Result<Removal> {
 /// # Errors
 /// When it cannot be reverted or removed.
 pub(crate) fn remove(folder: &Path) -> io::Result<Removal> {
-    match remove_whole(folder) {
+    // What this program works in has no name, or one by which the system removes nothing. A link is removed, and not what it
+    // leads to.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let whole = if folder.is_symlink() { Ok(folder.to_owned()) } else { folder.canonicalize() };
+    match whole.and_then(|folder| remove_whole(&folder)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => Ok(Removal::Removed),
         removed => removed,
     }
@@ -180,6 +184,20 @@ mod tests {
         assert_eq!(names(out.path()), ["c"]);
         let gone = out.path().join("a");
         assert_eq!(remove(&gone).expect("it is gone"), Removal::Removed, "by another program, for example");
+    }
+
+    #[test]
+    fn a_link_is_removed_without_its_run_and_a_run_by_any_name() {
+        let out = tempfile::TempDir::new().expect("a folder");
+        let folder = put(out.path(), "20260101-000000-aaaa", 1, &[]);
+        let link = out.path().join("best");
+        std::os::unix::fs::symlink(&folder, &link).expect("a folder of ours");
+        assert_eq!(remove(&link).expect("removable"), Removal::Removed);
+        assert!(!link.is_symlink() && folder.join(RECORD_FILE).exists());
+        // As within it, where it is called `.`, which is nothing that can be removed.
+        let dotted = std::path::PathBuf::from(format!("{}/.", folder.display()));
+        assert_eq!(remove(&dotted).expect("removable"), Removal::Removed);
+        assert!(!folder.exists());
     }
 
     #[test]
