@@ -1,6 +1,7 @@
 //! Defaults of the command line from `cleave.toml`: a flag comes before an environment variable, that before the file, and
 //! the file before what is built in. Help prints the default that is in force.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -82,8 +83,11 @@ impl Defaults {
         let of_file = self.path.iter().flat_map(|path| {
             self.flags.iter().map(move |(flag, value)| format!("--{flag} {value}, by {}", path.display()))
         });
+        // Variables of other programs may be no UTF-8.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         let mut of_environment: Vec<String> =
-            std::env::vars().filter_map(|(name, value)| of_environment(&name, &value)).collect();
+            variables.filter_map(|(name, value)| of_environment(&name, &value)).collect();
         of_environment.sort();
         of_file.chain(of_environment).collect()
     }

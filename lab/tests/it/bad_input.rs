@@ -197,3 +197,13 @@ fn a_server_that_cannot_be_used_is_refused_and_its_password_shown_nowhere() {
     }
     assert!(!cleave.has_runs(), "a run folder was made");
 }
+
+#[test]
+fn a_variable_of_another_program_may_be_no_utf_8() {
+    let cleave = Cleave::small();
+    for verbosity in ["--quiet", "--verbose"] {
+        let mut command = cleave.command(&["schema", "record", verbosity]);
+        let output = command.env("NAME", OsStr::from_bytes(b"Jos\xe9")).output().expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
