@@ -11,7 +11,7 @@ use report::regressions::{Regressions, regressions};
 use crate::cli::report_output::{self, ReportOutput};
 use crate::cli::{self, Document, Output};
 use crate::run_files::{self, RECORD_FILE};
-use crate::{output, result_document};
+use crate::{output, result_document, whole_file};
 
 /// Columns of the scorecard as text.
 const DEFAULT_COLUMNS: u16 = 80;
@@ -172,7 +172,7 @@ fn text_of(run: &Run, is_full: bool) -> std::io::Result<String> {
 /// A message with the path.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error| format!("cannot write {}: {error}; choose another path", path.display());
-    std::fs::write(path, text).map_err(failed)
+    whole_file::write(path, text.as_bytes()).map_err(failed)
 }
 
 /// Opens a page in the browser. Where there is none, its path has been printed.
@@ -271,7 +271,7 @@ fn run(out: &Path, requested: &str) -> Result<(PathBuf, Run), String> {
 pub fn write_page(folder: &Path) -> Result<PathBuf, String> {
     let path = folder.join(PAGE_FILE);
     let run = run_files::fold(folder).map_err(|error| output::error_chain(&error))?;
-    std::fs::write(&path, report::page::page(&run))
+    whole_file::write(&path, report::page::page(&run).as_bytes())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok(path)
 }

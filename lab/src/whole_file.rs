@@ -1,25 +1,33 @@
 //! Files that are written whole or not at all: another program that reads one at this moment, and a disk that is full, find it
 //! as it was or as it will be.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes a file in place of the one that is there. What is no file, `/dev/stdout` for one, is written to as it is.
+/// Writes a file in place of the one that is there. What is no file, `/dev/stdout` for one, is written to as it is, and so is a
+/// file in a folder that takes no other. One that is read-only stays.
 ///
 /// # Errors
-/// When the system refuses; the file is as it was then.
+/// When the system refuses; a file that can be replaced is as it was then.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link stays one.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let before = std::fs::metadata(&path).ok();
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
+    if before.as_ref().is_some_and(|before| !before.is_file() || before.permissions().readonly()) {
         return std::fs::write(&path, bytes);
     }
     let mut part = path.clone().into_os_string();
     part.push(format!(".{}", std::process::id()));
     let part = PathBuf::from(part);
-    let write = || {
-        std::fs::write(&part, bytes)?;
+    let mut new = match File::create(&part) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && before.is_some() => {
+            return std::fs::write(&path, bytes);
+        }
+        created => created?,
+    };
+    let mut write = || {
+        new.write_all(bytes)?;
         if let Some(before) = &before {
             std::fs::set_permissions(&part, before.permissions())?;
         }
@@ -33,7 +41,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{File, Permissions};
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
