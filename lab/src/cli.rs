@@ -62,8 +62,8 @@ Defaults: a flag comes before an environment variable (CLEAVE_OUT), that before 
 ./cleave.toml (out = \"/var/runs\"), and that before the default printed here. CLEAVE_CONFIG
 names another file.
 
-Exit codes: 0 pass, 1 fail (of `up`: the suite could not be kept up), 2 usage or scenario error,
-3 invalid, 4 inconclusive, 130 interrupted";
+Exit codes: 0 pass, 1 fail (of `up`: the suite could not be kept up; of `doctor --clean`: some of
+it stays), 2 usage or scenario error, 3 invalid, 4 inconclusive, 130 interrupted";
 
 /// The subcommands.
 #[derive(Subcommand)]
