@@ -393,9 +393,11 @@ impl<W: Write> Card<'_, W> {
         let run = self.run;
         let contrasts = run.contrasts(score);
         let figures: Vec<String> = columns.letters.iter().map(|arm| figure(run, score, *arm)).collect();
-        // What needs more room stands below.
-        let cell = |text: &String| right(text.split(" (").next().unwrap_or_default(), VALUE);
-        let values: String = figures.iter().map(cell).collect();
+        // What needs more room stands below: what is in brackets, and figures that would touch each other.
+        let shown: Vec<&str> =
+            figures.iter().map(|text| text.split(" (").next().unwrap_or_default()).collect();
+        let is_wide = shown.iter().any(|text| width(text) >= VALUE);
+        let values: String = shown.iter().map(|text| right(if is_wide { "" } else { text }, VALUE)).collect();
         let n = score.arms.values().map(|measured| measured.n).min();
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
         let first = contrasts.first().filter(|_| contrasts.len() == 1).map(|(_, of)| of);
@@ -422,6 +424,11 @@ impl<W: Write> Card<'_, W> {
         let label = left(&format!("{indent}{}", if fits { &label } else { "" }), 2 + columns.label, false);
         let row = format!("{label}{values} {}{n} {finding}", left(effect, columns.effect, false));
         writeln!(self.out, "{}", row.trim_end())?;
+        if is_wide {
+            let of_arms: Vec<String> =
+                columns.letters.iter().zip(&shown).map(|(arm, text)| format!("{arm} {text}")).collect();
+            self.wrapped("    ", Tone::Plain, &of_arms.join(", "))?;
+        }
         if columns.effect == 0 && !effect.is_empty() {
             self.wrapped(&format!("    {} ", columns.against), Tone::Quiet, effect)?;
         }

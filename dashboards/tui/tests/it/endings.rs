@@ -9,10 +9,14 @@ use crate::fixture::endings;
 const COLUMNS: u16 = 80;
 
 fn printed(lines: &[Line]) -> String {
+    text_of(lines, |out, run| card::print_folded(out, run, COLUMNS, false))
+}
+
+fn text_of(lines: &[Line], print: impl FnOnce(&mut Vec<u8>, &Run) -> std::io::Result<()>) -> String {
     let mut run = Run::default();
     run.take(lines);
     let mut out = Vec::new();
-    card::print_folded(&mut out, &run, COLUMNS, false).expect("a vector takes everything");
+    print(&mut out, &run).expect("a vector takes everything");
     String::from_utf8(out).expect("text")
 }
 
@@ -72,6 +76,12 @@ fn capacity_at_slo() {
         "{text}"
     );
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn figures_that_are_wider_than_their_columns_stand_below() {
+    let text = text_of(&endings::capacity_at_slo(), |out, run| card::print(out, run, COLUMNS, false));
+    assert!(text.contains("\n    A 1,400/s to 2,400/s, B 800/s to 1,200/s\n"), "{text}");
 }
 
 #[test]
