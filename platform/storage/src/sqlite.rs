@@ -221,4 +221,14 @@ mod tests {
             rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
         assert!(matches!(StorageError::from(full), StorageError::Full(_)));
     }
+
+    #[test]
+    fn connections_of_a_process_share_no_lock_in_sqlite() {
+        let connection = rusqlite::Connection::open_in_memory().expect("memory");
+        let mut statement = connection.prepare("PRAGMA compile_options").expect("a pragma");
+        let options = statement.query_map([], |row| row.get::<_, String>(0)).expect("a query");
+        let options: Vec<String> = options.map(|option| option.expect("text")).collect();
+        assert!(options.contains(&"DEFAULT_MEMSTATUS=0".into()), "see .cargo/config.toml: {options:?}");
+        assert!(!options.contains(&"ENABLE_MEMORY_MANAGEMENT".into()), "see .cargo/config.toml: {options:?}");
+    }
 }
