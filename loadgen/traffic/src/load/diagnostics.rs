@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use policy::units::{HumanDuration, MAX_LENGTH};
 
-use super::{Feed, Load, MAX_FURTHER_RATES, MAX_RATE, MAX_SLOTS, Model, Rates, Shape};
+use super::{Arrivals, Feed, Load, MAX_FURTHER_RATES, MAX_RATE, MAX_SLOTS, Model, Overload, Rates, Shape};
 use crate::arrival_trace;
 use crate::dataset::Size;
 use crate::journey::Journey;
@@ -103,6 +103,18 @@ impl Load {
             closed && self.pool.is_some(),
             "pool: a closed loop has a slot for each of its users; remove `pool`".into(),
         );
+        refuse(
+            closed && self.arrivals != Arrivals::default(),
+            "arrivals: in a closed loop a journey begins when a user is ready; remove `arrivals`".into(),
+        );
+        refuse(
+            closed && self.overload != Overload::default(),
+            "overload: no journey of a closed loop waits for a slot; remove `overload`".into(),
+        );
+        refuse(
+            closed && self.queue_cap.is_some(),
+            "queue_cap: no journey of a closed loop waits for a slot; remove `queue_cap`".into(),
+        );
         let slots = self.pool.unwrap_or(MAX_SLOTS);
         refuse(
             !(1..=MAX_SLOTS).contains(&slots),
@@ -173,8 +185,13 @@ impl Load {
         diagnostics
     }
 
-    /// Why its surges cannot be offered, as a sentence: the rate that they make of the highest one.
+    /// Why its surges cannot be offered, as a sentence: the rate that they make of the highest one, or arrivals that no rate
+    /// decides.
     pub fn surge_diagnostic(&self) -> Option<String> {
+        if self.model == Model::Closed && !self.surges.is_empty() {
+            let text = "users of a closed loop decide how many journeys begin, and no step changes that; remove the step";
+            return Some(text.to_owned());
+        }
         if self.trace.is_some() && !self.surges.is_empty() {
             return Some(
                 "a trace is offered as it is, and no step changes its load; remove the step".to_owned(),
@@ -254,6 +271,18 @@ mod tests {
             ("rate = \"1/s\"\npool = 0", "write 1 to 1000"),
             ("rate = \"1/s\"\nqueue_cap = 0", "write at least 1"),
             ("rate = \"1/s\"\nqueue_cap = 9000000", "at most 200000"),
+            (
+                "rate = \"1/s\"\nmodel = \"closed\"\nusers = { count = 5 }\narrivals = \"constant\"",
+                "remove `arrivals`",
+            ),
+            (
+                "rate = \"1/s\"\nmodel = \"closed\"\nusers = { count = 5 }\noverload = \"drop\"",
+                "remove `overload`",
+            ),
+            (
+                "rate = \"1/s\"\nmodel = \"closed\"\nusers = { count = 5 }\nqueue_cap = 9",
+                "remove `queue_cap`",
+            ),
             ("rate = \"1/s\"\nsize = \"tiny\"\ngraph = { mean = 300 }", "cap"),
             ("rate = \"1/s\"\ngraph = { alpha = 1.0 }", "alpha"),
             ("rate = \"1/s\"\ngraph = { following_sigma = 50.0 }", "following_sigma"),
