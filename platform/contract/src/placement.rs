@@ -276,12 +276,20 @@ impl Placement {
             }
             for member in members {
                 let (process, copy) = member.split_once('#').unwrap_or((member, "0"));
+                let shared = placed_in.iter().find(|(placed, other)| {
+                    **other != zone.as_str() && (is_copy_of(placed, member) || is_copy_of(member, placed))
+                });
+                if let Some((placed, other)) = shared {
+                    errors.push(PlacementError(format!(
+                        "`{member}` of zone `{zone}` and `{placed}` of zone `{other}` are one copy; write each in one zone"
+                    )));
+                }
                 if !process_known(process) {
                     errors.push(PlacementError(format!(
                         "zone `{zone}`: unknown process `{member}`; processes: {}",
                         names()
                     )));
-                } else if copy.parse::<u32>().is_err() {
+                } else if !copy.parse::<u32>().is_ok_and(|number| number.to_string() == copy) {
                     errors.push(PlacementError(format!(
                         "zone `{zone}`: no copy is called `{member}`; copies have numbers, the first is `{process}#0`"
                     )));
@@ -334,6 +342,11 @@ impl Placement {
         let here = |member: &String| *member == process || *member == format!("{process}#{copy}");
         self.zones.iter().find(|(_, members)| members.iter().any(here)).map_or("", |(zone, _)| zone.as_str())
     }
+}
+
+/// Whether a member of a zone is a copy of a process that stands in one as a whole: `feed#0` of `feed`.
+fn is_copy_of(member: &str, process: &str) -> bool {
+    member.split_once('#').is_some_and(|(name, _)| name == process)
 }
 
 pub(crate) fn list(names: &[ComponentName]) -> String {
@@ -435,6 +448,24 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert!(parts.iter().all(|part| text.contains(part)), "{keys}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_copy_stands_in_one_zone_by_one_name() {
+        let with = |zones: &str| {
+            let keys = format!(r#", "replicas": {{ "feed": 2 }}, "zones": {zones}"#);
+            read(r#"{ "each": ["*"] }"#, &keys).expect("a placement").resolve(&FIVE)
+        };
+        assert!(with(r#"{ "a": ["feed#0", "photo"], "b": ["feed#1"] }"#).is_ok());
+        for (zones, part) in [
+            (r#"{ "a": ["feed"], "b": ["feed#1"] }"#, "`feed#1` of zone `b` and `feed` of zone `a`"),
+            (r#"{ "a": ["feed#1"], "b": ["feed"] }"#, "`feed` of zone `b` and `feed#1` of zone `a`"),
+            (r#"{ "a": ["feed#01"] }"#, "no copy is called `feed#01`"),
+            (r#"{ "a": ["feed#+1"] }"#, "no copy is called `feed#+1`"),
+        ] {
+            let errors = with(zones).expect_err("a mistake");
+            assert!(errors[0].0.contains(part), "{zones}: {errors:?}");
         }
     }
 

@@ -240,6 +240,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "window-longer-than-the-load",
     "windows-that-are-not-asked",
     "zones-that-hold-nothing",
+    "zones-that-share-a-copy",
 ];
 
 #[test]
