@@ -1,17 +1,17 @@
-//! Reads `[topology.T]`, `[service.S]`, `[policy."A->B"]` and the overlays of `[variant.V]`, and builds the arms.
+//! Reads `[topology.T]`, `[service.S]` and the overlays of `[variant.V]`, and builds the arms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use contract::Placement;
-use policy::{EdgePattern, NetworkOptions, Policy, ServiceOptions};
+use policy::{NetworkOptions, Policy, ServiceOptions};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::Build;
-use crate::application::Traffic;
 use crate::declared::{ArmName, CopyCount, ZoneMember};
+use crate::edge_policies::NamedTable;
 use crate::file::GroupingOptions;
 use crate::reader::Reader;
 use crate::scenario::Arm;
@@ -30,9 +30,6 @@ const EVERY_GROUPING: &str = "every-grouping";
 /// Arms of a run have letters, upper and lower case: as many as there are groupings of five components.
 pub const MAX_ARMS: usize = 52;
 
-/// A named table of a section, with the place of its name.
-type NamedTable<'i> = (String, Range<usize>, Value<'i>);
-
 /// The three sections, as written or with a variant's overlay.
 #[derive(Clone, Default)]
 struct Sections<'i> {
@@ -46,7 +43,7 @@ impl<'i> Sections<'i> {
         Self {
             topology: reader.tables(table, OVERLAY_SECTIONS[0]),
             service: reader.tables(table, OVERLAY_SECTIONS[1]),
-            policy: reader.tables(table, OVERLAY_SECTIONS[2]),
+            policy: reader.policy_tables(table, OVERLAY_SECTIONS[2]),
         }
     }
 
@@ -361,42 +358,6 @@ impl Reader<'_> {
             }
         }
         services
-    }
-
-    fn policies(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, Policy> {
-        let mut policies = BTreeMap::new();
-        for (name, span, value) in tables {
-            if let DeValue::Table(table) = value.get_ref() {
-                self.connection_places.extend(table.get("connections").map(Spanned::span));
-            }
-            let diagnostics = self.policy_edge(&name, &span);
-            if let Some(policy) = self.checked(value, span, diagnostics) {
-                policies.insert(name, policy);
-            }
-        }
-        policies
-    }
-
-    /// Checks the edge a policy is written for. Answers what such a policy is checked by:
-    /// at the gateway, not everything can be done that can be done between components.
-    pub(crate) fn policy_edge(&mut self, name: &str, span: &Range<usize>) -> fn(&Policy) -> Vec<String> {
-        match name.parse::<EdgePattern>() {
-            Ok(edge) => {
-                let sides = edge.to_string();
-                let sides: Vec<&str> = sides.split("->").collect();
-                for side in sides.iter().filter(|side| **side != "*") {
-                    self.check_component(span.clone(), side, &["gateway"]);
-                }
-                if let [caller, callee] = sides[..] {
-                    self.check_called(caller, callee, Traffic::Calls, span.clone());
-                }
-                if edge.is_from_gateway() { Policy::gateway_diagnostics } else { Policy::diagnostics }
-            }
-            Err(error) => {
-                self.report(span.clone(), error.to_string());
-                Policy::diagnostics
-            }
-        }
     }
 
     /// Deserialises a value and reports what its type finds wrong, each message at the key it begins with.

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::action::{self, Action, Reconfigure};
 use crate::declared::ExpectationRole;
+use crate::edge_policies::edge_name;
 use crate::reader::Reader;
 use crate::source::{Source, unknown};
 use crate::tokens::{Token, find_key, find_string, tokens};
@@ -46,7 +47,7 @@ impl Reader<'_> {
         }
         let value = Spanned::new(span, DeValue::Table(table));
         let inside = tokens(&value, &value.span());
-        let action = match verb.as_str() {
+        let mut action = match verb.as_str() {
             _ if is_fault => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Fault),
             "scale" => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Scale),
             "autoscale" => self.value_after_unknown_keys(value, has_unknown_keys).map(Action::Autoscale),
@@ -63,7 +64,7 @@ impl Reader<'_> {
             let at = find_key(&inside, key).unwrap_or(place.clone());
             self.report(at, message);
         }
-        match &action {
+        match &mut action {
             Action::Reconfigure(change) => self.reconfigured(change, &inside, &place),
             Action::Load(_) => self.surge_places.push(find_key(&inside, "by").unwrap_or(place)),
             Action::Rollback(back) => {
@@ -75,16 +76,22 @@ impl Reader<'_> {
         Some(action)
     }
 
-    /// Checks the policies that a step brings in, each at its edge.
-    fn reconfigured(&mut self, change: &Reconfigure, inside: &[Token], place: &Range<usize>) {
-        for (edge, policy) in &change.policy {
-            let at = find_key(inside, edge).unwrap_or(place.clone());
-            let diagnostics = self.policy_edge(edge, &at);
-            for message in diagnostics(policy) {
-                self.report(at.clone(), format!("policy `{edge}`: {message}"));
+    /// Checks the policies that a step brings in, each at its edge, and calls the edges as a run does.
+    fn reconfigured(&mut self, change: &mut Reconfigure, inside: &[Token], place: &Range<usize>) {
+        for (written, policy) in std::mem::take(&mut change.policy) {
+            let at = find_key(inside, &written).unwrap_or(place.clone());
+            let diagnostics = self.policy_edge(&written, &at);
+            for message in diagnostics(&policy) {
+                self.report(at.clone(), format!("policy `{written}`: {message}"));
             }
             if policy.connections.is_some() {
-                self.connection_places.push(find_key(inside, "connections").unwrap_or(at));
+                self.connection_places.push(find_key(inside, "connections").unwrap_or(at.clone()));
+            }
+            let edge = edge_name(&written);
+            if change.policy.contains_key(&edge) {
+                self.report(at, format!("duplicate policy of `{edge}`; write its keys in one table"));
+            } else {
+                change.policy.insert(edge, policy);
             }
         }
     }

@@ -192,6 +192,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "phases-longer-than-a-run",
     "pick-of-more-than-there-are",
     "policy-fallback-at-gateway",
+    "policy-of-an-edge-twice",
     "pool-of-a-closed-loop",
     "prices-missing",
     "prices-of-a-run",
