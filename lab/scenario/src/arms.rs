@@ -123,6 +123,13 @@ impl Reader<'_> {
             base.topology.iter().map(|(name, span, _)| (name.clone(), span.clone())).collect();
         self.declared.axes.clone_from(&names);
         let variants = self.tables(top, "variant");
+        if let (Some(_), Some((variant, span, _))) = (&grouped, variants.first()) {
+            let message = format!(
+                "variants are laid over topologies that are written out, and over none of `{EVERY_GROUPING}`; write \
+                 topologies, or the keys of [variant.{variant}] outside of it"
+            );
+            self.report(span.clone(), message);
+        }
         let mut arm_places: Vec<(ArmName, Range<usize>)> = Vec::new();
         let of_variant = |variant: &str, place: Option<&Range<usize>>| {
             let arm = |(name, span): &(String, Range<usize>)| {

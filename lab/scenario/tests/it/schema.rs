@@ -237,6 +237,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "unknown-phase",
     "unknown-replica-process",
     "unknown-step-in-blast-radius",
+    "variants-of-every-grouping",
     "weights-of-nothing",
     "window-longer-than-the-load",
     "windows-that-are-not-asked",
