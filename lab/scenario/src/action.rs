@@ -270,7 +270,9 @@ impl Action {
             Self::Load(surge) if surge.by.get() <= 1.0 => {
                 vec![format!("by: {} changes nothing; write more, e.g. \"2x\"", surge.by)]
             }
-            Self::Reconfigure(change) if change.policy.is_empty() => {
+            Self::Reconfigure(change)
+                if change.policy.values().all(|policy| *policy == Policy::default()) =>
+            {
                 vec!["policy: nothing is changed; write policy = { \"feed->photo\" = { timeout = \"250ms\" } }".to_owned()]
             }
             _ => Vec::new(),

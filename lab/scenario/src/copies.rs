@@ -1,5 +1,5 @@
 //! Checks that the copies which steps name or pick exist in some arm: `photo#7` of two copies could never be hit, nor three of
-//! them.
+//! them. And that those which a step reconfigures call something along its edges.
 
 use std::collections::BTreeMap;
 
@@ -109,6 +109,31 @@ pub(crate) fn check_picks(reader: &mut Reader<'_>, steps: Option<&[Step]>) {
             let message = format!(
                 "pick: no arm has {wanted} copies of `{pattern}`, {most} at most; write pick = {most}, or a share such as \
                  \"50%\""
+            );
+            reader.report(place, message);
+        }
+    }
+}
+
+/// Reports edges that a step reconfigures in processes that call nothing along them: copies would be replaced there, and no call
+/// would go otherwise.
+pub(crate) fn check_reconfigured(reader: &mut Reader<'_>, steps: &[Step]) {
+    for (edge, number, place) in std::mem::take(&mut reader.reconfigured_edges) {
+        let Some(step) = steps.iter().find(|step| step.number == number) else { continue };
+        let Some(Target::Node(Pattern::Component(name) | Pattern::Instance(name, _))) = step.target else {
+            continue;
+        };
+        let Some((caller, _)) = edge.split_once("->").filter(|(caller, _)| *caller != "*") else { continue };
+        // Whether a process that is meant holds the caller, by topology.
+        let mut topologies: BTreeMap<&str, bool> = BTreeMap::new();
+        for copies in reader.declared.copies.iter().filter(|copies| copies.is_called(name.as_str())) {
+            *topologies.entry(&copies.topology).or_default() |= copies.is_called(caller);
+        }
+        let without = topologies.iter().find(|(_, calls)| !**calls).map(|(topology, _)| *topology);
+        if let Some(topology) = without {
+            let message = format!(
+                "in `{topology}` nothing that `{}` names calls along `{edge}`, so that nothing would change; write on = \"{caller}\"",
+                step.on
             );
             reader.report(place, message);
         }

@@ -175,6 +175,7 @@ impl Reader<'_> {
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);
         references::check_connections(self, &arms);
+        copies::check_reconfigured(self, &steps);
         references::check_change(self, &steps, has_all_steps, change_place);
         references::check_measured_steps(self, source, &steps, has_all_steps);
         // Values are tried in a file that has no other mistakes.

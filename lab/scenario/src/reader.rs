@@ -34,6 +34,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) further_place: Option<Range<usize>>,
     /// Whether the file has the values of a combination in it, and its sweep is passed over.
     pub(crate) is_combination: bool,
+    /// The edges that steps reconfigure, each with the step's number and the edge's place.
+    pub(crate) reconfigured_edges: Vec<(String, u32, Range<usize>)>,
     /// The deploys that rollbacks name, each with the number of the rollback's step and the name's place.
     pub(crate) rollbacks: Vec<(String, u32, Range<usize>)>,
 }
@@ -54,6 +56,7 @@ impl<'a> Reader<'a> {
             pick_places: Vec::new(),
             further_place: None,
             is_combination: false,
+            reconfigured_edges: Vec::new(),
             rollbacks: Vec::new(),
         }
     }

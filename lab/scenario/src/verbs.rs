@@ -65,7 +65,7 @@ impl Reader<'_> {
             self.report(at, message);
         }
         match &mut action {
-            Action::Reconfigure(change) => self.reconfigured(change, &inside, &place),
+            Action::Reconfigure(change) => self.reconfigured(change, number, &inside, &place),
             Action::Load(_) => self.surge_places.push(find_key(&inside, "by").unwrap_or(place)),
             Action::Rollback(back) => {
                 let at = find_string(&inside, &back.of).unwrap_or(place);
@@ -77,10 +77,21 @@ impl Reader<'_> {
     }
 
     /// Checks the policies that a step brings in, each at its edge, and calls the edges as a run does.
-    fn reconfigured(&mut self, change: &mut Reconfigure, inside: &[Token], place: &Range<usize>) {
+    fn reconfigured(
+        &mut self,
+        change: &mut Reconfigure,
+        number: u32,
+        inside: &[Token],
+        place: &Range<usize>,
+    ) {
         for (written, policy) in std::mem::take(&mut change.policy) {
             let at = find_key(inside, &written).unwrap_or(place.clone());
+            let before = self.diagnostics.len();
             let diagnostics = self.policy_edge(&written, &at);
+            // An edge that nothing calls has no caller to be missed.
+            if self.diagnostics.len() == before {
+                self.reconfigured_edges.push((edge_name(&written), number, at.clone()));
+            }
             for message in diagnostics(&policy) {
                 self.report(at.clone(), format!("policy `{written}`: {message}"));
             }

@@ -204,6 +204,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "rate-missing",
     "rate-zero",
     "reconfigure-fallback-at-gateway",
+    "reconfigure-that-changes-nothing",
     "recovery-longer-than-is-watched",
     "recovery-too-short-to-see",
     "recovery-without-a-fault",
