@@ -24,6 +24,9 @@ pub(crate) const MAX_REPLICATIONS: u32 = 1_000;
 /// Simulations of a combination, where nothing else is written.
 const REPLICATIONS: u32 = 10;
 
+/// What a simulation does not read: what a file is called, and the sweep itself.
+const UNREAD: [&str; 5] = ["name", "title", "why", "tags", "sweep"];
+
 /// What varies, and what is counted.
 #[derive(Clone, Debug)]
 pub struct Sweep {
@@ -124,6 +127,11 @@ fn edited<'s>(
     Ok(Source { path: source.path.clone(), text })
 }
 
+/// The names that a key is made of, from its section on.
+fn parts(key: &str) -> impl Iterator<Item = &str> {
+    key.split('.').map(|part| part.trim_matches('"'))
+}
+
 /// Where the value of a key stands in a file.
 ///
 /// # Errors
@@ -131,7 +139,7 @@ fn edited<'s>(
 fn place_of(text: &str, key: &str) -> Result<Range<usize>, String> {
     let (document, _) = DeTable::parse_recoverable(text);
     let mut table = document.get_ref();
-    let mut parts = key.split('.').map(|part| part.trim_matches('"')).peekable();
+    let mut parts = parts(key).peekable();
     while let Some(part) = parts.next() {
         let value = table.get(part).ok_or_else(|| {
             let choices: Vec<&str> = table.keys().map(|key| &**key.get_ref()).collect();
@@ -205,7 +213,40 @@ impl Reader<'_> {
             let place = find_string(&inside, &axis.key).unwrap_or(span.clone());
             self.report(place, format!("`{}` needs 2 to {MAX_VALUES} values", axis.key));
         }
+        self.check_axes(&axes, &inside, &span);
         Some((Sweep { holds: holds?, replications: replications.unwrap_or(REPLICATIONS), axes }, inside))
+    }
+
+    /// Reports what would make combinations that are one: a key, a name or a value that stands there twice, and keys that no
+    /// simulation reads.
+    fn check_axes(&mut self, axes: &[SweepAxis], inside: &[Token], span: &Range<usize>) {
+        let last = |text: &str| {
+            let found = inside.iter().rfind(|token| !token.is_key && token.text == text);
+            found.map_or(span.clone(), |token| token.span.clone())
+        };
+        let mut found = Vec::new();
+        for (index, axis) in axes.iter().enumerate() {
+            let SweepAxis { name, key, values } = axis;
+            if axes[..index].iter().any(|other| parts(&other.key).eq(parts(key))) {
+                found.push((last(key), format!("`{key}` varies on two axes; write another key")));
+            }
+            if axes[..index].iter().any(|other| other.name == *name) {
+                found.push((last(name), format!("two axes are called `{name}`; write another name")));
+            }
+            for (at, value) in values.iter().enumerate().filter(|(at, value)| values[..*at].contains(value)) {
+                // The sentence is one for as often as it stands there.
+                if values[..at].iter().filter(|other| *other == value).count() == 1 {
+                    let text = value.to_string();
+                    found.push((last(&text), format!("`{text}` stands twice in `{key}`; write it once")));
+                }
+            }
+            if parts(key).next().is_some_and(|section| UNREAD.contains(&section)) {
+                let message =
+                    format!("`{key}` changes nothing that is simulated; write a key such as load.rate");
+                found.push((last(key), message));
+            }
+        }
+        found.into_iter().for_each(|(place, message)| self.report(place, message));
     }
 
     /// Reports keys that the file does not have, and values that they cannot have.
