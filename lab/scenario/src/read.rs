@@ -115,9 +115,18 @@ impl Reader<'_> {
         let seed: Option<u64> = self.take(&mut top, "seed");
         let tags: Option<Vec<String>> = self.take(&mut top, "tags");
         let telemetry: Option<TelemetryLevel> = self.take(&mut top, "telemetry");
+        let has_way = top.contains_key("way");
         let way: Option<RunMode> = self.take(&mut top, "way");
-        let repeats = self.repeats(&mut top, way);
+        // Of a way with a mistake it is not known.
+        let has_rounds = way == Some(RunMode::Interleaved) || has_way && way.is_none();
+        let repeats = self.repeats(&mut top, has_rounds);
+        let data_place = top.get("data").map_or(0..0, Spanned::span);
         let data: Option<DataRetention> = self.take(&mut top, "data");
+        if data == Some(DataRetention::Kept) && !has_rounds {
+            let message = "`data` is kept from round to round, which needs interleaved arms; write way = \"interleaved\" and \
+                           `repeats`";
+            self.report(data_place, message);
+        }
         let budget = remove(&mut top, "budget").and_then(|value| {
             let span = value.span();
             self.checked(value, span, Budget::diagnostics)
@@ -209,12 +218,12 @@ impl Reader<'_> {
     }
 
     /// `repeats`: rounds, only for interleaved arms.
-    fn repeats(&mut self, top: &mut DeTable<'_>, way: Option<RunMode>) -> u32 {
+    fn repeats(&mut self, top: &mut DeTable<'_>, has_rounds: bool) -> u32 {
         let place = top.get("repeats").map_or(0..0, Spanned::span);
         let repeats: Option<u32> = self.take(top, "repeats");
         if repeats.is_some_and(|repeats| !(1..=50).contains(&repeats)) {
             self.report(place, "`repeats` is out of range; write 1 to 50 rounds");
-        } else if repeats.is_some_and(|repeats| repeats > 1) && way != Some(RunMode::Interleaved) {
+        } else if repeats.is_some_and(|repeats| repeats > 1) && !has_rounds {
             self.report(place, "`repeats` needs interleaved arms; write way = \"interleaved\"");
         }
         repeats.unwrap_or(1)

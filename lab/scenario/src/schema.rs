@@ -17,7 +17,8 @@ pub fn schema(components: &[ComponentName]) -> Value {
     schema.insert("title".to_owned(), json!("a scenario of Cleave"));
     let names: Vec<&str> = components.iter().map(|name| name.as_str()).collect();
     let mut schema = schema.to_value();
-    schema["$defs"]["Services"]["propertyNames"] = json!({ "enum": names });
+    let services: Vec<&str> = names.iter().copied().chain([ComponentName::GATEWAY.as_str()]).collect();
+    schema["$defs"]["Services"]["propertyNames"] = json!({ "enum": services });
     let side = format!("\\s*(?:\\*|gateway|{})\\s*", names.join("|"));
     schema["$defs"]["Policies"]["propertyNames"] = json!({ "pattern": format!("^{side}->{side}$") });
     schema

@@ -140,6 +140,14 @@ fn every_shipped_scenario_fits_the_schema() {
     }
 }
 
+/// What the reader reads of a place by a name of its own.
+#[test]
+fn the_gateway_has_options_in_the_schema() {
+    let toml = with("service", "[service.gateway]\nbodies = { replies = \"64MiB\" }\n");
+    assert_eq!(refusals(&validator(), &toml), Some(Vec::new()));
+    assert!(read("x", &toml).is_ok());
+}
+
 /// Files of `bad/` that only the reader refuses: one value contradicts another, a name is not given
 /// elsewhere in the file, or an expectation has a grammar of its own.
 const BEYOND_THE_SCHEMA: &[&str] = &[
@@ -165,6 +173,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "connections-that-no-call-shares",
     "connections-to-servers",
     "copy-that-is-not-there",
+    "data-kept-of-one-round",
     "edges-that-nothing-calls",
     "events-that-leave-no-process",
     "expectation-in-a-comment-too",
