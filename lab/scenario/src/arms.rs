@@ -352,12 +352,14 @@ impl Reader<'_> {
     fn services(&mut self, tables: Vec<NamedTable<'_>>) -> BTreeMap<String, ServiceOptions> {
         let mut services = BTreeMap::new();
         for (name, span, value) in tables {
+            let inside = tokens(&value, &value.span());
             self.check_component(span.clone(), &name, &["gateway"]);
             let diagnostics = match name.as_str() {
                 "gateway" => ServiceOptions::gateway_diagnostics,
                 _ => ServiceOptions::diagnostics,
             };
-            if let Some(service) = self.checked(value, span, diagnostics) {
+            if let Some(service) = self.checked(value, span.clone(), diagnostics) {
+                self.check_event_keys(&name, &service, &|key| find_key(&inside, key).unwrap_or(span.clone()));
                 if service.cache.is_some() {
                     self.declared.cached.push(name.clone());
                 }

@@ -1,8 +1,10 @@
-//! Checks that something is sent along an edge that is named.
+//! Checks that something is sent along an edge that is named, and that a component publishes or takes the events that its keys are
+//! about.
 
 use std::ops::Range;
 
 use contract::ComponentName;
+use policy::ServiceOptions;
 
 use crate::application::Traffic;
 use crate::reader::Reader;
@@ -43,5 +45,52 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// Reports what a component declares of events that it does not publish, or does not take.
+    pub(crate) fn check_event_keys(
+        &mut self,
+        name: &str,
+        service: &ServiceOptions,
+        place: &dyn Fn(&str) -> Range<usize>,
+    ) {
+        let (components, calls, events) = (self.components, self.application.calls, self.application.events);
+        // A name that is unknown is reported as such, and the gateway has none of these.
+        if !components.iter().any(|component| component.as_str() == name) {
+            return;
+        }
+        let publishes = |component: &str| events.iter().any(|(_, from)| from.as_str() == component);
+        let asks = |component: &str| {
+            events.iter().any(|(to, _)| to.as_str() == component)
+                && calls.iter().any(|(from, _)| from.as_str() == component)
+        };
+        let list = |fits: &dyn Fn(&str) -> bool| {
+            let names: Vec<&str> =
+                components.iter().map(|name| name.as_str()).filter(|&name| fits(name)).collect();
+            names.join(", ")
+        };
+        if service.outbox.is_some() && !publishes(name) {
+            let message = format!(
+                "outbox: nothing takes events of `{name}`; components that publish some: {}",
+                list(&publishes)
+            );
+            self.report(place("outbox"), message);
+        }
+        if service.calls_in_transaction.is_some() && !asks(name) {
+            let message = format!(
+                "calls_in_transaction: `{name}` asks no component about events that it takes; components that do: {}",
+                list(&asks)
+            );
+            self.report(place("calls_in_transaction"), message);
+        }
+        if service.push_below.is_some() && name != FAN_OUT {
+            let message =
+                format!("push_below: `{name}` fans out to no followers; write it under [service.{FAN_OUT}]");
+            self.report(place("push_below"), message);
+        }
+    }
+}
+
+/// The component that fans posts out to followers, whose threshold is `push_below`.
+const FAN_OUT: &str = "feed";
 /// A side of an edge that is not named.
 const ANY: &str = "*";

@@ -17,8 +17,6 @@ pub struct Settings {
     pub push_below: u32,
     /// Timelines are trimmed to this many entries.
     pub feed_depth: u32,
-    /// Whether events are written in the transaction of their cause.
-    pub outbox: bool,
     /// Whether subscribers that run in the publisher's transaction call other components inside it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub calls_in_transaction: bool,
@@ -38,7 +36,6 @@ impl Default for Settings {
         Self {
             push_below: 1_000,
             feed_depth: 800,
-            outbox: true,
             calls_in_transaction: false,
             argon2_kib: 7 * 1024,
             limits_per_address: true,

@@ -39,9 +39,9 @@ impl Bus {
         Self { outbox: Outbox::new(db, outbound), subscriptions: Arc::default(), calls_in_transaction: false }
     }
 
-    /// Publishes after the commit of the cause instead of in it.
-    pub fn dual_write(&mut self, tasks: Tasks) {
-        self.outbox.dual_write(tasks);
+    /// Publishes events of these components after the commit of the cause instead of in it.
+    pub fn dual_write(&mut self, tasks: Tasks, publishers: &[ComponentName]) {
+        self.outbox.dual_write(tasks, publishers);
     }
 
     /// Lets the subscribers here call other components inside the publisher's transaction instead of before it:

@@ -67,8 +67,15 @@ pub struct Outbox {
     /// By topic and consumer, up to where it has applied all. Only what was
     /// reported since the start: a trim that comes later than it could does no harm.
     applied: Arc<Mutex<HashMap<(&'static str, ComponentName), i64>>>,
-    /// Owner of publications that come after the commit; none where the outbox is what it should be.
-    dual_write: Option<Tasks>,
+    /// What is published after the commit; none where the outbox is what it should be.
+    dual_write: Option<DualWrite>,
+}
+
+/// Publishers whose events come after the commit of their cause, and the owner of these publications.
+#[derive(Clone)]
+struct DualWrite {
+    tasks: Tasks,
+    publishers: Arc<[ComponentName]>,
 }
 
 /// How long a broker would take to acknowledge, where events are published after the
@@ -80,9 +87,9 @@ impl Outbox {
         Self { db, outbound: Arc::new(outbound), applied: Arc::default(), dual_write: None }
     }
 
-    /// Publishes after the commit instead of in it: the dual write that loses events.
-    pub(crate) fn dual_write(&mut self, tasks: Tasks) {
-        self.dual_write = Some(tasks);
+    /// Publishes events of some components after the commit instead of in it: the dual write that loses events.
+    pub(crate) fn dual_write(&mut self, tasks: Tasks, publishers: &[ComponentName]) {
+        self.dual_write = Some(DualWrite { tasks, publishers: publishers.into() });
     }
 
     /// Keeps an event for other databases, if any consumes its topic.
@@ -101,8 +108,11 @@ impl Outbox {
             let current = telemetry::current_trace();
             let trace = if current.is_valid() { current } else { cx.trace };
             let envelope = Envelope::seal(event, id.clone(), Some(trace), clock::wall_us());
-            if let Some(tasks) = &self.dual_write {
-                let (db, tasks) = (self.db.clone(), tasks.clone());
+            let of_publisher = |dual_write: &&DualWrite| {
+                dual_write.publishers.iter().any(|publisher| publisher.as_str() == E::COMPONENT)
+            };
+            if let Some(dual_write) = self.dual_write.as_ref().filter(of_publisher) {
+                let (db, tasks) = (self.db.clone(), dual_write.tasks.clone());
                 tx.on_commit(move || {
                     tasks.spawn(
                         "storage.dual_write",

@@ -54,8 +54,13 @@ pub(crate) async fn open(
             db.migrate(service.name, service.migrations).await?;
         }
         let mut bus = Bus::new(db.clone(), store.outbound.clone());
-        if !config.settings.outbox {
-            bus.dual_write(tasks.clone());
+        let has_no_outbox = |name: &ComponentName| {
+            config.services.get(name.as_str()).is_some_and(|service| service.outbox == Some(false))
+        };
+        let publishers: Vec<ComponentName> =
+            store.services.iter().map(|service| service.name).filter(has_no_outbox).collect();
+        if !publishers.is_empty() {
+            bus.dual_write(tasks.clone(), &publishers);
         }
         if config.settings.calls_in_transaction {
             bus.call_in_transaction();

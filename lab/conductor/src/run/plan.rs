@@ -82,7 +82,6 @@ impl RunPlan<'_> {
             broker_credentials: self.secrets.broker.clone(),
             settings: component::service_context::Settings {
                 push_below: push_below(arm).unwrap_or(scenario.load.feed.push_below),
-                outbox: arm.services.values().all(|service| service.outbox != Some(false)),
                 calls_in_transaction: arm
                     .services
                     .values()

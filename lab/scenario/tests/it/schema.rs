@@ -175,6 +175,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "copy-that-is-not-there",
     "data-kept-of-one-round",
     "edges-that-nothing-calls",
+    "events-of-other-components",
     "events-that-leave-no-process",
     "expectation-in-a-comment-too",
     "expectation-with-escape",

@@ -45,7 +45,8 @@ place::on_every_store! {
     outbox =>
         rows_go_when_all_have_applied_them_and_not_before,
         rows_for_whom_it_may_concern_stay,
-        a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for;
+        a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for,
+        only_publishers_that_write_twice_publish_after_the_commit;
     statements =>
         placeholders_are_bound_by_their_numbers,
         a_list_of_any_length_holds_its_values,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::{ComponentName, Event};
+use runtime::Tasks;
 use storage::{Bus, OutboundTopics, Position};
 
 use crate::ground::*;
@@ -62,4 +63,19 @@ pub async fn a_pull_waits_for_the_first_event_and_gets_no_more_than_it_asked_for
     assert_eq!(two.rows[1].open::<Posted>().expect("its own event"), Posted { number: 2 });
     let none = bus.outbox().pull(Withdrawn::TOPIC, 0, 2, Duration::ZERO).await.expect("readable");
     assert!(none.rows.is_empty(), "another topic has its own events");
+}
+
+pub async fn only_publishers_that_write_twice_publish_after_the_commit(place: Place) {
+    let db = database(&place, "ours").await;
+    let tasks = Tasks::new();
+    let mut bus = outbound(&db);
+    bus.dual_write(tasks.clone(), &[ComponentName::of("profile")]);
+    publish(&db, &bus, 1).await.expect("published");
+    let here = bus.outbox().pull(Posted::TOPIC, 0, 2, Duration::ZERO).await.expect("readable");
+    assert_eq!(here.rows.len(), 1, "photo has its outbox: the row is there with the commit");
+    bus.dual_write(tasks.clone(), &[ComponentName::of(Posted::COMPONENT)]);
+    publish(&db, &bus, 2).await.expect("published");
+    let late = bus.outbox().pull(Posted::TOPIC, 1, 2, Duration::from_secs(30)).await.expect("readable");
+    assert_eq!(late.rows.len(), 1, "it comes after the commit");
+    tasks.finish(Duration::from_secs(1)).await;
 }
