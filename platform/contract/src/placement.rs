@@ -279,11 +279,6 @@ impl Placement {
                 let shared = placed_in.iter().find(|(placed, other)| {
                     **other != zone.as_str() && (is_copy_of(placed, member) || is_copy_of(member, placed))
                 });
-                if let Some((placed, other)) = shared {
-                    errors.push(PlacementError(format!(
-                        "`{member}` of zone `{zone}` and `{placed}` of zone `{other}` are one copy; write each in one zone"
-                    )));
-                }
                 if !process_known(process) {
                     errors.push(PlacementError(format!(
                         "zone `{zone}`: unknown process `{member}`; processes: {}",
@@ -292,6 +287,10 @@ impl Placement {
                 } else if !copy.parse::<u32>().is_ok_and(|number| number.to_string() == copy) {
                     errors.push(PlacementError(format!(
                         "zone `{zone}`: no copy is called `{member}`; copies have numbers, the first is `{process}#0`"
+                    )));
+                } else if let Some((placed, other)) = shared {
+                    errors.push(PlacementError(format!(
+                        "`{member}` of zone `{zone}` and `{placed}` of zone `{other}` are one copy; write each in one zone"
                     )));
                 }
                 if let Some(other) = placed_in.insert(member, zone).filter(|other| *other != zone.as_str()) {
