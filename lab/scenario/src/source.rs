@@ -40,7 +40,7 @@ impl Source {
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }
-        let before = &self.text[..at];
+        let before = without_mark(&self.text[..at]);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
@@ -49,10 +49,10 @@ impl Source {
     pub(crate) fn inside_quotes(&self, span: &Range<usize>) -> Range<usize> {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
-        // TOML drops a line break right after three quotes.
+        // TOML drops one line break right after three quotes.
         let inner = raw.get(quotes..).unwrap_or_default();
-        let dropped =
-            if quotes == 1 { 0 } else { inner.len() - inner.trim_start_matches(['\r', '\n']).len() };
+        let rest = inner.strip_prefix("\r\n").or_else(|| inner.strip_prefix('\n')).filter(|_| quotes == 3);
+        let dropped = rest.map_or(0, |rest| inner.len() - rest.len());
         let start = (span.start + quotes + dropped).min(span.end);
         start..span.end.saturating_sub(quotes).max(start)
     }
@@ -80,8 +80,18 @@ impl Source {
     }
 
     fn line(&self, number: usize) -> &str {
-        self.text.lines().nth(number - 1).unwrap_or_default()
+        without_mark(&self.text).lines().nth(number - 1).unwrap_or_default()
     }
+}
+
+/// A text without the byte order mark that it may begin with, which is no character of its first line.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// A piece of a line as a message shows it: a tab is as wide as a blank, so that carets stand below what they mark.
+fn shown(piece: &str) -> String {
+    printable(&piece.replace('\t', " ")).into_owned()
 }
 
 fn is_word(c: char) -> bool {
@@ -93,12 +103,10 @@ impl fmt::Display for Diagnostics {
         for (i, diagnostic) in self.items.iter().enumerate() {
             let (line, column) = self.source.position(diagnostic.span.start);
             let text = self.source.line(line);
-            let width = self
-                .source
-                .text
-                .get(diagnostic.span.clone())
-                .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count())
-                .max(1);
+            let marked = self.source.text.get(diagnostic.span.clone()).and_then(|text| text.lines().next());
+            let width = shown(marked.unwrap_or_default()).chars().count().max(1);
+            let before: String = text.chars().take(column - 1).collect();
+            let pad = shown(&before).chars().count();
             let gutter = line.to_string().len();
             if i > 0 {
                 writeln!(f)?;
@@ -106,8 +114,9 @@ impl fmt::Display for Diagnostics {
             let place = self.source.path.display().to_string();
             writeln!(f, "{}:{line}:{column}: {}", printable(&place), printable(&diagnostic.message))?;
             writeln!(f, "{:gutter$} |", "")?;
-            writeln!(f, "{line} | {}", printable(text))?;
-            write!(f, "{:gutter$} | {:pad$}{}", "", "", "^".repeat(width), pad = column - 1)?;
+            writeln!(f, "{line} | {}", shown(text))?;
+            // Not as a width of the format, which ends at 65,535: a file may be one line.
+            write!(f, "{:gutter$} | {}{}", "", " ".repeat(pad), "^".repeat(width))?;
         }
         Ok(())
     }
@@ -171,6 +180,35 @@ mod tests {
             text,
             "scenarios/x.toml:2:7: unknown component `fed`; did you mean `feed`? components: profile, feed\n  |\n2 | on = \"fed\"\n  |       ^^^"
         );
+    }
+
+    #[test]
+    fn carets_stand_below_what_they_mark_whatever_is_before_it() {
+        let shown = |text: &str, marked: &str| {
+            let source = Source { path: "x.toml".into(), text: text.into() };
+            let start = text.find(marked).expect("it stands there");
+            let span = start..start + marked.len();
+            Diagnostics::new(&source, vec![Diagnostic { span, message: "no".into() }]).to_string()
+        };
+        assert_eq!(shown("\ta = \tb", "b"), "x.toml:1:7: no\n  |\n1 |  a =  b\n  |       ^");
+        assert_eq!(shown("\u{feff}a = b", "b"), "x.toml:1:5: no\n  |\n1 | a = b\n  |     ^");
+        assert_eq!(
+            shown("\u{1b} = b", "b"),
+            "x.toml:1:5: no\n  |\n1 | \\u{1b} = b\n  |          ^",
+            "what is escaped is wider"
+        );
+        let far = format!("a = \"{}\" b", "x".repeat(70_000));
+        assert!(shown(&far, "b").ends_with(&format!("| {}^", " ".repeat(70_007))), "a file may be one line");
+    }
+
+    #[test]
+    fn one_line_break_after_three_quotes_is_no_part_of_a_string() {
+        for (text, inside) in
+            [("\"\"\"\n\na\"\"\"", "\na"), ("'''\r\na'''", "a"), ("\"\"\"a\"\"\"", "a"), ("\"a\"", "a")]
+        {
+            let source = Source { path: "x.toml".into(), text: text.into() };
+            assert_eq!(&text[source.inside_quotes(&(0..text.len()))], inside, "{text}");
+        }
     }
 
     #[test]
