@@ -219,6 +219,22 @@ impl SystemScale {
             let wrong = link.iter().flat_map(NetworkOptions::diagnostics);
             found.extend(wrong.map(|sentence| format!("links: `{key}`: {sentence}")));
         }
+        for (key, link, parts) in [
+            ("zones", self.links.zones, self.zones.len()),
+            ("regions", self.links.regions, self.regions.len()),
+        ] {
+            if link.is_some() && parts < 2 {
+                found.push(format!(
+                    "links: `{key}`: nothing lies between fewer than two {key}; write another, or leave it out"
+                ));
+            }
+        }
+        let hosts = self.hosts.filter(|hosts| *hosts > 0).map_or(usize::MAX, |hosts| hosts as usize);
+        for zone in self.zones.iter().skip(hosts) {
+            found.push(format!(
+                "zones: `{zone}` has none of the {hosts} hosts; write more hosts, or fewer zones"
+            ));
+        }
         found.extend(self.zone_diagnostics());
         found
     }

@@ -222,6 +222,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "rollback-of-nothing",
     "rollback-that-does-not-happen",
     "scale-of-another-load",
+    "scale-of-empty-zones",
     "served-of-a-later-deploy",
     "step-after-phase-end",
     "step-id-that-is-a-number",
