@@ -267,6 +267,13 @@ impl Placement {
                 "replicas: {copies} processes in all are out of range; give at most {MAX_COPIES}"
             )));
         }
+        let callers = plans.iter().filter(|plan| !plan.hosts.is_empty()).count();
+        if self.carrier == Carrier::Local && callers > 1 {
+            errors.push(PlacementError(format!(
+                "carrier `local` is a function call, and nothing between {callers} processes; write \"http+json\", \
+                 \"http+binary\" or \"http2+binary\""
+            )));
+        }
         errors.extend(self.store_errors(catalogue).into_iter().map(PlacementError));
         errors.extend(self.event_error(&plans).map(PlacementError));
         let mut placed_in: BTreeMap<&str, &str> = BTreeMap::new();

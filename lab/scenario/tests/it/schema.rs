@@ -158,6 +158,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "arrivals-of-a-closed-loop",
     "broker-of-no-topology",
     "build-that-is-not-deployed",
+    "carrier-between-processes",
     "change-on-no-component",
     "change-that-cannot-be-built-or-seen",
     "change-that-is-not-deployed",
