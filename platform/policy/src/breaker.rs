@@ -96,6 +96,14 @@ impl Default for BreakerOptions {
 }
 
 impl BreakerOptions {
+    /// Calls that it has to see before it opens: a window of few calls never holds the minimum.
+    pub const fn calls_to_open(&self) -> u32 {
+        match self.window {
+            Window::Calls(calls) if calls < self.minimum => calls,
+            Window::Calls(_) | Window::Time(_) => self.minimum,
+        }
+    }
+
     /// What is wrong with them, each sentence with the key of the policy first: what would never open, or never close.
     pub fn diagnostics(&self) -> Vec<String> {
         let mut diagnostics = Vec::new();
@@ -253,7 +261,7 @@ impl Breaker {
                     return;
                 }
                 let (calls, failures) = self.count(now_ns);
-                let full = calls >= self.options.minimum.min(self.window_calls());
+                let full = calls >= self.options.calls_to_open();
                 if full && f64::from(failures) >= self.options.errors.get() * f64::from(calls) {
                     self.open(now_ns);
                 }
@@ -292,14 +300,6 @@ impl Breaker {
     fn transition(&mut self, state: BreakerState) {
         self.state = state;
         self.generation = self.generation.wrapping_add(1);
-    }
-
-    /// A window of few calls never holds the minimum.
-    const fn window_calls(&self) -> u32 {
-        match self.options.window {
-            Window::Calls(calls) => calls,
-            Window::Time(_) => u32::MAX,
-        }
     }
 
     fn record(&mut self, now_ns: u64, failed: bool) {

@@ -27,6 +27,18 @@ impl Default for BudgetOptions {
     }
 }
 
+impl BudgetOptions {
+    /// Whether it never holds a retry: first tries earn nothing, and what is always allowed comes to less than one.
+    pub fn pays_for_none(&self) -> bool {
+        self.ratio.get() <= 0.0 && self.floor() < 1.0 - ROUNDING
+    }
+
+    /// Retries that are always allowed within its window.
+    fn floor(&self) -> f64 {
+        self.min.get() * self.window.duration().as_secs_f64()
+    }
+}
+
 /// Ten deposits of a tenth add up to a little less than one in binary.
 const ROUNDING: f64 = 1e-9;
 /// Slots of the window; a deposit lives until its slot comes round again.
@@ -70,8 +82,7 @@ impl RetryBudget {
 
     /// Retries that could be made now.
     pub fn balance(&self) -> f64 {
-        let floor = self.options.min.get() * self.options.window.duration().as_secs_f64();
-        floor + self.slots.iter().sum::<f64>()
+        self.options.floor() + self.slots.iter().sum::<f64>()
     }
 
     fn index(&self) -> usize {

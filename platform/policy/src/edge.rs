@@ -147,10 +147,12 @@ impl fmt::Display for EffectivePolicy {
             }
         }
         match self.breaker {
-            Some(BreakerOptions { errors, window, open, probes, minimum }) => {
+            Some(breaker) => {
+                let BreakerOptions { errors, window, open, probes, .. } = breaker;
+                let calls = breaker.calls_to_open();
                 write!(
                     f,
-                    ", breaker at {errors} errors over {window} (at least {minimum} calls), open for {open}, {probes} probes"
+                    ", breaker at {errors} errors over {window} (at least {calls} calls), open for {open}, {probes} probes"
                 )?;
             }
             None => f.write_str(", no breaker")?,
@@ -269,6 +271,13 @@ impl Policy {
             refuse(
                 budget.window > MAX_LENGTH,
                 format!("budget: a window of {} is out of range; write at most {MAX_LENGTH}", budget.window),
+            );
+            refuse(
+                budget.window > nothing && budget.pays_for_none(),
+                format!(
+                    "budget: ratio = {} and min = {} over {} pay for no retry; write e.g. ratio = \"10%\", or attempts = 1",
+                    budget.ratio, budget.min, budget.window
+                ),
             );
         }
         if let Some(concurrency) = self.adaptive_concurrency {
@@ -392,6 +401,10 @@ mod tests {
             ),
             "4 attempts of 250ms, no back-off, no retry budget, no breaker, no deadline, not cancelled when the caller \
              disconnects"
+        );
+        assert_eq!(
+            line("attempts = 1\nbreaker = { window = \"10 calls\" }"),
+            "1 attempt, breaker at 50% errors over 10 calls (at least 10 calls), open for 5s, 3 probes"
         );
         assert_eq!(
             line("attempts = 1\nbulkhead = 6\nfallback = true\nbalance = \"bounded-hash\"\nconnections = 2"),

@@ -38,6 +38,12 @@ impl ThrottleOptions {
             diagnostics
                 .push(format!("throttle: k = {} is out of range; write 1 to {MAX_K}, e.g. k = 2", self.k));
         }
+        if self.probe.get() >= 1.0 {
+            diagnostics.push(format!(
+                "throttle: probe = {} lets every call through; write less, e.g. probe = \"1%\"",
+                self.probe
+            ));
+        }
         if self.window == HumanDuration::default() {
             diagnostics.push("throttle: its window is 0s; write for example window = \"2m\"".to_owned());
         }

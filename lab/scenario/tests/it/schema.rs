@@ -202,6 +202,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "phase-twice",
     "phases-longer-than-a-run",
     "pick-of-more-than-there-are",
+    "policies-that-do-nothing",
     "policy-fallback-at-gateway",
     "policy-of-an-edge-twice",
     "pool-of-a-closed-loop",
