@@ -45,6 +45,9 @@ impl OptionalKeys {
                 }
                 "ramp" if !action.can_ramp() => "has its full size at once",
                 "until" if lasts_by_name(verb) != Some(true) => "is instantaneous",
+                "until" if target == Some(Target::Host) => {
+                    "acts on all arms at once, and each has figures of its own"
+                }
                 "until" if matches!(action, Action::Load(_)) => {
                     "is in the schedule, which is drawn before the run"
                 }

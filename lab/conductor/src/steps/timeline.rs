@@ -151,6 +151,8 @@ impl<'a> Timeline<'a> {
             burner::burn_host_cpu(active, spawner, program, fault).await;
         } else {
             active.count_hits(1);
+            // It is in force here, too, until the first arm's ends.
+            active.wait().await;
         }
     }
 
