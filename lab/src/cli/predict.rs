@@ -71,7 +71,7 @@ pub struct Predict {
     /// Arm that the others are compared with [default: the first].
     #[arg(long, value_name = "ARM")]
     pub against: Option<String>,
-    /// Take the arms in turns, this many rounds, instead of side by side [default: as in the scenario].
+    /// Take the arms in turns, this many rounds; 1 is side by side [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
     /// Round-trip time between processes in every arm, such as 300us; 0 means plain loopback [default: as in the

@@ -31,8 +31,8 @@ pub struct Run {
     /// Arm that the others are compared with [default: the first].
     #[arg(long, value_name = "ARM", conflicts_with = "all")]
     pub against: Option<String>,
-    /// Run the arms in turns, this many rounds, instead of side by side. Without a number 6; an even number cancels drift
-    /// [default: as in the scenario].
+    /// Run the arms in turns, this many rounds, instead of side by side. Without a number 6; an even number cancels drift, and
+    /// with 1 they run side by side [default: as in the scenario].
     #[arg(long, num_args = 0..=1, default_missing_value = "6", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
     /// Round-trip time between processes in every arm, such as 300us; 0 means plain loopback [default: as in the

@@ -149,7 +149,7 @@ pub struct Load {
     /// Open or closed.
     #[serde(default)]
     pub model: Model,
-    /// Arrivals per second and arm; in a closed loop an upper bound.
+    /// Arrivals per second and arm; in a closed loop no time, but how many journeys the users begin at most, all phases together.
     #[serde(default)]
     pub rate: Rates,
     /// A file of arrivals that replaces the rate, in the scenario's folder: rows below the line `offset_us,journey,user`.
