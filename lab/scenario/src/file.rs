@@ -326,6 +326,6 @@ struct SweepFile {
 struct StopFile {
     /// Expectations, any of which ends the run.
     when: Option<Vec<ExpectationText>>,
-    /// Longest run.
+    /// Longest load; where arms take turns, of each turn.
     max: Option<HumanDuration>,
 }

@@ -288,7 +288,7 @@ pub struct Assertion {
 pub struct Stop {
     /// Any of these ends the run as soon as it holds.
     pub when: Vec<Expectation>,
-    /// Longest run, ns; 0 for the built-in limit only.
+    /// Longest load, ns, of each turn where arms take turns; 0 for the built-in limit only.
     pub max_ns: u64,
 }
 
