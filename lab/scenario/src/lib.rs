@@ -5,7 +5,7 @@
 //! - [`Application`]: what a scenario is written for: components, and who calls whom; `edges`: what names of it come to.
 //! - [`action`]: what a step does besides faults. [`change`]: an edit of the source that is built and deployed. `arms`: every variant on every topology.
 //!   `edge_policies`: what their edges do.
-//! - `names`, `references`, `copies`, `servers`, `claims`: what parts of the file have to do with each other, checked last.
+//! - `names`, `references`, `copies`, `servers`, `collisions`, `claims`: what parts of the file have to do with each other, checked last.
 //! - [`scale`]: the size at which a scenario is only simulated. [`sweep`]: keys that vary from one simulation to the next.
 //!   [`prices`]: what a month of an arm is priced with.
 //! - [`search`]: rates that a search for capacity goes on to beyond those of the file.
@@ -21,6 +21,7 @@ mod application;
 mod arms;
 pub mod change;
 mod claims;
+mod collisions;
 mod copies;
 mod declared;
 mod edge_policies;

@@ -11,6 +11,7 @@ use traffic::load::Load;
 use crate::application::Application;
 use crate::change::Change;
 use crate::claims::{self, JudgedParts};
+use crate::collisions;
 use crate::copies;
 use crate::load;
 use crate::reader::Reader;
@@ -174,6 +175,7 @@ impl Reader<'_> {
             overloaded: load.as_ref().map_or(&[], |load| load.overloaded.as_slice()),
         };
         steps::check_ends(self, &parts);
+        collisions::check_collisions(self, &steps);
         claims::check_claims(self, source, &parts);
         copies::check_copies(self, has_all_steps.then_some(&steps));
         // Sizes of what is only simulated are others.

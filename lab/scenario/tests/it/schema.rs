@@ -234,6 +234,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "step-share-and-every",
     "step-without-target",
     "steps-beyond-the-load",
+    "steps-that-collide",
     "stop-after-the-longest-run",
     "stop-before-the-end",
     "store-component-unknown",
