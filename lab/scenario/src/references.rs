@@ -10,7 +10,7 @@ use crate::action::{Action, Strategy};
 use crate::application::Traffic;
 use crate::declared::PlacedExpectation;
 use crate::reader::Reader;
-use crate::scenario::{Arm, Step, first_deploy_of_change};
+use crate::scenario::{Arm, Step, TelemetryLevel, first_deploy_of_change};
 use crate::source::{Source, unknown};
 
 /// The measure that takes `[prices]`.
@@ -79,6 +79,27 @@ pub(crate) fn check_builds(reader: &mut Reader<'_>, steps: &[Step], has_all_step
                 "no step deploys, so this build never runs; write a [[step]] with do = \"deploy\"",
             );
         }
+    }
+}
+
+/// Checks that what autoscalers go by is counted: requests are in the metrics of processes, which arms may have switched off.
+pub(crate) fn check_autoscalers(
+    reader: &mut Reader<'_>,
+    steps: &[Step],
+    arms: &[Arm],
+    telemetry: Option<TelemetryLevel>,
+) {
+    let has_none = |arm: &&Arm| arm.telemetry.or(telemetry) == Some(TelemetryLevel::Off);
+    let Some(arm) = arms.iter().find(has_none) else { return };
+    let by_requests =
+        |step: &&Step| matches!(&step.action, Action::Autoscale(options) if options.requests.is_some());
+    for step in steps.iter().filter(by_requests) {
+        let message = format!(
+            "requests are counted by metrics, and `{}` has none: telemetry = \"off\"; write telemetry = \"metrics\", or \
+             cpu = \"60%\" in the place of `requests`",
+            arm.name
+        );
+        reader.report(step.span.clone(), message);
     }
 }
 

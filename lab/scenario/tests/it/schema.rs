@@ -156,6 +156,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "arms-of-one-folder",
     "arms-twice",
     "arrivals-of-a-closed-loop",
+    "autoscaler-without-metrics",
     "broker-of-no-topology",
     "build-that-is-not-deployed",
     "carrier-between-processes",
