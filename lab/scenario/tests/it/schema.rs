@@ -230,6 +230,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "step-after-phase-end",
     "step-id-that-is-a-number",
     "step-id-twice",
+    "step-jitter-of-two-kinds",
     "step-jitter-too-long",
     "step-number-in-blast-radius",
     "step-share-and-every",

@@ -143,6 +143,9 @@ impl TryFrom<DelayFields> for Delay {
             Some(Jitter { dist, values, .. }) if *dist != Distribution::Empirical && !values.is_empty() => {
                 Err("`values` are those of dist = \"empirical\"; leave them out".into())
             }
+            Some(Jitter { dist: Distribution::Empirical, spread, .. }) if *spread != HumanDuration::default() => {
+                Err("`spread` is not that of dist = \"empirical\", whose `values` have their own; leave it out".into())
+            }
             Some(Jitter { dist, spread, .. }) if *dist != Distribution::Empirical && *spread == HumanDuration::default() => {
                 Err("a jitter has its size; write spread = \"20ms\"".into())
             }
@@ -256,6 +259,8 @@ mod tests {
         let wrong = |toml: &str| toml::from_str::<Delay>(toml).expect_err(toml).message().to_owned();
         assert!(wrong("by = \"1ms\"\njitter = { dist = \"empirical\", values = [\"4ms\"] }").contains("2 to 100"));
         assert!(wrong("by = \"1ms\"\njitter = { dist = \"pareto\" }").contains("has its size"));
+        let both = "by = \"1ms\"\njitter = { dist = \"empirical\", values = [\"1ms\", \"2ms\"], spread = \"9ms\" }";
+        assert!(wrong(both).contains("`values` have their own"));
     }
 
     #[test]
