@@ -186,6 +186,7 @@ impl Reader<'_> {
         references::check_rollbacks(self, &steps, has_all_steps);
         references::check_builds(self, &steps, has_all_steps);
         references::check_connections(self, &arms);
+        references::check_defects(self, &steps, &arms);
         references::check_autoscalers(self, &steps, &arms, telemetry);
         copies::check_reconfigured(self, &steps);
         references::check_change(self, &steps, has_all_steps, change_place);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use contract::Carrier;
+use fault::{Target, TargetKind};
 use scorecard::expect::{Argument, Query, Side, Window};
 use traffic::load::Load;
 
@@ -82,6 +83,29 @@ pub(crate) fn check_builds(reader: &mut Reader<'_>, steps: &[Step], has_all_step
     }
 }
 
+/// Checks that a build with a defect is deployed on a component: the defect is in what is done for its calls.
+pub(crate) fn check_defects(reader: &mut Reader<'_>, steps: &[Step], arms: &[Arm]) {
+    let components = reader.components;
+    for step in steps {
+        let target = step.target.filter(|target| target.kind() == TargetKind::Node);
+        let (Some(deploy), Some(name)) = (step.action.deploy(), target.and_then(Target::component)) else {
+            continue;
+        };
+        let mut builds = arms.iter().filter_map(|arm| arm.build).chain([deploy.build]);
+        if let Some(build) = builds.find(|build| build.defect().is_some())
+            && !components.contains(&name)
+        {
+            let names: Vec<&str> = components.iter().map(|component| component.as_str()).collect();
+            let message = format!(
+                "the defect of the build `{}` is in calls to a component, and `{name}` is not one; components: {}",
+                build.name(),
+                names.join(", ")
+            );
+            reader.report(step.span.clone(), message);
+        }
+    }
+}
+
 /// Checks that what autoscalers go by is counted: requests are in the metrics of processes, which arms may have switched off.
 pub(crate) fn check_autoscalers(
     reader: &mut Reader<'_>,
@@ -144,7 +168,7 @@ pub(crate) fn check_change(
     // Neither the gateway nor the registry is a component, though steps act on them.
     let components = reader.components;
     let is_on_component = |step: &&Step| {
-        step.target.and_then(fault::Target::component).is_some_and(|target| components.contains(&target))
+        step.target.and_then(Target::component).is_some_and(|target| components.contains(&target))
     };
     for step in deployed.into_iter().filter(|step| !is_on_component(step)) {
         let names: Vec<&str> = components.iter().map(|component| component.as_str()).collect();

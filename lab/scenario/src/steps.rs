@@ -186,10 +186,10 @@ impl Reader<'_> {
                 "the ramp is longer than the step; write a shorter `ramp` or a longer `for`",
             );
         }
-        if let Some(target) = &target
-            && let Err(message) = targets::accepts(&action, *target)
-        {
-            self.report(on_place, message);
+        match target.map(|target| (target, targets::accepts(&action, target))) {
+            Some((_, Err(message))) => self.report(on_place, message),
+            Some((target, Ok(()))) => self.check_callee(&action, target, on_place),
+            None => {}
         }
         if needs_target {
             target?;

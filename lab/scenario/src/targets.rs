@@ -99,6 +99,39 @@ impl Reader<'_> {
         self.report(span.clone(), message);
     }
 
+    /// Reports faults of calls and events on what has none: both are of components.
+    pub(crate) fn check_callee(&mut self, action: &Action, target: Target, span: Range<usize>) {
+        let (Action::Fault(fault), Target::Node(pattern), TargetKind::Node) = (action, target, target.kind())
+        else {
+            return;
+        };
+        let Some(name) = pattern.name().filter(|name| !self.components.contains(name)) else { return };
+        let (is_gateway, is_copy) =
+            (name == ComponentName::GATEWAY, matches!(pattern, Pattern::Instance(..)));
+        let on_call_path = fault.actuator_on(TargetKind::Node) == Actuator::CallPath;
+        let subject = if fault.acts_on_events() {
+            "events that a component takes"
+        } else if on_call_path && is_copy && !is_gateway {
+            // Of a copy they are found by its name, whatever it holds.
+            return;
+        } else if on_call_path || fault.is_caller_side() {
+            "calls to a component"
+        } else {
+            return;
+        };
+        let instead = if is_gateway && fault.target_kinds().contains(&TargetKind::Edge) {
+            ", or an edge such as `gateway->photo`".to_owned()
+        } else if on_call_path && !is_gateway {
+            format!(", or a copy such as `{name}#0`")
+        } else {
+            String::new()
+        };
+        self.report(
+            span,
+            format!("`{}` acts on {subject}, and `{name}` is none; write a component{instead}", fault.name()),
+        );
+    }
+
     /// Reports `name` unless it is a component or one of the `others`.
     pub(crate) fn check_component(&mut self, span: Range<usize>, name: &str, others: &[&str]) {
         let known: Vec<&str> =

@@ -159,6 +159,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "autoscaler-without-metrics",
     "broker-of-no-topology",
     "build-that-is-not-deployed",
+    "calls-to-no-component",
     "carrier-between-processes",
     "change-on-no-component",
     "change-that-cannot-be-built-or-seen",
