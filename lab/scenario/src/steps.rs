@@ -121,7 +121,7 @@ impl Reader<'_> {
 
         if let Some(id) = &id {
             self.check_name("step", id, id_place.clone());
-            if id.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
                 let message = format!(
                     "`step {id}` would mean the step's number in the file; write an id with a letter"
                 );

@@ -154,6 +154,11 @@ impl TryFrom<MatchFields> for Match {
         if share_of.is_some() && share.is_none() {
             return Err("`share_of` needs a `share`".into());
         }
+        if route.as_deref().is_some_and(|route| route.trim().is_empty()) {
+            return Err(
+                "`route` is empty and hits nothing; write for example route = \"GET /v1/feed\"".into()
+            );
+        }
         Ok(Self { selection, route })
     }
 }
@@ -222,6 +227,7 @@ mod tests {
             ("share = \"30%\"\nevery = 3", "at most one"),
             ("every = 0", "hits nothing"),
             ("share_of = \"users\"", "needs a `share`"),
+            ("route = \" \"", "`route` is empty"),
             ("shard = 1", "unknown field `shard`"),
         ] {
             let why = read(text).expect_err(text);

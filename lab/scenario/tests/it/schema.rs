@@ -234,6 +234,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "step-jitter-of-two-kinds",
     "step-jitter-too-long",
     "step-number-in-blast-radius",
+    "step-of-empty-names",
     "step-share-and-every",
     "step-without-target",
     "steps-beyond-the-load",
