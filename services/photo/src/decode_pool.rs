@@ -2,6 +2,7 @@
 //! other work: many large uploads wait for each other, and no reader does.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ const MAX_DECODERS: usize = 4;
 const MAX_DECODING_BYTES: usize = picture::MAX_DECODED_BYTES as usize;
 /// Memory is counted in steps of this many bytes: a semaphore counts to 2^29 at least.
 const STEP_BYTES: usize = 1 << 10;
-/// Largest body hashed on the async thread: at about 1 GB/s this takes 64 µs, less than a thread switch.
-const MAX_INLINE_HASH_BYTES: usize = 64 << 10;
+/// Largest original read on the async thread: at about 1 GB/s this takes 64 µs, less than a thread switch.
+const MAX_INLINE_BYTES: usize = 64 << 10;
 
 /// Limits the memory and the cores that uploads use.
 pub struct DecodePool {
@@ -50,6 +51,23 @@ pub struct UploadPermit {
 
 fn steps(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(STEP_BYTES as u64)).unwrap_or(u32::MAX)
+}
+
+/// Reads an original from end to end: at once where it is short, and off the async threads else.
+async fn read<T: Send + 'static>(bytes: Bytes, work: impl FnOnce(&[u8]) -> T + Send + 'static) -> T {
+    let is_short = bytes.len() <= MAX_INLINE_BYTES;
+    let work = move || work(&bytes);
+    if is_short {
+        cost::run(Part::Business, work)
+    } else {
+        cost::part(Part::Business, runtime::blocking(work)).await
+    }
+}
+
+/// What comes of a decoder. One that panics has met bytes that it cannot read: a fault of the picture, which must not look
+/// like one of this component.
+fn within_its_bounds<T>(decoder: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(decoder)).unwrap_or_else(|_| Err(picture::broken("its decoder gave up")))
 }
 
 fn busy() -> Refusal {
@@ -92,13 +110,7 @@ impl DecodePool {
 
     /// Fingerprint of an original, so that a key is not used for two.
     pub async fn fingerprint(&self, bytes: Bytes) -> u64 {
-        let quick = bytes.len() <= MAX_INLINE_HASH_BYTES;
-        let hash = move || fnv1a64(&bytes);
-        if quick {
-            cost::run(Part::Business, hash)
-        } else {
-            cost::part(Part::Business, runtime::blocking(hash)).await
-        }
+        read(bytes, fnv1a64).await
     }
 
     /// Decodes a picture as soon as a decoder and the memory for it are free.
@@ -106,7 +118,8 @@ impl DecodePool {
     /// # Errors
     /// What [`picture::decode`] refuses; 504 if no decoder was free in time.
     pub async fn decode(&self, cx: &CallContext, format: Format, bytes: Bytes) -> Result<Picture, Refusal> {
-        let memory = steps(picture::decoded_bytes(format, &bytes)?);
+        let promised = move |bytes: &[u8]| within_its_bounds(|| picture::decoded_bytes(format, bytes));
+        let memory = steps(read(bytes.clone(), promised).await?);
         let permits = async {
             let decoder = self.decoders.clone().acquire_owned().await;
             let memory = self.decoding_memory.clone().acquire_many_owned(memory).await;
@@ -117,7 +130,7 @@ impl DecodePool {
         // The permit moves along: decoding continues after the caller has left.
         let work = self.threads.run(move || {
             let _permit = permit;
-            picture::decode(format, &bytes)
+            within_its_bounds(|| picture::decode(format, &bytes))
         });
         cost::part(Part::Business, work).await
     }
@@ -134,6 +147,13 @@ mod tests {
 
     fn within(time: Duration) -> CallContext {
         CallContext::background(ComponentName::CLIENT, Deadline::after(clock::now(), time))
+    }
+
+    #[test]
+    fn a_picture_on_which_a_decoder_panics_is_broken() {
+        let refused = within_its_bounds(|| -> Result<(), Refusal> { panic!("as a decoder may") });
+        assert_eq!(refused.expect_err("no picture").code, "image_broken");
+        assert_eq!(within_its_bounds(|| Ok(7)).ok(), Some(7));
     }
 
     #[tokio::test]

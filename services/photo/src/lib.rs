@@ -2,7 +2,7 @@
 //!
 //! - [`album`]: what can be done with a photo; start here.
 //! - [`picture`]: bytes to a checked picture and its thumbnail; bombs are refused unopened.
-//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time.
+//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time. `decoding_memory`: what a decoder holds.
 //! - [`captions`]: what a caption and tags look like.
 //! - [`events`]: what happens when an account goes.
 //! - [`store`]: tables and queries.
@@ -26,6 +26,7 @@ use profile_api::ProfileDeleted;
 pub mod album;
 pub mod captions;
 pub mod decode_pool;
+mod decoding_memory;
 pub mod events;
 pub mod picture;
 pub mod routes;

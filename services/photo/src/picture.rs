@@ -8,12 +8,15 @@ use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
+use crate::decoding_memory::beside_pixels;
+
 /// Longest side, pixels.
 pub const MAX_SIDE_PIXELS: u32 = 8_000;
 /// Most pixels: a 32-megapixel camera's.
 pub const MAX_PIXELS: u64 = 32_000_000;
-/// Most memory a decoded picture may take, bytes: 32 Mpx of 8-bit RGB are
-/// 92 MiB. An alpha channel or 16 bits a channel leave fewer pixels.
+/// Most memory a picture may take while it is decoded, bytes: 32 Mpx of 8-bit RGB are
+/// 92 MiB. An alpha channel or 16 bits a channel leave fewer pixels, and so does what a decoder holds beside them: of a
+/// progressive JPEG 11 Mpx or more, of a lossy WebP 22 Mpx.
 pub const MAX_DECODED_BYTES: u64 = 96 << 20;
 /// What a decoder may allocate in all: the picture, and room of its own.
 const MAX_DECODER_BYTES: u64 = MAX_DECODED_BYTES + (16 << 20);
@@ -91,12 +94,12 @@ pub struct Picture {
     pub thumbnail: Bytes,
 }
 
-/// Memory that a picture takes once decoded, bytes, by what its header promises.
+/// Memory that a picture takes while it is decoded, bytes, by what the file promises.
 ///
 /// # Errors
-/// 422 `image_too_large`, or `image_broken` where there is no header.
+/// 422 `image_too_large`, or `image_broken` where there is no header, or one that promises less than its parts.
 pub fn decoded_bytes(format: Format, bytes: &[u8]) -> Result<u64, Refusal> {
-    decoder(format, bytes).map(|decoder| decoder.total_bytes())
+    decoder(format, bytes).map(|(_, memory)| memory)
 }
 
 /// Decodes a picture and makes its thumbnail. Takes CPU for up to a second: not for async threads.
@@ -105,7 +108,7 @@ pub fn decoded_bytes(format: Format, bytes: &[u8]) -> Result<u64, Refusal> {
 /// 422 `image_too_large` by what the header promises, before anything is
 /// decoded; 422 `image_broken` for what cannot be decoded to its end.
 pub fn decode(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
-    let mut decoder = decoder(format, bytes)?;
+    let (mut decoder, _) = decoder(format, bytes)?;
     let (mut width, mut height) = decoder.dimensions();
     // Decoders of JPEG fill what is missing with grey, so its end is looked for first.
     if format == Format::Jpeg && !ends_like_jpeg(bytes) {
@@ -119,8 +122,8 @@ pub fn decode(format: Format, bytes: &[u8]) -> Result<Picture, Refusal> {
     Ok(Picture { width, height, thumbnail: thumbnail(image, orientation)? })
 }
 
-/// What decodes a picture that is not too large by its header; nothing is decoded yet.
-fn decoder(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, Refusal> {
+/// What decodes a picture that is not too large by its header, and the memory that takes; nothing is decoded yet.
+fn decoder(format: Format, bytes: &[u8]) -> Result<(impl ImageDecoder, u64), Refusal> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE_PIXELS);
     limits.max_image_height = Some(MAX_SIDE_PIXELS);
@@ -129,10 +132,14 @@ fn decoder(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, Refusal> {
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(too_large());
     }
-    Ok(decoder)
+    let memory = decoder.total_bytes() + beside_pixels(format, bytes, width, height).map_err(broken)?;
+    if memory > MAX_DECODED_BYTES {
+        return Err(too_large());
+    }
+    Ok((decoder, memory))
 }
 
 fn too_large() -> Refusal {
@@ -140,14 +147,14 @@ fn too_large() -> Refusal {
         RefusalKind::Unprocessable,
         "image_too_large",
         format!(
-            "a photo has at most {MAX_SIDE_PIXELS} pixels a side, {} megapixels in all and {} MiB once decoded",
+            "a photo has at most {MAX_SIDE_PIXELS} pixels a side, {} megapixels in all and {} MiB while it is decoded",
             MAX_PIXELS / 1_000_000,
             MAX_DECODED_BYTES >> 20,
         ),
     )
 }
 
-fn broken(why: impl std::fmt::Display) -> Refusal {
+pub(crate) fn broken(why: impl std::fmt::Display) -> Refusal {
     Refusal::new(RefusalKind::Unprocessable, "image_broken", format!("the image cannot be read: {why}"))
 }
 
