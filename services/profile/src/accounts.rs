@@ -90,7 +90,8 @@ impl Accounts {
     /// the store of replies is no place for one. `address` is the client's.
     ///
     /// # Errors
-    /// 422 for a field that breaks its rule, 409 for a handle that is or was taken, 429 after too many new accounts.
+    /// 422 for a field that breaks its rule, 409 for a handle that is or was taken, 429 after too many new accounts, or too many
+    /// wrong passwords of repeats.
     pub async fn sign_up(
         &self,
         cx: &CallContext,
@@ -115,8 +116,13 @@ impl Accounts {
         if let Some(first) = write.stored_reply::<Profile>(&mut tx).await? {
             let kept = store::password(tx.conn(), id).await?.ok_or_else(gone)?;
             drop(tx);
-            let proven = self.passwords.matches(cx, new.password, Some(kept)).await?;
-            return if proven { self.session(first) } else { Err(key_reused()) };
+            // With its key a sign-up is a log-in, and guessed at no more often.
+            let attempt = self.log_ins.begin(&first.handle, address)?;
+            let proven = self.passwords.matches(cx, new.password, Some(kept)).await;
+            if !matches!(proven, Ok(false)) {
+                attempt.take_back();
+            }
+            return if proven? { self.session(first) } else { Err(key_reused()) };
         }
         let Some(hash) = hash else { return Err(taken()) };
         if !store::insert(tx.conn(), &profile, &hash).await? {
@@ -140,8 +146,8 @@ impl Accounts {
         address: &str,
     ) -> Result<Session, Refusal> {
         let Credentials { handle, password } = credentials;
-        // What could not have been chosen is not worth the hashing.
-        if password.len() > rules::PASSWORD_MAX {
+        // What could not have been chosen is not worth the hashing; nor is it text for every database.
+        if password.len() > rules::PASSWORD_MAX || rules::handle(&handle).is_err() {
             return Err(wrong());
         }
         let attempt = self.log_ins.begin(&handle, address)?;
@@ -180,6 +186,7 @@ impl Accounts {
     /// # Errors
     /// 404.
     pub async fn by_handle(&self, handle: &str) -> Result<Profile, Refusal> {
+        rules::handle(handle).map_err(|_| Refusal::not_found("user"))?;
         let mut read = self.db.read().await?;
         let found = store::by_handle(&mut read, handle).await?;
         found.map(|(profile, _)| profile).ok_or_else(|| Refusal::not_found("user"))

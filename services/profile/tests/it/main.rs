@@ -98,7 +98,13 @@ async fn a_repeated_sign_up_proves_the_password(client: impl Client) {
     client.send(post("/v1/users").json(ada()).key("open")).await.expect(201);
     let mut thief = ada();
     thief["password"] = json!("a lucky guess");
-    client.send(post("/v1/users").json(thief).key("open")).await.refused(422, "key_reused");
+    let guess = post("/v1/users").json(thief).key("open").header("x-forwarded-for", "127.0.0.2");
+    for _ in 0..10 {
+        client.send(guess.clone()).await.refused(422, "key_reused");
+    }
+    client.send(guess).await.refused(429, "log_ins_limited");
+    // She is somewhere else.
+    client.send(post("/v1/users").json(ada()).key("open")).await.expect(201);
     client.send(post("/v1/users").json(ada()).key("another")).await.refused(409, "handle_taken");
     client.send(post("/v1/users").json(ada()).key("")).await.refused(400, "key_invalid");
 }
@@ -118,6 +124,9 @@ async fn log_in_does_not_reveal_what_was_wrong(client: impl Client) {
     let unknown = log_in("adah", "note G, 1843").await;
     assert_eq!(guessed.body, unknown.body);
     log_in("ada", &"x".repeat(300)).await.refused(401, "credentials_wrong");
+    // PostgreSQL has no zero byte in a text.
+    assert_eq!(guessed.body, log_in("ada\0", "note G, 1843").await.body);
+    client.send(get("/v1/users/by-handle/ada%00")).await.refused(404, "user_not_found");
 
     let forged = format!("{}x", text(&session["token"]));
     client.send(delete("/v1/users/me").token(&forged)).await.refused(401, "token_invalid");
