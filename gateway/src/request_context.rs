@@ -17,6 +17,10 @@ use transport::{Body, headers, sanitize};
 
 use crate::table::ResolvedRoute;
 
+/// Headers that a request may have. With what is added on its way, a dozen at most, they are a hundred, which is as many as
+/// the server of a component reads: one more, and it would close the connection that others use as well.
+const MAX_FIELDS: usize = 88;
+
 /// Why a request goes no further than its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
@@ -46,6 +50,13 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
             );
         }
     };
+    if head.headers.len() > MAX_FIELDS {
+        return no(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_many",
+            "send at most 88 headers",
+        );
+    }
     if head.method == Method::OPTIONS && head.uri.path() == "*" {
         return Ok(host);
     }

@@ -107,6 +107,25 @@ async fn ambiguous_requests_are_refused_and_the_connection_closed() {
 }
 
 #[tokio::test]
+async fn as_many_headers_are_taken_as_a_component_can_read() {
+    let hits = Hits::default();
+    let (fixture, _tasks) = fixture(&hits).await;
+    // `Host` and a length are two of them, and the trace is replaced.
+    let with = |count: usize| {
+        let trace =
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nx-deadline-ms: 900\r\n";
+        let others: String = (4..count).map(|n| format!("x-{n}: a\r\n")).collect();
+        request("POST", "/v1/echo", &format!("{trace}{others}"), b"hello")
+    };
+    assert_eq!(exchange(fixture.addr, with(88)).await.status, 200);
+    let pools = crate::raw_client::get(fixture.admin, "/pools").await.json();
+    assert_eq!(pools["photo"][0]["idle"], 1, "the connection behind the door was kept: {pools}");
+    let refused = exchange(fixture.addr, with(89)).await;
+    assert_eq!((refused.status, refused.code().as_str()), (431, "headers_too_many"));
+    assert_eq!(hits.count(), 1);
+}
+
+#[tokio::test]
 async fn what_is_unusual_and_sound_is_served() {
     let (fixture, _tasks) = fixture(&Hits::default()).await;
     let absolute =

@@ -19,6 +19,10 @@ use crate::config::NodeConfig;
 /// many streams as a pool of the gateway passes on, 1,024, hold 32 MiB.
 const INTERNAL_BUFFER_BYTES: usize = 32 * 1024;
 
+/// Bytes of headers that the gateway adds to a request: what fits its own limit must fit that of the component, or each such
+/// request would cost a connection. The host is written twice, at 253 bytes at most; all else is short.
+const ADDED_HEADER_BYTES: usize = 2 * 1024;
+
 /// The internal port's: with HTTP/2 where calls travel by it. Its readers are our own, all from one address, and bound what
 /// they read for each client: a budget here would be one for all clients, and slow ones would take it from the others.
 pub(crate) fn serve_options(carrier: Carrier) -> serve::Options {
@@ -27,6 +31,7 @@ pub(crate) fn serve_options(carrier: Carrier) -> serve::Options {
         http2,
         reply_bytes: BodyLimits::UNLIMITED,
         buffer_bytes: INTERNAL_BUFFER_BYTES,
+        max_header_bytes: serve::Options::default().max_header_bytes + ADDED_HEADER_BYTES,
         drain_grace: DRAIN_GRACE,
         drain_deadline: DRAIN_DEADLINE,
         ..serve::Options::default()
@@ -44,6 +49,7 @@ pub(crate) fn public_options(config: &NodeConfig) -> serve::Options {
         read_rate: Some(MinimumRate::default()),
         reply_bytes: config.bodies().replies(by_address),
         buffer_bytes: serve::Options::default().buffer_bytes,
+        max_header_bytes: serve::Options::default().max_header_bytes,
         http2: config.public_http2.then_some(serve::StreamLimits::PUBLIC),
         ..serve_options(config.carrier)
     }
@@ -89,7 +95,11 @@ mod tests {
         let public = public_options(&NodeConfig::default());
         assert_eq!(public.reply_bytes, NodeConfig::default().bodies().replies(true));
         assert!(internal.buffer_bytes < public.buffer_bytes);
+<<<<<<< HEAD
         assert!(public.http2.is_none(), "unless it is asked for");
         assert!(public_options(&NodeConfig { public_http2: true, ..NodeConfig::default() }).http2.is_some());
+=======
+        assert!(internal.max_header_bytes > public.max_header_bytes, "the gateway adds to what it passes on");
+>>>>>>> b934fd26 (gateway: refuse a request with more headers than a component can read)
     }
 }
