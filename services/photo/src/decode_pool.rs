@@ -116,7 +116,8 @@ impl DecodePool {
     /// Decodes a picture as soon as a decoder and the memory for it are free.
     ///
     /// # Errors
-    /// What [`picture::decode`] refuses; 504 if no decoder was free in time.
+    /// What [`picture::decode`] refuses; 503 if no decoder was free for half of the time that is left, or 504 where its client
+    /// gave it less time than its route does.
     pub async fn decode(&self, cx: &CallContext, format: Format, bytes: Bytes) -> Result<Picture, Refusal> {
         let promised = move |bytes: &[u8]| within_its_bounds(|| picture::decoded_bytes(format, bytes));
         let memory = steps(read(bytes.clone(), promised).await?);
@@ -125,8 +126,14 @@ impl DecodePool {
             let memory = self.decoding_memory.clone().acquire_many_owned(memory).await;
             (decoder.expect("the semaphore is never closed"), memory.expect("nor is this"))
         };
-        let permits = tokio::time::timeout_at(cx.deadline.instant().into(), permits);
-        let permit = cost::part(Part::Queueing, permits).await.map_err(|_| Refusal::too_late())?;
+        let left = cx.deadline.remaining(clock::now()).unwrap_or_default();
+        // A client that waits for less is too hasty; others hear while they listen that there are too many of them, which is
+        // no failure of this component.
+        let is_hasty = cx.deadline.is_chosen_by_client();
+        let permits = tokio::time::timeout(if is_hasty { left } else { left / 2 }, permits);
+        let permit = cost::part(Part::Queueing, permits)
+            .await
+            .map_err(|_| if is_hasty { Refusal::too_late() } else { busy() })?;
         // The permit moves along: decoding continues after the caller has left.
         let work = self.threads.run(move || {
             let _permit = permit;
@@ -189,5 +196,22 @@ mod tests {
         let _first = pool.admit(&within(Duration::from_secs(60)), 16 * MIB).await.expect("the largest");
         let refused = pool.admit(&within(Duration::from_secs(10)), 16 * MIB).await.expect_err("no room");
         assert!(refused.code == "uploads_busy" && refused.is_shed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_finds_no_decoder_is_refused_in_time_as_well() {
+        let pool = DecodePool::start().expect("threads");
+        let decoders = u32::try_from(pool.decoders.available_permits()).expect("a few");
+        let _all = pool.decoders.acquire_many(decoders).await.expect("never closed");
+        let mut png = io::Cursor::new(Vec::new());
+        let image = image::DynamicImage::new_rgb8(4, 4);
+        image.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
+        let png = Bytes::from(png.into_inner());
+        let cx = within(Duration::from_secs(10));
+        let refused = pool.decode(&cx, Format::Png, png.clone()).await.expect_err("no decoder");
+        assert!(refused.code == "uploads_busy" && refused.is_shed);
+        let hasty = CallContext { deadline: cx.deadline.chosen_by_client(), ..cx };
+        let refused = pool.decode(&hasty, Format::Png, png).await.expect_err("no decoder");
+        assert_eq!(refused, Refusal::too_late());
     }
 }
