@@ -91,11 +91,13 @@ impl<'a> QueuePlace<'a> {
     fn take(count: &'a AtomicUsize, most: usize) -> Result<Self, Refusal> {
         let one_more = |waiting: usize| (waiting < most).then_some(waiting + 1);
         let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.map(|_| Self(count)).map_err(|_| {
-            let message = "too many log-ins and sign-ups at once; try again in a second";
-            Refusal::shed("log_ins_busy", message, Some(Duration::from_secs(1)))
-        })
+        taken.map(|_| Self(count)).map_err(|_| busy())
     }
+}
+
+fn busy() -> Refusal {
+    let message = "too many log-ins and sign-ups at once; try again in a second";
+    Refusal::shed("log_ins_busy", message, Some(Duration::from_secs(1)))
 }
 
 impl Drop for QueuePlace<'_> {
@@ -124,7 +126,7 @@ impl Passwords {
     /// The PHC string to keep for a password, with a fresh salt.
     ///
     /// # Errors
-    /// 504 when the caller's deadline passes before it is its turn.
+    /// 503 when as many wait as may, or its turn does not come in time; 504 where that is a deadline of the client's own.
     pub async fn hash(&self, cx: &CallContext, password: String) -> Result<String, Refusal> {
         let cost = self.cost.clone();
         self.in_turn(cx, true, move || cost.hash(&password)).await?
@@ -135,7 +137,7 @@ impl Passwords {
     /// handles exist.
     ///
     /// # Errors
-    /// 504 when the caller's deadline passes before it is its turn.
+    /// 503 when as many wait as may, or its turn does not come in time; 504 where that is a deadline of the client's own.
     pub async fn matches(
         &self,
         cx: &CallContext,
@@ -162,14 +164,18 @@ impl Passwords {
     ) -> Result<T, Refusal> {
         let shortest = Duration::from_nanos(self.queue.shortest_ns.load(Ordering::Relaxed));
         let left = cx.deadline.remaining(clock::now()).unwrap_or_default();
-        if cx.deadline.is_chosen_by_client() && left < shortest {
+        let is_hasty = cx.deadline.is_chosen_by_client();
+        if is_hasty && left < shortest {
             return Err(Refusal::too_late());
         }
         let places = self.queue.enter(is_sign_up)?;
-        let turn = tokio::time::timeout_at(cx.deadline.instant().into(), self.turns.clone().acquire_owned());
+        // The last quarter is for the work: one whose turn does not come hears that there are too many while it listens, which
+        // is no failure of this component. A client that waits for less is too hasty.
+        let wait = if is_hasty { left } else { left * 3 / 4 };
+        let turn = tokio::time::timeout(wait, self.turns.clone().acquire_owned());
         let turn: OwnedSemaphorePermit = cost::part(Part::Queueing, turn)
             .await
-            .map_err(|_| Refusal::too_late())?
+            .map_err(|_| if is_hasty { Refusal::too_late() } else { busy() })?
             .map_err(|_| Refusal::internal("the semaphore is never closed"))?;
         drop(places);
         let queue = self.queue.clone();
@@ -201,6 +207,8 @@ fn decoy(kib: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use contract::{ComponentName, Deadline};
+
     use super::*;
 
     #[test]
@@ -230,6 +238,21 @@ mod tests {
         drop(sign_ups);
         drop(queue.enter(true).expect("there is room again"));
         assert_eq!(queue.sign_ups.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_turn_does_not_come_is_refused_while_its_client_still_listens() {
+        let passwords = Passwords::new(64).expect("64 KiB is possible");
+        let turns = u32::try_from(passwords.turns.available_permits()).expect("a few");
+        let _all = passwords.turns.acquire_many(turns).await.expect("never closed");
+        let deadline = Deadline::after(clock::now(), Duration::from_secs(2));
+        let within = |deadline| CallContext::background(ComponentName::CLIENT, deadline);
+        let refused = passwords.hash(&within(deadline), "correct horse".into()).await.expect_err("no turn");
+        assert!(refused.code == "log_ins_busy" && refused.is_shed);
+        let hasty = within(deadline.chosen_by_client());
+        let refused = passwords.matches(&hasty, "correct horse".into(), None).await;
+        assert_eq!(refused, Err(Refusal::too_late()));
+        assert_eq!(passwords.queue.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[test]
