@@ -10,6 +10,7 @@ use http::{HeaderMap, Request};
 use policy::admission::AdmissionOptions;
 use policy::{BodyLimits, BodyOptions, ClientOptions, EdgePattern, MinimumRate, Policy, for_edge};
 use runtime::{Tasks, scope};
+use telemetry::SecondBudget;
 use transport::Body;
 use transport::body_budget::BodyBudget;
 use transport::serve::{self, Listener, Server};
@@ -23,6 +24,10 @@ use crate::request_body::BodyTerms;
 #[cfg(feature = "response-cache")]
 use crate::response_cache::{CacheOptions, CacheStats, ResponseCache};
 use crate::table::{Resolve, Table};
+
+/// Requests that are sampled in one second because their clients ask for it, where clients are limited: the spans of a request
+/// cost more than most requests, and all of them share one export.
+const MAX_CLIENT_TRACES_PER_SECOND: u32 = 50;
 
 /// What a gateway is made from.
 #[derive(Clone)]
@@ -87,6 +92,8 @@ pub(crate) struct Shared {
     pub bodies: BodyTerms,
     #[cfg(feature = "response-cache")]
     pub response_cache: ResponseCache,
+    /// Traces that clients have asked for.
+    pub traces: SecondBudget,
     backends: Arc<Backends>,
     draining: AtomicBool,
     server: OnceLock<Server>,
@@ -138,6 +145,7 @@ impl Gateway {
             clients,
             api_keys: ApiKeys::default(),
             bodies,
+            traces: SecondBudget::new(MAX_CLIENT_TRACES_PER_SECOND),
             backends,
             draining: AtomicBool::new(false),
             server: OnceLock::new(),

@@ -12,6 +12,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use policy::ClientOptions;
 use runtime::cost::{self, Part};
 use runtime::{clock, scope};
 use telemetry::{Origin, ServerMetrics, UnsampledRequest, Wait, names};
@@ -62,7 +63,7 @@ impl Gateway {
         };
 
         let (method, path) = (head.method.as_str(), head.uri.path());
-        let trace = headers::trace(&head.headers);
+        let trace = self.trace(&head.headers);
         let version = headers::protocol_version(head.version);
         let span = telemetry::server_span(method, &target.route.path, path, version, trace, Origin::Client);
         let unsampled = span.is_disabled().then(|| Unsampled::of(&head, trace));
@@ -85,6 +86,17 @@ impl Gateway {
             return response;
         }
         response.map(|body| body.guarded(request_count))
+    }
+
+    /// The trace that a request belongs to. One that is to be sampled, beyond those that clients may ask for, counts as none:
+    /// then the gateway decides, as for any other.
+    fn trace(&self, fields: &HeaderMap) -> TraceContext {
+        let trace = headers::trace(fields);
+        let are_limited = self.0.options.clients != ClientOptions::default();
+        if trace.sampled && are_limited && !self.0.traces.admits(clock::now_ns()) {
+            return TraceContext::default();
+        }
+        trace
     }
 
     fn target(&self, head: &Parts) -> Result<Arc<ResolvedRoute>, Box<Response<Body>>> {

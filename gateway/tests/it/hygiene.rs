@@ -3,7 +3,7 @@
 use gateway::Upstream;
 use serde_json::json;
 
-use crate::fixture::{Hits, TestGateway, Tuning, cluster_of, copy, echo, routes};
+use crate::fixture::{Hits, TestGateway, Tuning, bounded, cluster_of, copy, echo, options, routes};
 use crate::raw_client::{RawConnection, exchange, request};
 
 async fn fixture(hits: &Hits) -> (TestGateway, runtime::Tasks) {
@@ -188,6 +188,24 @@ async fn a_trace_is_taken_over() {
     let seen =
         exchange(fixture.addr, request("GET", "/v1/echo/7", "traceparent: nonsense\r\n", b"")).await.json();
     assert_ne!(seen["fields"]["traceparent"], "nonsense");
+}
+
+#[tokio::test]
+async fn a_client_that_is_limited_does_not_have_all_it_asks_for_sampled() {
+    let tasks = runtime::Tasks::new();
+    let copy = copy(&tasks, echo(Hits::default())).await;
+    let options = gateway::Options { clients: policy::ClientOptions::new(true, true, 2), ..options() };
+    let tuning = Tuning { options: Some(options), ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let raw = request("GET", "/v1/echo/7", &format!("traceparent: {trace}\r\n"), b"");
+    // Fifty in a second: sooner or later one is too many, however slow the machine is, where they come a hundred at a time.
+    let is_dropped = async || {
+        let answers = (0..100).map(|_| exchange(fixture.addr, raw.clone()));
+        let answers = futures_util::future::join_all(answers).await;
+        answers.iter().any(|answer| answer.status == 200 && answer.json()["fields"]["traceparent"].is_null())
+    };
+    bounded("a trace that is not taken over", async { while !is_dropped().await {} }).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 //! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last
 //!   second. `histograms`: durations, counted where they are recorded.
 //! - [`spans`]: every span, named once. [`sampling`]: whether a request has any. [`tail`]: what is kept of those that have none.
+//!   `second_budget`: so many a second.
 //! - [`export`]: export of spans, counted and split by component.
 //!
 //! Start with [`install()`].
@@ -20,6 +21,7 @@ pub mod names;
 pub mod options;
 mod recent_maximum;
 pub mod sampling;
+mod second_budget;
 pub mod spans;
 pub mod tail;
 
@@ -36,6 +38,7 @@ pub use metrics::{
 };
 pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use sampling::Origin;
+pub use second_budget::SecondBudget;
 pub use spans::{
     Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span, is_traced,
     process_name, producer_span, server_end, server_span, wait_span,

@@ -3,7 +3,6 @@
 //! Decided when a request is over, from what its metrics have measured: one that is neither costs two comparisons.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::{ComponentName, TraceContext};
@@ -15,15 +14,16 @@ use runtime::{clock, scope};
 
 use crate::metrics::known_method;
 use crate::names::attr;
+use crate::second_budget::SecondBudget;
 use crate::spans::remote;
 
 /// A request that took so long is slow: users notice a second, and a page asks for more than one thing.
 pub const SLOW: Duration = Duration::from_millis(500);
 /// Spans kept in one second by one process: a storm has thousands that look alike.
-const MAX_PER_SECOND: u64 = 50;
+const MAX_PER_SECOND: u32 = 50;
 
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
-static BUDGET: TailBudget = TailBudget::new();
+static BUDGET: SecondBudget = SecondBudget::new(MAX_PER_SECOND);
 
 /// Where kept spans go from now on; without it none is kept.
 pub(crate) fn set_tracer(tracer: SdkTracer) {
@@ -63,7 +63,7 @@ impl UnsampledRequest<'_> {
     pub fn keep_if_notable(&self) {
         let Some(reason) = self.reason() else { return };
         let Some(tracer) = TRACER.get() else { return };
-        if BUDGET.admits(clock::now_ns() / 1_000_000_000) {
+        if BUDGET.admits(clock::now_ns()) {
             cost::run(Part::Telemetry, || scope::enter(self.component, || self.keep(tracer, reason)));
         }
     }
@@ -101,28 +101,6 @@ impl UnsampledRequest<'_> {
     }
 }
 
-/// How many spans have been kept in the present second: its number in the upper half, the count in the lower.
-struct TailBudget(AtomicU64);
-
-impl TailBudget {
-    const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Whether one more may be kept in second `second` of the process.
-    fn admits(&self, second: u64) -> bool {
-        let admitted = |packed: u64| {
-            let (present, kept) = (packed >> 32, packed & u64::from(u32::MAX));
-            if present != second {
-                Some(second << 32 | 1)
-            } else {
-                (kept < MAX_PER_SECOND).then_some(packed + 1)
-            }
-        };
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admitted).is_ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,12 +124,5 @@ mod tests {
         assert_eq!(ended(404, quick).reason(), None, "the client's doing");
         assert_eq!(ended(503, quick).reason(), Some("error"));
         assert_eq!(ended(200, SLOW).reason(), Some("slow"));
-    }
-
-    #[test]
-    fn a_second_keeps_so_many_and_the_next_as_many_again() {
-        let budget = TailBudget::new();
-        let kept = |second| (0..1_000).filter(|_| budget.admits(second)).count() as u64;
-        assert_eq!((kept(7), kept(8)), (MAX_PER_SECOND, MAX_PER_SECOND));
     }
 }
