@@ -100,8 +100,15 @@ impl<S: Send + Sync> FromRequestParts<S> for AuthenticatedWriter {
     }
 }
 
+/// The token of a bearer; the scheme's name has no case (RFC 9110, section 11.1).
 fn bearer(value: &HeaderValue) -> Result<&str, Refusal> {
-    value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(Refusal::unauthenticated)
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(Refusal::unauthenticated)?;
+    if scheme.eq_ignore_ascii_case("Bearer") {
+        Ok(token.trim_start_matches(' '))
+    } else {
+        Err(Refusal::unauthenticated())
+    }
 }
 
 /// A JSON body, read with errors in our own shape.
@@ -264,6 +271,17 @@ mod tests {
             let paging = PageRequest { limit: 20, cursor: Some(bad.to_owned()) };
             let refusal = paging.after::<(i64, u64)>().expect_err("not ours");
             assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (400, "cursor_invalid"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_has_no_case() {
+        let token = |text: &'static str| bearer(&HeaderValue::from_static(text)).map(str::to_owned).ok();
+        for text in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c"] {
+            assert_eq!(token(text).as_deref(), Some("a.b.c"), "{text}");
+        }
+        for text in ["Basic a.b.c", "a.b.c", "Bearera.b.c", ""] {
+            assert_eq!(token(text), None, "{text}");
         }
     }
 

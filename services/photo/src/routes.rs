@@ -201,10 +201,9 @@ async fn file(
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     ];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    if known
-        .flat_map(|list| list.split(','))
-        .any(|tag| matches!(tag.trim(), known if known == etag || known == "*"))
-    {
+    let mut known = known.flat_map(|list| list.split(',')).map(str::trim);
+    // What a cache on the way has marked as weak is compared all the same (RFC 9110, section 13.1.2).
+    if known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag) {
         return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
     }
     let body = streamed(album.bytes(key).await?).await?;
