@@ -53,11 +53,10 @@ impl From<StorageError> for Refusal {
             StorageError::Busy(_) => {
                 refusal(RefusalKind::Unavailable, "storage_busy", "the database is busy; try again")
             }
-            StorageError::Conflict(_) => refusal(
-                RefusalKind::Unavailable,
-                "storage_conflict",
-                "another write was committed first; try again",
-            ),
+            // Nothing was done, since others did the same: two writes of one client suffice, and no component has failed.
+            StorageError::Conflict(_) => {
+                Self::shed("storage_conflict", "another write was committed first; try again", None)
+            }
             StorageError::Unreachable(_) => refusal(
                 RefusalKind::Unavailable,
                 "storage_unreachable",
@@ -91,5 +90,12 @@ mod tests {
         assert_eq!((refusal.kind.status(), refusal.code.as_ref()), (503, "storage_full"));
         let lost = Refusal::from(StorageError::Lost("the process was killed".into()));
         assert!(lost.kind.may_have_happened());
+    }
+
+    #[test]
+    fn a_write_that_was_overtaken_is_no_failure_of_its_component() {
+        let overtaken = Refusal::from(StorageError::Conflict("another was faster".into()));
+        assert_eq!((overtaken.kind.status(), overtaken.is_shed), (503, true));
+        assert!(!Refusal::from(StorageError::Busy("for too long".into())).is_shed);
     }
 }
