@@ -46,11 +46,12 @@ pub fn tags(list: &str) -> Result<Vec<String>, Refusal> {
             ));
         }
         if !tags.contains(&tag) {
+            // At once: a list is as long as a head may be, and each tag is compared with all before it.
+            if tags.len() == MAX_TAGS {
+                return Err(refusal("tags_too_many", format!("a photo has at most {MAX_TAGS} tags")));
+            }
             tags.push(tag);
         }
-    }
-    if tags.len() > MAX_TAGS {
-        return Err(refusal("tags_too_many", format!("a photo has at most {MAX_TAGS} tags")));
     }
     Ok(tags)
 }
@@ -69,7 +70,13 @@ mod tests {
         assert_eq!(tags("").expect("none"), Vec::<String>::new());
         assert_eq!(code(tags("two words")), "tag_invalid");
         assert_eq!(code(tags(&"x".repeat(31))), "tag_invalid");
+        assert_eq!(tags("a,b,c,d,e,f,g,h,i,j,a").expect("ten").len(), MAX_TAGS);
         assert_eq!(code(tags("a,b,c,d,e,f,g,h,i,j,k")), "tags_too_many");
+        assert_eq!(
+            code(tags("a,b,c,d,e,f,g,h,i,j,k,two words")),
+            "tags_too_many",
+            "nothing after them is read"
+        );
     }
 
     #[test]
