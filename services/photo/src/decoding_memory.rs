@@ -2,27 +2,8 @@
 //!
 //! The limits of `image` know the pixels alone. A progressive JPEG is held whole as coefficients, a WebP as planes, as a second
 //! picture or as a canvas, and a frame within a WebP may be larger than the picture that its header promises. What is found here
-//! is never less than what a decoder takes: where a file can be read in two ways, the larger one counts.
-
-use crate::picture::Format;
-
-/// Bytes beside the pixels of a picture of this size.
-///
-/// # Errors
-/// What is wrong with a file whose parts are larger than the whole.
-pub(crate) fn beside_pixels(
-    format: Format,
-    bytes: &[u8],
-    width: u32,
-    height: u32,
-) -> Result<u64, &'static str> {
-    match format {
-        Format::Jpeg => Ok(jpeg_coefficients(bytes, width, height)),
-        // A row at a time.
-        Format::Png => Ok(0),
-        Format::WebP => webp(bytes, width, height),
-    }
-}
+//! is never less than what a decoder takes: where a file can be read in two ways, the larger one counts. A PNG is decoded row
+//! by row.
 
 fn pixels(width: u32, height: u32) -> u64 {
     u64::from(width) * u64::from(height)
@@ -63,10 +44,11 @@ impl JpegFrame {
     }
 }
 
-/// Coefficients of a JPEG that is held whole: a progressive one, and one whose first scan has not all of its components.
+/// Bytes beside the pixels of a JPEG of this size: its coefficients, where it is held whole. That is a progressive one, and one
+/// whose first scan has not all of its components.
 ///
 /// Markers are looked for everywhere, and not from segment to segment: readers differ in what they skip.
-fn jpeg_coefficients(bytes: &[u8], width: u32, height: u32) -> u64 {
+pub(crate) fn jpeg_coefficients(bytes: &[u8], width: u32, height: u32) -> u64 {
     let (mut most, mut components, mut fewest_in_scan) = (None, 0, usize::MAX);
     let mut is_progressive = false;
     for (at, pair) in bytes.windows(2).enumerate().filter(|(_, pair)| pair[0] == 0xff) {
@@ -96,8 +78,11 @@ fn planes(width: u32, height: u32) -> u64 {
     pixels(width.next_multiple_of(16), height.next_multiple_of(16)) * 3 / 2
 }
 
-/// What a WebP takes (RFC 9649, section 2).
-fn webp(bytes: &[u8], width: u32, height: u32) -> Result<u64, &'static str> {
+/// Bytes beside the pixels of a WebP of this size (RFC 9649, section 2).
+///
+/// # Errors
+/// What is wrong with one whose parts are larger than the whole.
+pub(crate) fn beside_webp(bytes: &[u8], width: u32, height: u32) -> Result<u64, &'static str> {
     let pixels = pixels(width, height);
     match bytes.get(12..16) {
         Some(b"VP8 ") => Ok(planes(width, height)),
@@ -200,7 +185,7 @@ mod tests {
     use image::{DynamicImage, ImageFormat, RgbImage};
 
     use super::*;
-    use crate::picture;
+    use crate::picture::{self, Format};
 
     fn encoded(side: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
