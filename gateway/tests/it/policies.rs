@@ -323,6 +323,27 @@ async fn a_component_that_turns_requests_away_is_asked_less() {
 }
 
 #[tokio::test]
+async fn a_component_whose_clients_leave_is_asked_no_less() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let counted = hits.clone();
+    let silent = move || {
+        counted.hit();
+        std::future::pending::<()>()
+    };
+    let router = Router::new().route("/v1/echo/{id}", any(silent));
+    let keys = json!({ "attempts": 1, "throttle": { "k": 1.0, "window": "120s", "probe": "1%" } });
+    let fixture = gateway_before(&tasks, router, keys).await;
+    for number in 1..=20 {
+        let mut line = RawConnection::open(fixture.addr).await;
+        line.send(request("GET", "/v1/echo/7", "", b"")).await;
+        // Held back, it would be answered, and the component not asked.
+        bounded("the component is asked", hits.reach(number)).await;
+        drop(line);
+        until("the request is gone", || fixture.gateway_connections() == 0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_reset_connection_is_the_same_failure_as_between_components() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let copy = copy(&tasks, echo(hits.clone())).await;

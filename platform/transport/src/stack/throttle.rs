@@ -26,6 +26,21 @@ fn locked(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
     throttle.lock().expect("no panic while held")
 }
 
+/// A call that was let through, counted when it is over. One that is dropped has been given up by its caller, or overtaken by a
+/// second try: the callee has turned nothing away.
+struct AdmittedCall<'a> {
+    throttle: &'a Mutex<Throttle>,
+    is_turned_away: bool,
+}
+
+impl Drop for AdmittedCall<'_> {
+    fn drop(&mut self) {
+        if !self.is_turned_away {
+            locked(self.throttle).accepted(clock::now_ns());
+        }
+    }
+}
+
 /// Overload is what throttling is about; any other answer is an accepted call.
 fn is_overload<R>(failure: &CallFailure<R>) -> bool {
     match failure.progress {
@@ -50,10 +65,9 @@ impl<L: Layer> ThrottleLayer<L> {
             let refusal = Refusal::unavailable("throttled", message);
             return Err(CallFailure::new(refusal, Progress::Shed("throttle")));
         }
+        let mut call = AdmittedCall { throttle, is_turned_away: false };
         let result = self.inner.send(outbound).await;
-        if !result.as_ref().is_err_and(is_overload) {
-            locked(throttle).accepted(clock::now_ns());
-        }
+        call.is_turned_away = result.as_ref().is_err_and(is_overload);
         result
     }
 }
