@@ -28,12 +28,12 @@ fn locked(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
 
 /// A call that was let through, counted when it is over. One that is dropped has been given up by its caller, or overtaken by a
 /// second try: the callee has turned nothing away.
-struct AdmittedCall<'a> {
+struct ThrottledCall<'a> {
     throttle: &'a Mutex<Throttle>,
     is_turned_away: bool,
 }
 
-impl Drop for AdmittedCall<'_> {
+impl Drop for ThrottledCall<'_> {
     fn drop(&mut self) {
         if !self.is_turned_away {
             locked(self.throttle).accepted(clock::now_ns());
@@ -65,7 +65,7 @@ impl<L: Layer> ThrottleLayer<L> {
             let refusal = Refusal::unavailable("throttled", message);
             return Err(CallFailure::new(refusal, Progress::Shed("throttle")));
         }
-        let mut call = AdmittedCall { throttle, is_turned_away: false };
+        let mut call = ThrottledCall { throttle, is_turned_away: false };
         let result = self.inner.send(outbound).await;
         call.is_turned_away = result.as_ref().is_err_and(is_overload);
         result
