@@ -5,6 +5,8 @@
 //! is never less than what a decoder takes: where a file can be read in two ways, the larger one counts. A PNG is decoded row
 //! by row.
 
+use crate::lossless_codes::table_bytes;
+
 fn pixels(width: u32, height: u32) -> u64 {
     u64::from(width) * u64::from(height)
 }
@@ -78,19 +80,49 @@ fn planes(width: u32, height: u32) -> u64 {
     pixels(width.next_multiple_of(16), height.next_multiple_of(16)) * 3 / 2
 }
 
-/// Bytes beside the pixels of a WebP of this size (RFC 9649, section 2).
+/// Bytes beside the pixels of a WebP of this size (RFC 9649, section 2). Of the codes of a lossless one no more is looked at once
+/// they take more than `most`.
 ///
 /// # Errors
-/// What is wrong with one whose parts are larger than the whole.
-pub(crate) fn beside_webp(bytes: &[u8], width: u32, height: u32) -> Result<u64, &'static str> {
-    let pixels = pixels(width, height);
+/// What is wrong with one whose parts are larger than the whole, or cannot be read.
+pub(crate) fn beside_webp(bytes: &[u8], width: u32, height: u32, most: u64) -> Result<u64, &'static str> {
     match bytes.get(12..16) {
         Some(b"VP8 ") => Ok(planes(width, height)),
         Some(b"VP8L") => {
             let has_alpha = bytes.get(24).is_some_and(|flags| flags & 0x10 != 0);
-            Ok(lossless(pixels, has_alpha))
+            let chunk = Chunks::new(bytes, 12).next().ok_or(UNREADABLE)?;
+            let codes = code_bytes(chunk.content(bytes), chunk.name, (width, height), most)?;
+            Ok(lossless(pixels(width, height), has_alpha) + codes)
         }
-        _ => extended_webp(bytes, width, height),
+        _ => extended_webp(bytes, width, height, most),
+    }
+}
+
+const UNREADABLE: &str = "its lossless part cannot be read";
+const OVERSIZED: &str = "a frame is larger than the picture";
+
+/// Bytes of the tables of a chunk's codes: of a lossless stream, or of an alpha channel that is compressed as one is. `size` is the
+/// most that a stream may have, and what an alpha channel has.
+fn code_bytes(
+    content: &[u8],
+    name: [u8; 4],
+    (width, height): (u32, u32),
+    most: u64,
+) -> Result<u64, &'static str> {
+    match (&name, content) {
+        (b"VP8L", &[0x2f, a, b, c, d, ref stream @ ..]) => {
+            let header = u32::from_le_bytes([a, b, c, d]);
+            let (across, down) = ((header & 0x3fff) + 1, (header >> 14 & 0x3fff) + 1);
+            if across > width || down > height {
+                return Err(OVERSIZED);
+            }
+            table_bytes(stream, across, down, most).ok_or(UNREADABLE)
+        }
+        (b"VP8L", _) => Err(UNREADABLE),
+        (b"ALPH", [how, stream @ ..]) if how & 3 == 1 => {
+            table_bytes(stream, width, height, most).ok_or(UNREADABLE)
+        }
+        _ => Ok(0),
     }
 }
 
@@ -99,36 +131,58 @@ const fn lossless(pixels: u64, has_alpha: bool) -> u64 {
     if has_alpha { pixels } else { 5 * pixels }
 }
 
-fn extended_webp(bytes: &[u8], width: u32, height: u32) -> Result<u64, &'static str> {
+fn extended_webp(bytes: &[u8], width: u32, height: u32, most: u64) -> Result<u64, &'static str> {
     let pixels = pixels(width, height);
     let flags = bytes.get(20).copied().unwrap_or_default();
     let (is_animated, has_alpha) = (flags & 0x02 != 0, flags & 0x10 != 0);
     let (mut has_lossy, mut has_lossless) = (false, false);
+    // Of each kind the first is decoded, and of an animation the first frame.
+    let (mut kinds, mut codes) = (Vec::new(), 0);
     for chunk in Chunks::new(bytes, 12) {
         if chunk.end() > bytes.len() {
             return Err("a part of it is longer than the file");
         }
         // Of a frame of an animation: its bitstream, perhaps behind an alpha channel.
         let is_frame = chunk.name == *b"ANMF";
+        let size = match is_animated && is_frame {
+            true => frame_size(bytes, chunk.start)
+                .filter(|size| size.0 <= width && size.1 <= height)
+                .ok_or(OVERSIZED)?,
+            false => (width, height),
+        };
+        let is_first = matches!(&chunk.name, b"VP8L" | b"ALPH" | b"ANMF") && !kinds.contains(&chunk.name);
+        kinds.extend(is_first.then_some(chunk.name));
         let within = Chunks::new(bytes, chunk.start + 16).take(if is_frame { 2 } else { 0 });
         for chunk in std::iter::once(chunk).chain(within) {
             let lossy = lossy_frame(bytes, chunk.start);
             if lossy.is_some_and(|(across, down)| across > width || down > height) {
-                return Err("a frame is larger than the picture");
+                return Err(OVERSIZED);
             }
             has_lossy |= lossy.is_some();
             has_lossless |= chunk.name == *b"VP8L";
+            if is_first {
+                codes = code_bytes(chunk.content(bytes), chunk.name, size, most)?.max(codes);
+            }
         }
     }
     let planes = planes(width, height);
     if is_animated {
         // The canvas and a frame of its size, each with an alpha channel.
-        return Ok(8 * pixels + planes);
+        return Ok(8 * pixels + planes + codes);
     }
     // An alpha channel of its own is decoded as a lossless picture.
     let lossy = planes + if has_alpha { 5 * pixels } else { 0 };
     let lossless = if has_lossless { lossless(pixels, has_alpha) } else { 0 };
-    Ok(lossless.max(if has_lossy { lossy } else { 0 }))
+    Ok(lossless.max(if has_lossy { lossy } else { 0 }) + codes)
+}
+
+/// Width and height of a frame of an animation, whose content begins at `start`.
+fn frame_size(bytes: &[u8], start: usize) -> Option<(u32, u32)> {
+    let side = |at: usize| {
+        let &[low, middle, high] = bytes.get(at..at.checked_add(3)?)? else { return None };
+        Some(u32::from_le_bytes([low, middle, high, 0]) + 1)
+    };
+    Some((side(start.checked_add(6)?)?, side(start.checked_add(9)?)?))
 }
 
 /// Width and height of a lossy key frame, where one begins at `at` (RFC 6386, section 9.1).
@@ -162,6 +216,11 @@ impl<'a> Chunks<'a> {
 impl Chunk {
     const fn end(&self) -> usize {
         self.start.saturating_add(self.length)
+    }
+
+    /// As much of it as there is.
+    fn content<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(self.start..self.end().min(bytes.len())).unwrap_or_default()
     }
 }
 
@@ -254,8 +313,9 @@ mod tests {
 
     #[test]
     fn a_webp_is_held_twice_where_it_is_decoded_to_other_pixels() {
-        // Three bytes a pixel, four before, and one for what transforms it.
-        assert_eq!(memory(Format::WebP, &encoded(100, ImageFormat::WebP)), Ok(80_000));
+        // Three bytes a pixel, four before, and one for what transforms it; and tables of a group of codes.
+        let lossless = memory(Format::WebP, &encoded(100, ImageFormat::WebP)).expect("a picture");
+        assert!((80_000..110_000).contains(&lossless), "{lossless}");
         let still = canvas(0, &[chunk(b"VP8 ", &lossy(100))]);
         // 100 pixels are seven macroblocks of 16.
         assert_eq!(memory(Format::WebP, &still), Ok(30_000 + 112 * 112 * 3 / 2));
@@ -285,5 +345,19 @@ mod tests {
         metadata[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         let long = canvas(8, &[chunk(b"VP8 ", &lossy(100)), metadata]);
         assert_eq!(memory(Format::WebP, &long), broken);
+        // A lossless stream of 16,383 by 16,383.
+        let stream = canvas(0, &[chunk(b"VP8L", &[0x2f, 0xfe, 0xbf, 0xff, 0x0f, 0])]);
+        assert_eq!(memory(Format::WebP, &stream), broken);
+    }
+
+    #[test]
+    fn codes_of_a_lossless_part_are_counted_wherever_it_is() {
+        let alpha = |content: &[u8]| canvas(0x10, &[chunk(b"ALPH", content), chunk(b"VP8 ", &lossy(100))]);
+        let raw = memory(Format::WebP, &alpha(&[0; 5])).expect("it is not compressed");
+        // No transform, no cache, no groups; five codes of one symbol.
+        let codes = [1, 0b1000_1000, 0b1000_1000, 0b1000];
+        let compressed = memory(Format::WebP, &alpha(&codes)).expect("a stream");
+        assert_eq!(compressed, raw + 1_024, "one group, without a table");
+        assert_eq!(memory(Format::WebP, &alpha(&codes[..2])), Err("image_broken".into()));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`album`]: what can be done with a photo; start here.
 //! - [`picture`]: bytes to a checked picture and its thumbnail; bombs are refused unopened.
-//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time. `decoding_memory`: what a decoder holds.
+//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time. `decoding_memory`: what a decoder holds;
+//!   `lossless_codes`, `bit_reader`: of the codes of a lossless WebP.
 //! - [`captions`]: what a caption and tags look like.
 //! - [`events`]: what happens when an account goes.
 //! - [`store`]: tables and queries.
@@ -24,10 +25,12 @@ use photo_api::{PhotoDeleted, PhotoPosted, PhotosByIds};
 use profile_api::ProfileDeleted;
 
 pub mod album;
+mod bit_reader;
 pub mod captions;
 pub mod decode_pool;
 mod decoding_memory;
 pub mod events;
+mod lossless_codes;
 pub mod picture;
 pub mod routes;
 pub mod store;

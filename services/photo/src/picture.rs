@@ -138,7 +138,7 @@ fn decoder(format: Format, bytes: &[u8]) -> Result<(impl ImageDecoder, u64), Ref
     let beside = match format {
         Format::Jpeg => jpeg_coefficients(bytes, width, height),
         Format::Png => 0,
-        Format::WebP => beside_webp(bytes, width, height).map_err(broken)?,
+        Format::WebP => beside_webp(bytes, width, height, MAX_DECODED_BYTES).map_err(broken)?,
     };
     let memory = decoder.total_bytes() + beside;
     if memory > MAX_DECODED_BYTES {
