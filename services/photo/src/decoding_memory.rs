@@ -85,7 +85,12 @@ fn planes(width: u32, height: u32) -> u64 {
 ///
 /// # Errors
 /// What is wrong with one whose parts are larger than the whole, or cannot be read.
-pub(crate) fn beside_webp(bytes: &[u8], width: u32, height: u32, most: u64) -> Result<u64, &'static str> {
+pub(crate) fn webp_working_bytes(
+    bytes: &[u8],
+    width: u32,
+    height: u32,
+    most: u64,
+) -> Result<u64, &'static str> {
     match bytes.get(12..16) {
         Some(b"VP8 ") => Ok(planes(width, height)),
         Some(b"VP8L") => {

@@ -8,7 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
-use crate::decoding_memory::{beside_webp, jpeg_coefficients};
+use crate::decoding_memory::{jpeg_coefficients, webp_working_bytes};
 
 /// Longest side, pixels.
 pub const MAX_SIDE_PIXELS: u32 = 8_000;
@@ -135,12 +135,12 @@ fn decoder(format: Format, bytes: &[u8]) -> Result<(impl ImageDecoder, u64), Ref
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(too_large());
     }
-    let beside = match format {
+    let working = match format {
         Format::Jpeg => jpeg_coefficients(bytes, width, height),
         Format::Png => 0,
-        Format::WebP => beside_webp(bytes, width, height, MAX_DECODED_BYTES).map_err(broken)?,
+        Format::WebP => webp_working_bytes(bytes, width, height, MAX_DECODED_BYTES).map_err(broken)?,
     };
-    let memory = decoder.total_bytes() + beside;
+    let memory = decoder.total_bytes() + working;
     if memory > MAX_DECODED_BYTES {
         return Err(too_large());
     }
