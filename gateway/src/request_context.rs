@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use contract::hash::{fnv1a64, fnv1a64_with, mix};
 use contract::{CallContext, ComponentName, Deadline, TraceContext};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use policy::deadline::remaining_ms;
@@ -50,7 +50,7 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
             );
         }
     };
-    if head.headers.len() > MAX_FIELDS {
+    if count_fields(head) > MAX_FIELDS {
         return no(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers_too_many",
@@ -77,6 +77,13 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
         return no(StatusCode::BAD_REQUEST, "key_invalid", message);
     }
     Ok(host)
+}
+
+/// Headers as they are passed on: cookies that HTTP/2 has in fields of their own become one.
+fn count_fields(head: &Parts) -> usize {
+    let is_joined = head.version == Version::HTTP_2;
+    let cookies = if is_joined { head.headers.get_all(COOKIE).iter().count() } else { 0 };
+    head.headers.len() - cookies.saturating_sub(1)
 }
 
 /// A request on its way through, without its body.
@@ -315,6 +322,18 @@ mod tests {
         check("POST", "/v1/feed", &[host, ("expect", "a pony")], 417);
         check("POST", "/v1/feed", &[host, ("idempotency-key", "k")], 0);
         check("POST", "/v1/feed", &[host, ("idempotency-key", "")], 400);
+    }
+
+    #[test]
+    fn headers_are_counted_as_they_are_passed_on() {
+        let mut head = head("GET", "http://a/v1/feed", &[("host", "a")]);
+        for _ in 0..MAX_FIELDS {
+            head.headers.append(COOKIE, HeaderValue::from_static("a=b"));
+        }
+        let status = |head: &Parts| screen(head).err().map(|away| away.status.as_u16());
+        assert_eq!(status(&head), Some(431));
+        head.version = Version::HTTP_2;
+        assert_eq!(status(&head), None, "these become one");
     }
 
     #[test]
