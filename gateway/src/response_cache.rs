@@ -119,7 +119,10 @@ impl ResponseCache {
         let (asked, is_authorized) = (RequestDirectives::of(fields), fields.contains_key(AUTHORIZATION));
         let until = self.waits_until(deadline);
         let (mut has_waited, mut lead) = (false, None);
-        while is_plain {
+        loop {
+            if !is_plain {
+                break;
+            }
             let now_ns = clock::now_ns();
             let found = self.0.store.find(&key, fields, component, now_ns);
             let known = match &found {

@@ -1,7 +1,7 @@
 //! Checks whether expectations can be judged in this file: their arms, how long they are held, and the time they need.
 
 use scorecard::expect::{Op, Query, Side, Window};
-use scorecard::inference::needs::Sampled;
+use scorecard::inference::needs::StatisticKind;
 use scorecard::measure::{Property, Unit};
 
 use crate::declared::{ExpectationRole, PlacedExpectation};
@@ -271,7 +271,7 @@ fn check_whole(reader: &mut Reader<'_>, source: &Source, placed: &PlacedExpectat
     let Some(between) = phases[first..=last].iter().find(|phase| !phase.measure) else { return };
     let counts_seconds = |query: &&Query| {
         let is_of_run = query.measure.has(Property::OwnWindow) || query.measure.has(Property::OfHost);
-        query.window == Window::Whole && !is_of_run && Sampled::of(query) != Sampled::AsSeen
+        query.window == Window::Whole && !is_of_run && StatisticKind::of(query) != StatisticKind::AsSeen
     };
     let Some(query) = queries(placed).find(counts_seconds) else { return };
     let measured = phases.iter().filter(|phase| phase.measure);

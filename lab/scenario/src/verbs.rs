@@ -1,5 +1,6 @@
 //! Reads `do = ".."` of a step and the fields of its verb.
 
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -98,11 +99,14 @@ impl Reader<'_> {
             if policy.connections.is_some() {
                 self.connection_places.push(find_key(inside, "connections").unwrap_or(at.clone()));
             }
-            let edge = edge_name(&written);
-            if change.policy.contains_key(&edge) {
-                self.report(at, format!("duplicate policy of `{edge}`; write its keys in one table"));
-            } else {
-                change.policy.insert(edge, policy);
+            match change.policy.entry(edge_name(&written)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(policy);
+                }
+                Entry::Occupied(entry) => {
+                    let text = format!("duplicate policy of `{}`; write its keys in one table", entry.key());
+                    self.report(at, text);
+                }
             }
         }
     }

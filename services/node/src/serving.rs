@@ -95,11 +95,8 @@ mod tests {
         let public = public_options(&NodeConfig::default());
         assert_eq!(public.reply_bytes, NodeConfig::default().bodies().replies(true));
         assert!(internal.buffer_bytes < public.buffer_bytes);
-<<<<<<< HEAD
         assert!(public.http2.is_none(), "unless it is asked for");
         assert!(public_options(&NodeConfig { public_http2: true, ..NodeConfig::default() }).http2.is_some());
-=======
         assert!(internal.max_header_bytes > public.max_header_bytes, "the gateway adds to what it passes on");
->>>>>>> b934fd26 (gateway: refuse a request with more headers than a component can read)
     }
 }

@@ -367,7 +367,7 @@ mod tests {
         std::fs::write(&path, [&entry(1, "one")[..], b"\n", &torn[..=within]].concat())
             .expect("a folder of ours");
         let one = UndoAction::File(folder.path().join("one"));
-        assert_eq!(open_actions(&path).expect("readable"), [one.clone()]);
+        assert_eq!(open_actions(&path).expect("readable"), std::slice::from_ref(&one));
 
         // The disk has room again: what comes next is no part of the torn line.
         let mut journal = Journal { is_torn: true, ..Journal::open(&path).expect("a folder of ours") };

@@ -49,21 +49,18 @@ impl Lane {
     /// A burst becomes ready, by a message or by what another thread has done. Returns it if a thread is free for it; else it
     /// waits.
     fn start(&mut self, burst: Burst, is_message: bool, is_paused: bool, now_ns: u64) -> Option<Burst> {
-        match self.driver.as_deref_mut() {
-            Some(driver) if is_message => {
-                if is_paused || !driver.wakes_reader(now_ns) {
-                    self.flow.enter(now_ns);
-                    driver.keep(burst, now_ns, &mut self.ready);
-                    return None;
-                }
-            }
-            _ if is_paused || self.running >= self.threads => {
+        if is_message && let Some(driver) = self.driver.as_deref_mut() {
+            if is_paused || !driver.wakes_reader(now_ns) {
                 self.flow.enter(now_ns);
-                self.ready.push_back(burst);
+                driver.keep(burst, now_ns, &mut self.ready);
                 return None;
             }
-            Some(driver) => driver.wakes_another(self.running + 1 < self.threads),
-            None => {}
+        } else if is_paused || self.running >= self.threads {
+            self.flow.enter(now_ns);
+            self.ready.push_back(burst);
+            return None;
+        } else if let Some(driver) = self.driver.as_deref_mut() {
+            driver.wakes_another(self.running + 1 < self.threads);
         }
         self.running += 1;
         self.flow.pass_through();
