@@ -38,7 +38,7 @@ fn capacity_comes_first_where_it_was_asked_for() {
         scores[0].notes
     );
     let answer = scorecard::answer::answer(run.tally());
-    let expected = "it buys: capacity at least 800/s (highest rate tried) for 40.0/s to 800/s";
+    let expected = "it buys: capacity at least 800/s (highest rate tried) vs 40.0/s to 800/s";
     assert!(answer[1].starts_with(expected), "{answer:#?}");
 }
 

@@ -160,7 +160,7 @@ fn a_miss_is_explained_by_the_parts_of_its_cpu() {
         assert!(predicted.waking.is_none() && measured.waking.is_some());
     }
     let text = validation.explained();
-    assert!(text.contains("| held-out-load-55 | mono | ") && text.contains(" for "), "{text}");
+    assert!(text.contains("| held-out-load-55 | mono | ") && text.contains(" vs "), "{text}");
     // With every figure within its bound there is nothing to explain.
     let mut exact = Validation::default();
     let mut same = lived_on(&calibration(), &plan, spans);
