@@ -2,8 +2,9 @@
 //!
 //! - [`print_folded`]: what a run ends with (`folded`): the answer, open claims, headline rows (`headlines`), and a search for
 //!   capacity (`ladder`).
-//! - [`print`]: all of it.
+//! - [`print`]: all of it, in `columns`.
 
+mod columns;
 mod folded;
 mod headlines;
 mod ladder;
@@ -21,6 +22,7 @@ use scorecard::figure::figure;
 use scorecard::ladder::ladders;
 use scorecard::reason;
 
+use self::columns::{Columns, EFFECT, FINDING, SAMPLES, VALUE};
 use crate::sweep;
 use crate::text::{NO_DATA, count, left, right, width, wrap};
 
@@ -449,46 +451,6 @@ impl<W: Write> Card<'_, W> {
             }
         }
         score.notes.iter().try_for_each(|note| self.wrapped("    ", Tone::Quiet, note))
-    }
-}
-
-/// Cells of a value, of an effect, of the samples, of a finding.
-const VALUE: usize = 9;
-const EFFECT: usize = 24;
-const SAMPLES: usize = 6;
-const FINDING: usize = 17;
-
-/// The scorecard's columns at a width.
-struct Columns {
-    letters: Vec<char>,
-    /// The arm that the others are compared with.
-    base: char,
-    /// `B/A, B−A`.
-    against: String,
-    label: usize,
-    /// 0 where it has to go to a line of its own.
-    effect: usize,
-}
-
-impl Columns {
-    fn of(run: &Run, width: usize) -> Self {
-        let letters = run.letters();
-        let fixed = 2 + letters.len() * VALUE + 1 + SAMPLES + 1 + FINDING;
-        let left = width.saturating_sub(fixed);
-        // `×2.52 [2.41, 2.63]` takes 18; below 16 cells a label is hard to read.
-        let effect = if letters.len() == 2 && left >= 16 + 19 { 19 } else { 0 };
-        let base = run.base().map_or('A', |base| base.letter);
-        let other = run.others().first().map_or(base, |other| other.letter);
-        let against = format!("{other}/{base}, {other}−{base}");
-        Self { letters, base, against, label: left.saturating_sub(effect).max(16), effect }
-    }
-
-    fn heads(&self) -> String {
-        let arms: String = self.letters.iter().map(|letter| right(&letter.to_string(), VALUE)).collect();
-        let effect = left(if self.effect > 0 { &self.against } else { "" }, self.effect, false);
-        let heads =
-            format!("  {}{arms} {effect}{} finding", left("", self.label, false), right("n", SAMPLES));
-        heads.trim_end().to_owned()
     }
 }
 
