@@ -224,12 +224,8 @@ mod tests {
         assert_eq!(run.mark(), None, "it was measured");
     }
 
-    #[test]
-    fn what_fails_makes_a_measured_figure_worse_as_it_does_the_row() {
-        let mut run = run(Provenance::Live);
-        run.header.timeout_us = 1_000_000;
-        let p50 = |run: &Run| run.figure_of_whole('A', "latency_p50");
-        assert_eq!(p50(&run), Some(0.002));
+    /// A second of A in which none of 101 arrivals was answered.
+    fn unanswered() -> Line {
         let window = record::Window {
             arm: 'A',
             round: 1,
@@ -238,7 +234,16 @@ mod tests {
             closed: true,
             ..record::Window::default()
         };
-        run.add(&Line { t: 6 * SECOND, entry: Entry::from(window) });
+        Line { t: 6 * SECOND, entry: Entry::from(window) }
+    }
+
+    #[test]
+    fn what_fails_makes_a_measured_figure_worse_as_it_does_the_row() {
+        let mut run = run(Provenance::Live);
+        run.header.timeout_us = 1_000_000;
+        let p50 = |run: &Run| run.figure_of_whole('A', "latency_p50");
+        assert_eq!(p50(&run), Some(0.002));
+        run.add(&unanswered());
         assert_eq!(p50(&run), Some(1.0), "101 of 201 were not answered");
         assert_eq!(run.figure_of_whole('A', "cpu_per_journey"), None, "no process was sampled");
     }
@@ -251,15 +256,7 @@ mod tests {
             // The p99 is predicted to be beyond what clients wait for, as it is; the p50 is not, and is.
             (prediction.band[1].value, prediction.band[1].high) = (1.0, 1.0);
         }
-        let window = record::Window {
-            arm: 'A',
-            round: 1,
-            second: 4,
-            offered: 101,
-            closed: true,
-            ..record::Window::default()
-        };
-        run.add(&Line { t: 6 * SECOND, entry: Entry::from(window) });
+        run.add(&unanswered());
         let figures = run.predicted_figures();
         let shown: Vec<(&str, f64, bool)> =
             figures.iter().map(|of| (of.predicted.measure.as_str(), of.measured, of.is_censored)).collect();
