@@ -281,8 +281,7 @@ impl Stage {
         notes.left_behind.extend(steps.not_cleaned_up);
         notes.withheld.extend(steps.withheld);
         notes.degraded.extend(steps.degraded.into_iter().map(|((step, _), reason)| (step, reason)));
-        session.environment.scrape_targets.withdraw();
-        session.environment.guardian.close();
+        session.environment.close();
         let end = finish::conclude(
             scenario,
             &session.record,

@@ -3,10 +3,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use contract::Placement;
+use contract::{Placement, ProcessPlan};
 use contract::placement::Restart;
 use futures_util::future::LocalBoxFuture;
 use node::NodeConfig;
@@ -124,102 +123,142 @@ pub fn up(
 }
 
 async fn keep_up(options: UpOptions, interrupts: Interrupts, view: SuiteView) -> Result<(), RunError> {
-    let collector = telemetry::otlp_endpoint_from_env()?;
-    let (arm, given) = (&options.arm, &options.given);
-    servers::check(&arm.name, &arm.placement, given).map_err(ArmError::from)?;
-    given.check_plan(&[arm], &[]).map_err(ArmError::from)?;
-    given.check_reachable(&[arm]).await.map_err(ArmError::from)?;
-    let tasks = Tasks::new();
-    let run_id = run_id::suite_id();
-    let secrets = RunSecrets::generate()?;
-    let folder = folder::create(&options.out.join(run_id::suite_folder(&run_id, &options.arm.name)))?;
-    let record = folder::create_record(&folder, clock::now())?;
-    let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
-    let environment = RunEnvironment::new(tasks.clone(), &paths, &run_id, &secrets.token, record)
-        .with_given(options.given.clone());
-    let processes = processes_of(&options.arm)?;
-    let (load, seed) = (options.load.clone(), options.seed);
-    let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
-    let snapshot = seeded.snapshot(&options.out.join(SNAPSHOTS), &processes).await?;
-    let data = folder.join("data");
-    storage::snapshot::restore(&snapshot, &data).map_err(folder::not_written(&data))?;
-    let config = NodeConfig {
-        run_id,
-        scenario: "up".into(),
-        data,
-        secret: secrets.identity.clone(),
-        token: secrets.token.clone(),
-        broker_credentials: secrets.broker.clone(),
-        telemetry: options.telemetry,
-        otlp: collector.clone(),
-        seed: options.seed,
-        public: options.public,
-        settings: component::service_context::Settings {
-            limits_per_address: options.limits_per_address,
-            ..component::service_context::Settings::default()
-        },
-        ..node_config(&options.arm, &processes)
-    };
-    let cores = runtime::limits::allowed_cores().len();
-    let workers = enough_workers([contract::placement::process_count(&processes)], cores);
-    let resources = resources::given(&options.arm, &processes, workers, options.telemetry);
-    let plan = ArmPlan {
-        letter: 'A',
-        name: options.arm.name.clone(),
-        processes,
-        placement: Placement {
-            restart: options.restarts.then(|| options.arm.placement.restart.unwrap_or(RESTART)),
-            ..options.arm.placement.clone()
-        },
-        config,
-        folder: folder.clone(),
-        probes: seeded.probes(),
-        workers: options.arm.placement.workers.unwrap_or(workers),
-        resources,
-        group: None,
-        access: ServerAccess::default(),
-        is_kept_up: true,
-    };
-    let (servers, empty) = ArmServers::start(&environment, &plan).await?;
-    if let Err(error) = seeded.fill_servers(&plan.name, empty).await {
-        servers.shut_down(&environment).await;
-        return Err(error.into());
-    }
-    let arm = Arc::new(Arm::start(&environment, plan, servers).await?);
-    let reports = arm.reports();
-    let user = &seeded.data.users[0];
-    let principal = contract::Principal::new(user.id);
-    let running = arm.instances();
-    let instances = running.iter().map(|instance| {
-        let listen = instance.status().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
-        (instance.name.clone(), instance.hosts(), listen)
-    });
-    (view.ready)(&SuiteSummary {
-        public: format!("http://{}", arm.public),
-        contract: format!("http://{}{}", arm.public, component::openapi::PATH),
-        instances: instances.collect(),
-        handle: user.handle.clone(),
-        user: principal.to_string(),
-        password: load_protocol::PASSWORD.to_owned(),
-        user_token: component::Identity::new(secrets.identity.as_bytes())
-            .ok()
-            .and_then(|identity| identity.token(principal).ok())
-            .unwrap_or_default(),
-        run_token: secrets.token,
-        folder,
-        silent_collector: match collector.filter(|_| options.telemetry.as_permitted().traces()) {
-            Some(endpoint) if !is_listening(&endpoint).await => {
-                Some(telemetry::endpoint::without_credentials(&endpoint))
-            }
-            _ => None,
-        },
-    });
-    let ended = until_the_end(&arm, interrupts, reports, view.report).await;
-    if let Ok(arm) = Arc::try_unwrap(arm) {
-        arm.shut_down().await;
-    }
-    tasks.finish(TASKS_GRACE).await;
+    let suite = Suite::new(options).await?;
+    let ended = suite.serve(interrupts, view).await;
+    suite.close().await;
     ended
+}
+
+/// A suite, from its folder on.
+struct Suite {
+    options: UpOptions,
+    environment: RunEnvironment,
+    run_id: String,
+    secrets: RunSecrets,
+    folder: PathBuf,
+    /// The user's collector.
+    collector: Option<String>,
+}
+
+impl Suite {
+    /// Checks what can be checked beforehand, and makes the folder.
+    async fn new(options: UpOptions) -> Result<Self, RunError> {
+        let collector = telemetry::otlp_endpoint_from_env()?;
+        let (arm, given) = (&options.arm, &options.given);
+        servers::check(&arm.name, &arm.placement, given).map_err(ArmError::from)?;
+        given.check_plan(&[arm], &[]).map_err(ArmError::from)?;
+        given.check_reachable(&[arm]).await.map_err(ArmError::from)?;
+        let run_id = run_id::suite_id();
+        let secrets = RunSecrets::generate()?;
+        let folder = folder::create(&options.out.join(run_id::suite_folder(&run_id, &options.arm.name)))?;
+        let record = folder::create_record(&folder, clock::now())?;
+        let paths = RunPaths { out: &options.out, folder: &folder, program: &options.program };
+        let environment = RunEnvironment::new(Tasks::new(), &paths, &run_id, &secrets.token, record)
+            .with_given(options.given.clone());
+        Ok(Self { options, environment, run_id, secrets, folder, collector })
+    }
+
+    /// Starts it, shows its summary, and keeps it up until the first interrupt; then no process of the arm is left.
+    async fn serve(&self, interrupts: Interrupts, view: SuiteView) -> Result<(), RunError> {
+        let (options, environment) = (&self.options, &self.environment);
+        let processes = processes_of(&options.arm)?;
+        let (load, seed) = (options.load.clone(), options.seed);
+        let seeded = runtime::blocking(move || SeededData::generate(seed, &load)).await;
+        let snapshot = seeded.snapshot(&options.out.join(SNAPSHOTS), &processes).await?;
+        let data = self.folder.join("data");
+        storage::snapshot::restore(&snapshot, &data).map_err(folder::not_written(&data))?;
+        let plan = self.plan(processes, data, &seeded);
+        let (servers, empty) = ArmServers::start(environment, &plan).await?;
+        if let Err(error) = seeded.fill_servers(&plan.name, empty).await {
+            servers.shut_down(environment).await;
+            return Err(error.into());
+        }
+        let arm = Arm::start(environment, plan, servers).await?;
+        let reports = arm.reports();
+        (view.ready)(&self.summary(&arm, &seeded).await);
+        let ended = until_the_end(&arm, interrupts, reports, view.report).await;
+        arm.shut_down().await;
+        ended
+    }
+
+    fn plan(&self, processes: Vec<ProcessPlan>, data: PathBuf, seeded: &SeededData) -> ArmPlan {
+        let options = &self.options;
+        let config = NodeConfig {
+            run_id: self.run_id.clone(),
+            scenario: "up".into(),
+            data,
+            secret: self.secrets.identity.clone(),
+            token: self.secrets.token.clone(),
+            broker_credentials: self.secrets.broker.clone(),
+            telemetry: options.telemetry,
+            otlp: self.collector.clone(),
+            seed: options.seed,
+            public: options.public,
+            settings: component::service_context::Settings {
+                limits_per_address: options.limits_per_address,
+                ..component::service_context::Settings::default()
+            },
+            ..node_config(&options.arm, &processes)
+        };
+        let cores = runtime::limits::allowed_cores().len();
+        let workers = enough_workers([contract::placement::process_count(&processes)], cores);
+        let resources = resources::given(&options.arm, &processes, workers, options.telemetry);
+        ArmPlan {
+            letter: 'A',
+            name: options.arm.name.clone(),
+            processes,
+            placement: Placement {
+                restart: options.restarts.then(|| options.arm.placement.restart.unwrap_or(RESTART)),
+                ..options.arm.placement.clone()
+            },
+            config,
+            folder: self.folder.clone(),
+            probes: seeded.probes(),
+            workers: options.arm.placement.workers.unwrap_or(workers),
+            resources,
+            group: None,
+            access: ServerAccess::default(),
+            is_kept_up: true,
+        }
+    }
+
+    async fn summary(&self, arm: &Arm, seeded: &SeededData) -> SuiteSummary {
+        let user = &seeded.data.users[0];
+        let principal = contract::Principal::new(user.id);
+        let running = arm.instances();
+        let instances = running.iter().map(|instance| {
+            let listen = instance.status().listen.map_or_else(String::new, |addr| format!("http://{addr}"));
+            (instance.name.clone(), instance.hosts(), listen)
+        });
+        let collector = self.collector.as_deref();
+        SuiteSummary {
+            public: format!("http://{}", arm.public),
+            contract: format!("http://{}{}", arm.public, component::openapi::PATH),
+            instances: instances.collect(),
+            handle: user.handle.clone(),
+            user: principal.to_string(),
+            password: load_protocol::PASSWORD.to_owned(),
+            user_token: component::Identity::new(self.secrets.identity.as_bytes())
+                .ok()
+                .and_then(|identity| identity.token(principal).ok())
+                .unwrap_or_default(),
+            run_token: self.secrets.token.clone(),
+            folder: self.folder.clone(),
+            silent_collector: match collector.filter(|_| self.options.telemetry.as_permitted().traces()) {
+                Some(endpoint) if !is_listening(endpoint).await => {
+                    Some(telemetry::endpoint::without_credentials(endpoint))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// Waits for what still runs on behalf of the suite, its guardian last.
+    async fn close(self) {
+        self.environment.tasks.finish(TASKS_GRACE).await;
+        // The guardian is a process, for whose end is waited.
+        runtime::blocking(move || self.environment.close()).await;
+    }
 }
 
 /// Shows what happens to processes until the first interrupt, or until the suite cannot be kept up any longer.
