@@ -47,8 +47,12 @@ fn is_reported(path: &Path) {
         let document = serde_json::from_str(&stdout)
             .unwrap_or_else(|why| panic!("{}: no document: {why}\n{stderr}", path.display()));
         let found = lints(&document);
-        for lint in words.split(", ") {
-            assert!(found.iter().any(|name| name == lint), "{}: no `{lint}` in {found:?}", path.display());
+        let missing: Vec<&str> =
+            words.split(", ").filter(|lint| !found.iter().any(|name| name == lint)).collect();
+        if is_starved(&document) {
+            println!("{}: {missing:?} not decided, the machine was too busy: {found:?}", path.display());
+        } else {
+            assert!(missing.is_empty(), "{}: no {missing:?} in {found:?}", path.display());
         }
         assert!(
             ended == Some(code) || (ended == Some(3) && is_starved(&document)),
