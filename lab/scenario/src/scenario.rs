@@ -22,8 +22,9 @@ use crate::scale::SystemScale;
 use crate::source::{Source, catalogue_folder};
 use crate::sweep::Sweep;
 
-/// Longest run, whatever a scenario says: beyond it the conductor stops.
-pub const LONGEST_RUN: Duration = Duration::from_secs(30 * 60);
+/// Longest run, whatever a scenario says: beyond it the conductor stops. Room for a soak of an hour with what comes before and
+/// after.
+pub const LONGEST_RUN: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A scenario without mistakes.
 #[derive(Clone, Debug)]

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(exhausted(0, &healthy()), None);
         for (observed, reason) in [
             (Observed { is_record_failing: true, ..healthy() }, "the record"),
-            (Observed { running: Duration::from_secs(1_801), ..healthy() }, "longer than 1800s"),
+            (Observed { running: LONGEST_RUN + Duration::from_secs(1), ..healthy() }, "longer than 7200s"),
             (Observed { memory_available_mib: 799, ..healthy() }, "799 MiB of memory"),
             (Observed { memory_held_mib: Some(6_001.0), ..healthy() }, "holds 6001 of 8000"),
             (Observed { disk_free_mib: Some(1_023), ..healthy() }, "1023 MiB are left on the disk"),
@@ -175,7 +175,7 @@ mod tests {
         let minute = 60_000_000_000;
         assert!(exhausted(minute, &after(61)).is_some());
         assert_eq!(exhausted(60 * minute, &after(61)), None);
-        assert!(exhausted(60 * minute, &after(1_801)).is_some(), "half an hour is the longest of all");
+        assert!(exhausted(180 * minute, &after(7_201)).is_some(), "two hours are the longest of all");
     }
 
     #[test]
