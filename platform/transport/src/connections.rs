@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 /// How many connections there may be. Addresses of one /64 network of IPv6 are one: see [`client_network()`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Of one address; `None` where all clients share one.
+    /// Of one address; `None` where all clients share one. It has no more requests at work either: over HTTP/2 each connection
+    /// would have a hundred.
     pub per_address: Option<usize>,
     /// Without a request at work, of one address; `None` where all clients share one.
     pub idle_per_address: Option<usize>,
@@ -55,14 +56,22 @@ struct State {
 #[derive(Debug, Default)]
 struct AddressState {
     open: usize,
-    /// Those without a request at work.
-    idle: Arc<AtomicUsize>,
+    counts: Arc<AddressCounts>,
+}
+
+/// What the connections of an address have in common.
+#[derive(Debug, Default)]
+struct AddressCounts {
+    /// Connections without a request at work.
+    idle: AtomicUsize,
+    /// Requests at work, where they are limited.
+    at_work: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct ConnectionState {
     address: IpAddr,
-    idle_of_address: Arc<AtomicUsize>,
+    of_address: Arc<AddressCounts>,
     /// Its key in [`State::order`]; changed under the lock alone.
     place: AtomicU64,
     idle_since: AtomicU64,
@@ -118,8 +127,8 @@ impl Connections {
             return None;
         }
         entry.open += 1;
-        let idle_of_address = entry.idle.clone();
-        let crowded = |most| idle_of_address.load(Ordering::Relaxed) >= most;
+        let of_address = entry.counts.clone();
+        let crowded = |most| of_address.idle.load(Ordering::Relaxed) >= most;
         if self.limits.idle_per_address.is_some_and(crowded) {
             self.evict_oldest(&mut state, Some(address));
         }
@@ -129,7 +138,7 @@ impl Connections {
         let since = self.tick();
         let connection = Arc::new(ConnectionState {
             address,
-            idle_of_address,
+            of_address,
             place: AtomicU64::new(since),
             idle_since: AtomicU64::new(since),
             at_work: AtomicU64::new(0),
@@ -155,12 +164,12 @@ impl Connections {
 
     fn count_idle(&self, connection: &ConnectionState) {
         self.idle.fetch_add(1, Ordering::Relaxed);
-        connection.idle_of_address.fetch_add(1, Ordering::Relaxed);
+        connection.of_address.idle.fetch_add(1, Ordering::Relaxed);
     }
 
     fn uncount_idle(&self, connection: &ConnectionState) {
         self.idle.fetch_sub(1, Ordering::Relaxed);
-        connection.idle_of_address.fetch_sub(1, Ordering::Relaxed);
+        connection.of_address.idle.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Asks the connection to go that is idle for longest, if any is. Those that turn out to have had a request since they
@@ -204,7 +213,16 @@ impl ConnectionEntry {
         if connection.at_work.fetch_add(1, Ordering::AcqRel) == 0 {
             connections.uncount_idle(connection);
         }
+        if connections.limits.per_address.is_some() {
+            connection.of_address.at_work.fetch_add(1, Ordering::Relaxed);
+        }
         ActiveRequest { connections: connections.clone(), connection: connection.clone() }
+    }
+
+    /// Whether its address may have one more request at work.
+    pub fn has_room(&self) -> bool {
+        let at_work = &self.connection.of_address.at_work;
+        self.connections.limits.per_address.is_none_or(|most| at_work.load(Ordering::Relaxed) < most)
     }
 
     /// Whether a request of it is at work.
@@ -223,6 +241,9 @@ impl ConnectionEntry {
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Self { connections, connection } = self;
+        if connections.limits.per_address.is_some() {
+            connection.of_address.at_work.fetch_sub(1, Ordering::Relaxed);
+        }
         // Before it counts as idle, so that it is not taken for one that has been for long.
         connection.idle_since.store(connections.tick(), Ordering::Relaxed);
         if connection.at_work.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -354,6 +375,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_has_as_many_requests_at_work_as_connections() {
+        let connections = limited(3, 9, 9);
+        let [one, other] = [HERE; 2].map(|address| connections.enter(address).expect("room"));
+        let elsewhere = connections.enter(THERE).expect("room");
+        let mut requests: Vec<_> = [&one, &other, &one].map(ConnectionEntry::begin_request).into();
+        assert!(!one.has_room() && !other.has_room() && elsewhere.has_room());
+        requests.pop();
+        assert!(one.has_room() && other.has_room());
+        let shared = Arc::new(Connections::new(ConnectionLimits::SHARED));
+        let entry = shared.enter(HERE).expect("room");
+        let _many: Vec<_> = (0..9).map(|_| entry.begin_request()).collect();
+        assert!(entry.has_room(), "where all clients share an address");
+    }
+
+    #[test]
     fn nothing_is_left_of_those_that_left() {
         let connections = limited(9, 2, 2);
         let entries: Vec<_> = (0..9).filter_map(|_| connections.enter(HERE)).collect();
@@ -438,7 +474,7 @@ mod tests {
                 prop_assert_eq!(connections.idle.load(Ordering::Relaxed), idle(HERE) + idle(THERE));
                 for address in [HERE, THERE] {
                     let state = connections.state();
-                    let counted = state.addresses.get(&address).map(|known| known.idle.load(Ordering::Relaxed));
+                    let counted = state.addresses.get(&address).map(|known| known.counts.idle.load(Ordering::Relaxed));
                     prop_assert_eq!(counted.unwrap_or(0), idle(address));
                 }
             }

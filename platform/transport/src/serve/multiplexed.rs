@@ -3,9 +3,11 @@
 //! Each stream is a task, so that one that computes keeps no other waiting. What hyper and h2 bound by themselves: streams
 //! beyond [`StreamLimits::max_streams`] are refused, and a client that resets more than as many streams before they are taken
 //! up, or continues a header without end, has its connection closed (`ENHANCE_YOUR_CALM`). What they leave open is bounded
-//! here: a stream whose reply is not taken ends after [`StreamLimits::longest_stream`], or where readers have a minimum rate once
-//! it has not been kept after that, and a connection when it has had no stream at work for [`super::Options::header_timeout`], also
-//! one that has sent half a header or does not take the last frames of its replies.
+//! here: of the streams of one address those beyond the connections that it may have are refused as well, or HTTP/2 would
+//! multiply by a hundred what it may have under way; a stream whose reply is not taken ends after
+//! [`StreamLimits::longest_stream`], or where readers have a minimum rate once it has not been kept after that, and a connection
+//! when it has had no stream at work for [`super::Options::header_timeout`], also one that has sent half a header or does not
+//! take the last frames of its replies.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -61,14 +63,20 @@ pub(super) async fn serve<I, S, B>(
     let streams = Arc::new(Streams::new());
     let executor =
         StreamExecutor { tasks: tasks.clone(), streams: streams.clone(), is_paced: read_rate.is_some() };
+    let entry = place.entry.clone();
     let service = service_fn(move |request| {
-        let response = service.call(request);
+        let response = entry.has_room().then(|| service.call(request));
         let let_through = move |bytes: u64| {
             if let Some(rate) = read_rate {
                 extend_time(&rate, bytes);
             }
         };
-        async move { Ok::<_, Infallible>(response.await?.map(|body| PiecedBody::new(body, let_through))) }
+        async move {
+            // Nothing of it has been done, so that its client may repeat it.
+            let Some(response) = response else { return Err(h2::Error::from(h2::Reason::REFUSED_STREAM)) };
+            let Ok(response) = response.await;
+            Ok(response.map(|body| PiecedBody::new(body, let_through)))
+        }
     });
     let connection = Builder::new(executor)
         .max_concurrent_streams(limits.max_streams)

@@ -100,6 +100,25 @@ async fn streams_beyond_the_limit_are_refused() {
 }
 
 #[tokio::test]
+async fn an_address_has_no_more_requests_at_work_than_it_may_have_connections() {
+    let connection_limits =
+        serve::ConnectionLimits { per_address: Some(3), ..serve::ConnectionLimits::SHARED };
+    let (pair, server) = served(serve::Options { connection_limits, ..usual() }).await;
+    let (mut one, mut other) = (client(&server, &[]).await, client(&server, &[]).await);
+    let ponder = |number: u32| call(2 * number + 1, "greeter.ponder");
+    one.write(&[ponder(0), ponder(1)].concat()).await.expect("written");
+    until("two are at work", || pair.greeter.begun() == 2).await;
+    other.write(&[ponder(0), ponder(1)].concat()).await.expect("written");
+    let refused = read_until(&mut other, RST_STREAM).await;
+    assert_eq!((refused.stream, refused.number(0)), (3, REFUSED_STREAM));
+    until("three are at work", || pair.greeter.begun() == 3).await;
+    // They are given up with their connections, and leave room for another client of the address.
+    drop((one, other));
+    until("both have left", || server.connections() == 0).await;
+    others_are_served(&pair).await;
+}
+
+#[tokio::test]
 async fn half_a_header_is_closed_in_time() {
     let options = serve::Options { header_timeout: Duration::from_millis(100), ..usual() };
     let (pair, server) = served(options).await;
