@@ -30,7 +30,8 @@ pub struct ResponseDirectives {
     pub is_refused: bool,
     /// It is for all, also where it answers a request with `Authorization`.
     pub is_public: bool,
-    /// `must-revalidate`, or `proxy-revalidate`. Nothing that is stale is given here anyway.
+    /// `must-revalidate`. Nothing that is stale is given here anyway; `proxy-revalidate` is no more than that, and allows
+    /// nothing.
     pub must_revalidate: bool,
     /// For how long it holds in any cache.
     pub max_age: Option<Duration>,
@@ -68,7 +69,7 @@ impl ResponseDirectives {
         let is_readable = each_directive(headers, &CACHE_CONTROL, |name, argument| match name {
             "no-store" | "private" | "no-cache" => found.is_refused = true,
             "public" => found.is_public = true,
-            "must-revalidate" | "proxy-revalidate" => found.must_revalidate = true,
+            "must-revalidate" => found.must_revalidate = true,
             "max-age" => found.max_age = Some(shorter(found.max_age, seconds(argument))),
             "s-maxage" => found.shared_max_age = Some(shorter(found.shared_max_age, seconds(argument))),
             _ => {}
@@ -103,6 +104,8 @@ fn each_directive(headers: &HeaderMap, field: &HeaderName, mut each: impl FnMut(
             is_readable = false;
             continue;
         };
+        // What follows a quote that is escaped, or that is not closed, may stand in it or not.
+        is_readable &= !line.contains('\\') && line.matches('"').count().is_multiple_of(2);
         for element in list_elements(line) {
             let (name, argument) = match element.split_once('=') {
                 Some((name, argument)) => (name, Some(argument.trim().trim_matches('"'))),
@@ -165,6 +168,9 @@ mod tests {
         for unreadable in ["max-age", "max-age=", "max-age=-1", "max-age=1.5", "max-age=soon"] {
             assert_eq!(of(&[unreadable]).max_age, Some(secs(0)), "{unreadable}");
         }
+        for ambiguous in [r#"max-age=60, x="\"", private"#, r#"max-age=60, x=", private"#] {
+            assert!(of(&[ambiguous]).is_refused, "{ambiguous}");
+        }
         let mut raw = HeaderMap::new();
         raw.insert(CACHE_CONTROL, HeaderValue::from_bytes(b"max-age=60, \xff").expect("a header value"));
         assert!(ResponseDirectives::of(&raw).is_refused);
@@ -174,7 +180,7 @@ mod tests {
     fn some_answers_are_for_requests_with_authorization_too() {
         let allows = |line: &str| ResponseDirectives::of(&headers(&[line])).allows_authorization();
         assert!(allows("public, max-age=1") && allows("s-maxage=1") && allows("max-age=1, must-revalidate"));
-        assert!(!allows("max-age=60"));
+        assert!(!allows("max-age=60") && !allows("max-age=60, proxy-revalidate"));
     }
 
     #[test]

@@ -96,7 +96,8 @@ impl Store {
         self.0.state.lock().expect("no panic while held")
     }
 
-    /// What there is for a request with these fields, of this component. What is found counts as used.
+    /// What there is for a request with these fields, of this component; of several answers the one that came last (RFC 9111,
+    /// section 4): an older one that depends on fewer fields is for the same requests. What is found counts as used.
     pub fn find(&self, key: &CacheKey, request: &HeaderMap, component: ComponentName, now_ns: u64) -> Found {
         let mut state = self.state();
         let used = state.next;
@@ -105,7 +106,8 @@ impl Store {
             Content::Answer(answer) => answer.component == component && answer.is_for(request),
             Content::Pass(until_ns) => now_ns < *until_ns,
         };
-        let Some(slot) = slots.iter_mut().find(is_for_it) else { return Found::Nothing };
+        // They stand in the order in which they came.
+        let Some(slot) = slots.iter_mut().rfind(is_for_it) else { return Found::Nothing };
         let before = std::mem::replace(&mut slot.used, used);
         let found = match &slot.content {
             Content::Answer(answer) => Found::Answer(answer.clone()),
@@ -344,6 +346,20 @@ mod tests {
         assert!(matches!(store.find(&key, &german, other, 0), Found::Nothing), "of another component");
         store.remove(&key);
         assert_eq!(store.size(), (0, 0));
+    }
+
+    #[test]
+    fn of_two_answers_for_one_request_the_last_is_given() {
+        let (store, key) = (bounded(1 << 20, 100), key("/1"));
+        let german = headers(&[("accept-language", "de")]);
+        let (before, after) = (answer(1, &german, ""), answer(1, &german, "accept-language"));
+        assert!(keep(&store, &key, &before) && keep(&store, &key, &after));
+        let found = |request: &HeaderMap| match store.find(&key, request, PHOTO, 0) {
+            Found::Answer(answer) => answer,
+            _ => panic!("both are kept"),
+        };
+        assert!(Arc::ptr_eq(&found(&german), &after), "what came before it depends on less");
+        assert!(Arc::ptr_eq(&found(&HeaderMap::new()), &before));
     }
 
     #[test]

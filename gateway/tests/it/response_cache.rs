@@ -185,6 +185,23 @@ async fn an_account_gets_no_kept_answer_unless_it_is_for_all() {
 }
 
 #[tokio::test]
+async fn of_answers_that_depend_on_more_and_on_less_the_last_is_given() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let answer = |number, _| match number {
+        1 => numbered(number, KEPT),
+        _ => numbered(number, &[("cache-control", "max-age=60"), ("vary", "accept-language")]),
+    };
+    let fixture = open(&tasks, component(&hits, answer), CacheOptions::default()).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    assert_eq!(text(&fixture, "cache-control: no-cache\r\n").await, "answer 2");
+    assert_eq!(
+        text(&fixture, "").await,
+        "answer 2",
+        "the last that came, whether the first still holds or not"
+    );
+}
+
+#[tokio::test]
 async fn answers_that_depend_on_a_field_are_kept_for_each_value() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
     let varied = &[("cache-control", "max-age=60"), ("vary", "Accept-Language")];
