@@ -27,6 +27,9 @@ const SHORT_BYTES: u64 = 1 << 20;
 const MAX_DECODERS: usize = 4;
 /// Memory in which all of these are decoded: one of the largest pictures, or many small ones.
 const MAX_DECODING_BYTES: usize = picture::MAX_DECODED_BYTES as usize;
+/// WebPs of which it is found out at once what they take. That of a lossless one is written in pictures of its own, of a
+/// sixteenth of its pixels, whatever the length of the file: two million, of four bytes each.
+const MAX_INSPECTIONS: usize = 2;
 /// Memory is counted in steps of this many bytes: a semaphore counts to 2^29 at least.
 const STEP_BYTES: usize = 1 << 10;
 /// Largest original read on the async thread: at about 1 GB/s this takes 64 µs, less than a thread switch.
@@ -37,6 +40,7 @@ pub struct DecodePool {
     uploads: Arc<Semaphore>,
     long_uploads: Arc<Semaphore>,
     short_uploads: Arc<Semaphore>,
+    inspections: Arc<Semaphore>,
     decoders: Arc<Semaphore>,
     threads: BackgroundThreads,
     decoding_memory: Arc<Semaphore>,
@@ -87,6 +91,7 @@ impl DecodePool {
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             long_uploads: Arc::new(Semaphore::new(MAX_LONG_UPLOAD_BYTES / STEP_BYTES)),
             short_uploads: Arc::new(Semaphore::new(MAX_SHORT_UPLOAD_BYTES / STEP_BYTES)),
+            inspections: Arc::new(Semaphore::new(MAX_INSPECTIONS)),
             decoders: Arc::new(Semaphore::new(decoders)),
             threads: BackgroundThreads::start("decoder", decoders)?,
             decoding_memory: Arc::new(Semaphore::new(MAX_DECODING_BYTES / STEP_BYTES)),
@@ -119,12 +124,12 @@ impl DecodePool {
     /// What [`picture::decode`] refuses; 503 if no decoder was free for half of the time that is left, or 504 where its client
     /// gave it less time than its route does.
     pub async fn decode(&self, cx: &CallContext, format: Format, bytes: Bytes) -> Result<Picture, Refusal> {
-        let promised = move |bytes: &[u8]| within_its_bounds(|| picture::decoded_bytes(format, bytes));
-        let memory = steps(read(bytes.clone(), promised).await?);
         let permits = async {
+            let memory = steps(self.decoded_bytes(format, bytes.clone()).await?);
             let decoder = self.decoders.clone().acquire_owned().await;
             let memory = self.decoding_memory.clone().acquire_many_owned(memory).await;
-            (decoder.expect("the semaphore is never closed"), memory.expect("nor is this"))
+            let permits = (decoder.expect("the semaphore is never closed"), memory.expect("nor is this"));
+            Ok::<_, Refusal>(permits)
         };
         let left = cx.deadline.remaining(clock::now()).unwrap_or_default();
         // A client that waits for less is too hasty; others hear while they listen that there are too many of them, which is
@@ -133,11 +138,27 @@ impl DecodePool {
         let permits = tokio::time::timeout(if is_hasty { left } else { left / 2 }, permits);
         let permit = cost::part(Part::Queueing, permits)
             .await
-            .map_err(|_| if is_hasty { Refusal::too_late() } else { busy() })?;
+            .map_err(|_| if is_hasty { Refusal::too_late() } else { busy() })??;
         // The permit moves along: decoding continues after the caller has left.
         let work = self.threads.run(move || {
             let _permit = permit;
             within_its_bounds(|| picture::decode(format, &bytes))
+        });
+        cost::part(Part::Business, work).await
+    }
+
+    /// Memory that a picture takes while it is decoded, bytes. Of a WebP a short file may take long, so that it has no part in
+    /// the async threads.
+    async fn decoded_bytes(&self, format: Format, bytes: Bytes) -> Result<u64, Refusal> {
+        let promised = move |bytes: &[u8]| within_its_bounds(|| picture::decoded_bytes(format, bytes));
+        if format != Format::WebP {
+            return read(bytes, promised).await;
+        }
+        let turn = self.inspections.clone().acquire_owned().await.expect("the semaphore is never closed");
+        // The turn moves along, as a permit does.
+        let work = runtime::blocking(move || {
+            let _turn = turn;
+            promised(&bytes)
         });
         cost::part(Part::Business, work).await
     }
@@ -198,15 +219,31 @@ mod tests {
         assert!(refused.code == "uploads_busy" && refused.is_shed);
     }
 
+    fn encoded(format: image::ImageFormat) -> Bytes {
+        let mut bytes = io::Cursor::new(Vec::new());
+        image::DynamicImage::new_rgb8(4, 4).write_to(&mut bytes, format).expect("encodes");
+        bytes.into_inner().into()
+    }
+
+    #[tokio::test]
+    async fn what_a_webp_takes_is_found_out_by_a_few_at_once() {
+        let (pool, cx) = (DecodePool::start().expect("threads"), within(Duration::from_secs(60)));
+        let turns = u32::try_from(MAX_INSPECTIONS).expect("a few");
+        let all = pool.inspections.clone().acquire_many_owned(turns).await.expect("never closed");
+        let mut waiting = Box::pin(pool.decode(&cx, Format::WebP, encoded(image::ImageFormat::WebP)));
+        assert!(waiting.as_mut().now_or_never().is_none(), "it waits for its turn");
+        let others = pool.decode(&cx, Format::Png, encoded(image::ImageFormat::Png)).await;
+        assert_eq!(others.expect("the others have none").width, 4);
+        drop(all);
+        assert_eq!(waiting.await.expect("its turn").width, 4);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_that_finds_no_decoder_is_refused_in_time_as_well() {
         let pool = DecodePool::start().expect("threads");
         let decoders = u32::try_from(pool.decoders.available_permits()).expect("a few");
         let _all = pool.decoders.acquire_many(decoders).await.expect("never closed");
-        let mut png = io::Cursor::new(Vec::new());
-        let image = image::DynamicImage::new_rgb8(4, 4);
-        image.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
-        let png = Bytes::from(png.into_inner());
+        let png = encoded(image::ImageFormat::Png);
         let cx = within(Duration::from_secs(10));
         let refused = pool.decode(&cx, Format::Png, png.clone()).await.expect_err("no decoder");
         assert!(refused.code == "uploads_busy" && refused.is_shed);

@@ -81,7 +81,7 @@ fn planes(width: u32, height: u32) -> u64 {
 }
 
 /// Bytes beside the pixels of a WebP of this size (RFC 9649, section 2). Of the codes of a lossless one no more is looked at once
-/// they take more than `most`.
+/// it takes more than `most`.
 ///
 /// # Errors
 /// What is wrong with one whose parts are larger than the whole, or cannot be read.
@@ -95,9 +95,13 @@ pub(crate) fn webp_working_bytes(
         Some(b"VP8 ") => Ok(planes(width, height)),
         Some(b"VP8L") => {
             let has_alpha = bytes.get(24).is_some_and(|flags| flags & 0x10 != 0);
+            let around = lossless(pixels(width, height), has_alpha);
+            if around > most {
+                return Ok(around);
+            }
             let chunk = Chunks::new(bytes, 12).next().ok_or(UNREADABLE)?;
             let codes = code_bytes(chunk.content(bytes), chunk.name, (width, height), most)?;
-            Ok(lossless(pixels(width, height), has_alpha) + codes)
+            Ok(around + codes)
         }
         _ => extended_webp(bytes, width, height, most),
     }
