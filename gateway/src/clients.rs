@@ -87,6 +87,9 @@ pub(crate) struct ClientPlace {
     limits: ClientLimits,
 }
 
+/// A place in each line that a request stands in, or why it has none.
+pub(crate) type ClientPlaces = Result<Vec<ClientPlace>, Refusal>;
+
 /// An answer that is held back for a while.
 pub(crate) struct HeldAnswer {
     length: Duration,
@@ -237,7 +240,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// 429 where the line is full, 504 at `until`.
-    pub async fn places(&self, until: Instant) -> Result<Vec<ClientPlace>, Refusal> {
+    pub async fn places(&self, until: Instant) -> ClientPlaces {
         let mut places = Vec::new();
         for (client, limits) in self.keys.into_iter().flatten() {
             places.push(self.clients.place((client, self.route), limits, until).await?);

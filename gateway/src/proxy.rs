@@ -25,7 +25,7 @@ use transport::{Body, BodyError, headers, refusal_response, sanitize};
 
 use crate::admission_queue::{Admission, Permit};
 use crate::backend::Location;
-use crate::clients::ClientRequest;
+use crate::clients::{ClientPlaces, ClientRequest};
 use crate::exchange::{Exchange, failed_response};
 use crate::gateway::Gateway;
 use crate::mirror::send_copy;
@@ -141,7 +141,9 @@ impl Gateway {
         #[cfg(feature = "response-cache")]
         let (response, is_hasty) = self.answered(request, client, &body, deadline).await;
         #[cfg(not(feature = "response-cache"))]
-        let (response, is_hasty) = self.forward(request, client, &body, deadline).await;
+        let places = client.places(deadline.instant()).await;
+        #[cfg(not(feature = "response-cache"))]
+        let (response, is_hasty) = self.forward(request, places, &body, deadline).await;
         (within_streams(client, request, response), is_hasty)
     }
 
@@ -158,18 +160,20 @@ impl Gateway {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         if !(request.target.route.cache && is_read && body.is_empty()) {
             let write = cache.begin_write(request);
-            let (response, is_hasty) = self.forward(request, client, body, deadline).await;
+            let places = client.places(deadline.instant()).await;
+            let (response, is_hasty) = self.forward(request, places, body, deadline).await;
             if let Some(write) = write {
                 write.answered(response.status());
             }
             return (response, is_hasty);
         }
         loop {
-            let fill = match cache.look_up(request, deadline).await {
+            let mut fill = match cache.look_up(request, client, deadline).await {
                 Lookup::Answer(response) => return (*response, deadline.is_chosen_by_client()),
                 Lookup::Ask(fill) => fill,
             };
-            let (response, is_hasty) = self.forward(fill.request(request), client, body, deadline).await;
+            let places = fill.places(client, deadline).await;
+            let (response, is_hasty) = self.forward(fill.request(request), places, body, deadline).await;
             if let Some(response) = fill.finish(request, response).await {
                 return (response, is_hasty);
             }
@@ -180,11 +184,10 @@ impl Gateway {
     async fn forward(
         &self,
         request: &RequestContext,
-        client: &ClientRequest,
+        places: ClientPlaces,
         body: &RequestBody,
         deadline: Deadline,
     ) -> (Response<Body>, bool) {
-        let places = client.places(deadline.instant()).await;
         // What a client takes for its body, and waits behind requests of its own, it does not leave to the component.
         let half = Duration::from_millis(request.target.route.deadline_ms) / 2;
         let is_late = deadline.remaining(clock::now()).unwrap_or_default() < half;

@@ -8,8 +8,9 @@
 //!
 //! A request finds an answer ([`ResponseCache::look_up`]), or is sent and its answer kept ([`Fill::finish`]). Of requests that
 //! would get the same answer one is sent, and the others wait for it, unless the last answer turned out to be for its client
-//! alone. Nothing stale is given: where a component can be asked whether an answer still holds, it is. A write makes the
-//! answers for its target go (section 4.4).
+//! alone. That one has its client's places before, so that no other waits while it waits behind requests of its own. Nothing
+//! stale is given: where a component can be asked whether an answer still holds, it is. A write makes the answers for its
+//! target go (section 4.4).
 
 mod cache_control;
 mod conditions;
@@ -38,6 +39,7 @@ use self::cache_control::RequestDirectives;
 use self::flights::{Boarding, Flights, Lead};
 use self::store::{CacheKey, Found, Room, Store};
 use self::stored::{Arrival, StorableHead, StoredResponse};
+use crate::clients::{ClientPlaces, ClientRequest};
 use crate::request_context::RequestContext;
 
 pub use self::options::{CacheOptions, CacheStats};
@@ -82,6 +84,8 @@ pub(crate) struct Fill {
     lead: Option<Lead>,
     /// Whether its answer may be kept, as far as the request shows it.
     may_store: bool,
+    /// Places of its client, where it has asked for them.
+    places: Option<ClientPlaces>,
 }
 
 /// A write that is under way. Dropped before its answer, its client has left, and it may come about all the same.
@@ -111,14 +115,19 @@ impl ResponseCache {
     }
 
     /// What there is for a read without a body, perhaps after waiting for the answer to another one.
-    pub async fn look_up(&self, request: &RequestContext, deadline: Deadline) -> Lookup {
+    pub async fn look_up(
+        &self,
+        request: &RequestContext,
+        client: &ClientRequest,
+        deadline: Deadline,
+    ) -> Lookup {
         self.0.is_used.store(true, Ordering::Relaxed);
         let (fields, component) = (request.headers(), component_of(request));
         let key = Arc::new(key_of(request));
         let is_plain = !conditions::are_beyond_a_cache(fields);
         let (asked, is_authorized) = (RequestDirectives::of(fields), fields.contains_key(AUTHORIZATION));
         let until = self.waits_until(deadline);
-        let (mut has_waited, mut lead) = (false, None);
+        let (mut has_waited, mut lead, mut places) = (false, None, None);
         loop {
             if !is_plain {
                 break;
@@ -144,11 +153,20 @@ impl ResponseCache {
                 break;
             }
             if let Some(lead) = lead.take() {
-                return Lookup::Ask(Box::new(self.leading(request, key, lead, known.cloned())));
+                let fill = self.leading(request, key, lead, known.cloned());
+                return Lookup::Ask(Box::new(Fill { places, ..fill }));
             }
-            match self.0.flights.board(&key, self.0.store.selection(&key, fields)) {
+            match self.0.flights.board(&key, self.0.store.selection(&key, fields), places.is_some()) {
                 // It looks once more: another one may have ended since it looked.
                 Boarding::Lead(new) => lead = Some(new),
+                Boarding::Vacant => {
+                    let taken = client.places(deadline.instant()).await;
+                    let is_refused = taken.is_err();
+                    places = Some(taken);
+                    if is_refused {
+                        break;
+                    }
+                }
                 Boarding::Follow(other) if clock::now() < until => {
                     cost::part(Part::Queueing, other.ended(until)).await;
                     has_waited = true;
@@ -158,7 +176,7 @@ impl ResponseCache {
         }
         telemetry::response_cache(component, "pass");
         let may_store = is_plain && !asked.no_store && request.method == Method::GET;
-        Lookup::Ask(Box::new(Fill { may_store, ..self.fill(key) }))
+        Lookup::Ask(Box::new(Fill { may_store, places, ..self.fill(key) }))
     }
 
     /// A request that is sent and may write: what is kept for its target is out of date once it has come about.
@@ -185,8 +203,8 @@ impl ResponseCache {
 
     fn fill(&self, key: Arc<CacheKey>) -> Fill {
         let writes = self.0.writes_to(&key).load(Ordering::SeqCst);
-        let (began, request, stale, lead) = (clock::now(), None, None, None);
-        Fill { cache: self.clone(), key, writes, began, request, stale, lead, may_store: true }
+        let (began, request, stale, lead, places) = (clock::now(), None, None, None, None);
+        Fill { cache: self.clone(), key, writes, began, request, stale, lead, may_store: true, places }
     }
 
     /// A request that is sent for all that wait: for the whole answer whatever its client has, or to hear that what is kept still
@@ -223,6 +241,14 @@ impl Fill {
     /// The request as it is sent; `own` is the client's.
     pub fn request<'a>(&'a self, own: &'a RequestContext) -> &'a RequestContext {
         self.request.as_deref().unwrap_or(own)
+    }
+
+    /// Places of its client, which are asked for now unless they have been. They are not kept until its answer is whole.
+    pub async fn places(&mut self, client: &ClientRequest, deadline: Deadline) -> ClientPlaces {
+        match self.places.take() {
+            Some(places) => places,
+            None => client.places(deadline.instant()).await,
+        }
     }
 
     /// What the client gets of the component's answer, which is kept where it may be. `None` where the component is to be asked

@@ -29,6 +29,8 @@ struct Shared {
 pub enum Boarding {
     /// It asks for all.
     Lead(Lead),
+    /// None has asked, and it cannot yet.
+    Vacant,
     /// Another one has asked.
     Follow(Follow),
     /// As many wait as may.
@@ -61,8 +63,8 @@ impl Flights {
         self.0.open.lock().expect("no panic while held")
     }
 
-    /// Asks for all, or waits for the one that does.
-    pub fn board(&self, key: &Arc<CacheKey>, selection: u64) -> Boarding {
+    /// Asks for all, where it is `ready` to be sent, or waits for the one that does.
+    pub fn board(&self, key: &Arc<CacheKey>, selection: u64, ready: bool) -> Boarding {
         let key = (key.clone(), selection);
         let mut open = self.open();
         if let Some((_, flight)) = open.get(&key) {
@@ -73,6 +75,9 @@ impl Flights {
                 return Boarding::Full;
             }
             return Boarding::Follow(Follow { flights: self.clone(), flight });
+        }
+        if !ready {
+            return Boarding::Vacant;
         }
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (ended, flight) = watch::channel(());
@@ -128,14 +133,14 @@ mod tests {
     }
 
     fn lead(flights: &Flights, selection: u64) -> Lead {
-        match flights.board(&key(), selection) {
+        match flights.board(&key(), selection, true) {
             Boarding::Lead(lead) => lead,
             _ => panic!("none has asked"),
         }
     }
 
     fn follow(flights: &Flights) -> Follow {
-        match flights.board(&key(), 0) {
+        match flights.board(&key(), 0, false) {
             Boarding::Follow(follow) => follow,
             _ => panic!("one has asked, and there is room"),
         }
@@ -148,10 +153,11 @@ mod tests {
     #[tokio::test]
     async fn one_asks_and_the_others_wait_for_its_end() {
         let flights = Flights::new(2);
+        assert!(matches!(flights.board(&key(), 0, false), Boarding::Vacant));
         let first = lead(&flights, 0);
         let _of_others = lead(&flights, 1);
         let (one, two) = (follow(&flights), follow(&flights));
-        assert!(matches!(flights.board(&key(), 0), Boarding::Full));
+        assert!(matches!(flights.board(&key(), 0, true), Boarding::Full));
         assert_eq!(flights.waiting(), 2);
         let mut waiting = Box::pin(one.ended(later()));
         assert!((&mut waiting).now_or_never().is_none());

@@ -1,6 +1,6 @@
 //! Answers that are given again, and requests that wait for each other.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use gateway::{CacheOptions, Options, Route, Upstream};
+use policy::gcra::Quota;
+use policy::{ClientLimits, ClientOptions};
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -61,13 +63,38 @@ where
     Router::new().route("/v1/echo/{id}", any(answered))
 }
 
+/// One whose first answer never comes.
+fn silent_at_first(hits: &Hits) -> Router {
+    let hits = hits.clone();
+    let answered = move || {
+        let number = hits.hit();
+        async move {
+            if number == 1 {
+                std::future::pending::<()>().await;
+            }
+            numbered(number, KEPT)
+        }
+    };
+    Router::new().route("/v1/echo/{id}", any(answered))
+}
+
 /// A gateway whose reads of this component are kept, and whose requests wait for each other for as long as a test may take.
 async fn open(tasks: &Tasks, component: Router, cache: CacheOptions) -> TestGateway {
+    open_to(tasks, component, cache, ClientOptions::default()).await
+}
+
+/// The same, which limits its clients so.
+async fn open_to(
+    tasks: &Tasks,
+    component: Router,
+    cache: CacheOptions,
+    clients: ClientOptions,
+) -> TestGateway {
     let copy = copy(tasks, component).await;
     let patient = |method| Route { deadline_ms: 30_000, ..Route::new(method, "/v1/echo/{id}", PHOTO) };
     let routes = vec![Route { cache: true, ..patient("GET") }, patient("POST")];
-    let response_cache = CacheOptions { longest_wait: Duration::from_secs(10), ..cache };
-    let options = Options { response_cache, ..options() };
+    let response_cache = CacheOptions { longest_wait: Duration::from_secs(60), ..cache };
+    let options = Options { response_cache, clients, ..options() };
     let tuning = Tuning { routes: Some(routes), options: Some(options), ..Tuning::default() };
     TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await
 }
@@ -194,11 +221,7 @@ async fn of_answers_that_depend_on_more_and_on_less_the_last_is_given() {
     let fixture = open(&tasks, component(&hits, answer), CacheOptions::default()).await;
     assert_eq!(text(&fixture, "").await, "answer 1");
     assert_eq!(text(&fixture, "cache-control: no-cache\r\n").await, "answer 2");
-    assert_eq!(
-        text(&fixture, "").await,
-        "answer 2",
-        "the last that came, whether the first still holds or not"
-    );
+    assert_eq!(text(&fixture, "").await, "answer 2", "the last that came, though the first still holds");
 }
 
 #[tokio::test]
@@ -320,18 +343,7 @@ async fn one_that_fails_does_so_for_its_own_client() {
 #[tokio::test]
 async fn one_whose_client_leaves_is_replaced() {
     let (tasks, hits) = (Tasks::new(), Hits::default());
-    let counted = hits.clone();
-    let answered = move || {
-        let number = counted.hit();
-        async move {
-            if number == 1 {
-                std::future::pending::<()>().await;
-            }
-            numbered(number, KEPT)
-        }
-    };
-    let router = Router::new().route("/v1/echo/{id}", any(answered));
-    let fixture = open(&tasks, router, CacheOptions::default()).await;
+    let fixture = open(&tasks, silent_at_first(&hits), CacheOptions::default()).await;
     let mut leaving = RawConnection::open(fixture.addr).await;
     leaving.send(request("GET", PATH, "", b"")).await;
     until("it is inside", || hits.count() == 1).await;
@@ -342,6 +354,31 @@ async fn one_whose_client_leaves_is_replaced() {
         assert_eq!(answer_of(visit).await.body, b"answer 2");
     }
     assert_eq!(hits.count(), 2);
+}
+
+#[tokio::test]
+async fn no_other_client_waits_for_one_that_waits_behind_itself() {
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let one_at_once = ClientLimits {
+        in_flight: 1,
+        in_flight_failing: 1,
+        waiting: 8,
+        streams: 8,
+        body_bytes: u64::MAX,
+        failures: Quota { burst: 100, interval_ns: 1_000_000_000 },
+        longest_hold_ns: 0,
+    };
+    let clients = ClientOptions { address: Some(one_at_once), ..ClientOptions::default() };
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let fixture = open_to(&tasks, silent_at_first(&hits), CacheOptions::default(), clients).await;
+    let mut first = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
+    first.send(request("GET", "/v1/echo/8", "", b"")).await;
+    until("it is inside", || hits.count() == 1).await;
+    let mut second = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
+    second.send(request("GET", PATH, "", b"")).await;
+    // The second has been read once this has been answered, and waits for the place of the first.
+    assert_eq!(exchange(fixture.addr, request("GET", "/v1/echo/9", "", b"")).await.body, b"answer 2");
+    assert_eq!(text(&fixture, "").await, "answer 3", "the same is sent for another client");
 }
 
 #[tokio::test]
