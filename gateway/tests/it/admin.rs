@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::drain::Visitors;
-use crate::fixture::{Hits, PHOTO, TOKEN, TestGateway, bounded, cluster_of, copy, echo, routes, until};
+use crate::fixture::{
+    Hits, PHOTO, TOKEN, TestGateway, bounded, cluster_of, copy, echo, patient, routes, until,
+};
 use crate::raw_client::{Answer, exchange, get, request};
 
 pub async fn change(fixture: &TestGateway, method: &str, path: &str, body: &Value) -> Answer {
@@ -43,7 +45,7 @@ async fn a_new_table_holds_for_new_requests_and_the_old_one_for_those_inside() {
         tasks.spawn("test.inside", ShutdownPolicy::Drain, async move { get(addr, "/v1/echo/7").await });
     until("the request inside", || inside.count() == 1).await;
 
-    let answer = change(&fixture, "PUT", "/routes", &table(vec![Route::new("GET", "/v1/new", PHOTO)])).await;
+    let answer = change(&fixture, "PUT", "/routes", &table(vec![patient("GET", "/v1/new")])).await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "rev": 2 })));
     assert_eq!(get(fixture.addr, "/v1/echo/8").await.status, 404);
     assert_eq!(get(fixture.addr, "/v1/new").await.body, b"new");
@@ -68,7 +70,7 @@ async fn tables_are_replaced_under_load_without_a_failed_request() {
         // Every other table is the first with another route before all others.
         let mut replaced = routes();
         if n % 2 == 0 {
-            replaced.insert(0, Route::new("GET", "/v1/new", PHOTO));
+            replaced.insert(0, patient("GET", "/v1/new"));
         }
         let answer = change(&fixture, "PUT", "/routes", &table(replaced)).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "rev": n + 2 })));

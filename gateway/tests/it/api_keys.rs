@@ -4,7 +4,7 @@ use gateway::{Route, Upstream};
 use serde_json::json;
 
 use crate::admin::change;
-use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, echo};
+use crate::fixture::{Hits, TestGateway, Tuning, echo, patient};
 use crate::raw_client::{Answer, exchange, get, request};
 
 pub const KEY: &str = "0123456789abcdef";
@@ -12,8 +12,8 @@ const OTHER: &str = "fedcba9876543210";
 
 /// Two routes that ask for a key, and one that does not.
 pub fn keyed() -> Tuning {
-    let keyed = |method, path| Route { api_key: true, ..Route::new(method, path, PHOTO) };
-    let open = Route::new("GET", "/v1/status/{code}", PHOTO);
+    let keyed = |method, path| Route { api_key: true, ..patient(method, path) };
+    let open = patient("GET", "/v1/status/{code}");
     Tuning {
         routes: Some(vec![keyed("GET", "/v1/echo/{id}"), keyed("POST", "/v1/echo"), open]),
         ..Tuning::default()

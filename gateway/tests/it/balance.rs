@@ -85,11 +85,12 @@ async fn five_failures_in_a_row_are_enough() {
     for _ in 0..40 {
         get(fixture.addr, "/v1/echo/7").await;
     }
-    // Turn by turn it would be 20. Out for 3 s after five; should the test take longer, five more.
+    // Turn by turn it would be 20. Out for 3 s after five, and each time for longer; should the test take as long, five more.
     let returns = (runtime::clock::now() - started).as_secs() as usize / 3;
     assert!((5..=5 * (returns + 1)).contains(&bad.count()), "{}", bad.count());
     let clusters = get(fixture.admin, "/clusters").await.json();
-    assert_eq!(clusters["photo"][0]["ejections"], 1 + returns as u64, "{clusters}");
+    let ejections = clusters["photo"][0]["ejections"].as_u64().expect("a number") as usize;
+    assert!((1..=1 + returns).contains(&ejections), "{clusters}");
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::Router;
 use axum::routing::any;
-use gateway::{Options, Route, Upstream};
+use gateway::{Options, Upstream};
 use policy::BodyLimits;
 use runtime::Tasks;
 
-use crate::fixture::{Hits, TestGateway, Tuning, bounded, cluster_of, copy, echo, options, routes, until};
+use crate::fixture::{Hits, TestGateway, Tuning, bounded, cluster_of, copy, echo, options, until};
 use crate::raw_client::{Answer, RawConnection, get, post, request};
 
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -20,10 +20,8 @@ async fn gateway(request_bytes: BodyLimits) -> (TestGateway, Tasks) {
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
     let options = Options { request_bytes, ..options() };
-    // So patient that a slow body is there for the whole test.
-    let patient = |route| Route { deadline_ms: 30_000, ..route };
-    let routes = routes().into_iter().map(patient).collect();
-    let tuning = Tuning { options: Some(options), routes: Some(routes), ..Tuning::default() };
+    // Their routes are so patient that a slow body is there for the whole test.
+    let tuning = Tuning { options: Some(options), ..Tuning::default() };
     (TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
 }
 
@@ -81,9 +79,7 @@ async fn downloads(reply_bytes: BodyLimits) -> (TestGateway, Tasks) {
     let router =
         Router::new().route("/v1/echo/{id}", any(long)).route("/v1/status/{code}", any(|| async { "well" }));
     let copy = copy(&tasks, router).await;
-    let patient = |route| Route { deadline_ms: 30_000, ..route };
-    let routes = routes().into_iter().map(patient).collect();
-    let tuning = Tuning { routes: Some(routes), reply_bytes: Some(reply_bytes), ..Tuning::default() };
+    let tuning = Tuning { reply_bytes: Some(reply_bytes), ..Tuning::default() };
     (TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await, tasks)
 }
 

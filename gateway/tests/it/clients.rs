@@ -15,7 +15,7 @@ use runtime::Tasks;
 use tokio::sync::Semaphore;
 use transport::{Cluster, pool};
 
-use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, copy, instances, options, until};
+use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, copy, instances, options, patient, until};
 use crate::raw_client::{RawConnection, get, request};
 
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -73,10 +73,9 @@ async fn door_through(clients: ClientOptions, pool: pool::Options) -> Door {
         .route("/v1/slow", any(std::future::pending::<()>));
     let copy = copy(&tasks, router).await;
     let options = Options { clients, authorize: Some(Arc::new(authorize)), ..options() };
-    // Long for a busy machine; only what never answers has a short one.
-    let patient = |path| Route { deadline_ms: 30_000, ..Route::new("GET", path, PHOTO) };
+    // Only what never answers has a short one.
     let slow = Route { deadline_ms: 200, ..Route::new("GET", "/v1/slow", PHOTO) };
-    let routes = vec![patient("/v1/echo/{id}"), patient("/v1/status/{code}"), slow];
+    let routes = vec![patient("GET", "/v1/echo/{id}"), patient("GET", "/v1/status/{code}"), slow];
     let tuning = Tuning { options: Some(options), routes: Some(routes), ..Tuning::default() };
     let cluster = Cluster::new(PHOTO, pool);
     cluster.update(instances(&[copy.addr()]));

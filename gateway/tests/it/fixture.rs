@@ -57,9 +57,7 @@ impl TestGateway {
         let routes = RouteTable { routes: tuning.routes.unwrap_or_else(routes) };
         let find = move |name| [PHOTO, COUNTED].contains(&name).then(|| upstream.clone());
         let gateway = Gateway::new(options, routes, find).expect("a valid table");
-        let mut serving =
-            serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
-        serving.http2 = tuning.http2;
+        let mut serving = serve::Options { http2: tuning.http2, ..serve::Options::default() };
         serving.reply_bytes = tuning.reply_bytes.unwrap_or(serving.reply_bytes);
         let server = gateway.serve(&tasks, listen().await, serving);
         let admin = serve::serve(&tasks, listen().await, gateway.admin(None), serve::Options::default());
@@ -82,18 +80,27 @@ pub fn options() -> Options {
     Options::new(Arc::from(TOKEN))
 }
 
-/// The routes most tests use.
+/// Time that a route gives a request whose answer must come, ms: the longest there is, since a busy machine stands still for
+/// seconds.
+pub const PATIENT_MS: u64 = 30_000;
+
+/// A route with that time.
+pub fn patient(method: &str, path: &str) -> Route {
+    Route { deadline_ms: PATIENT_MS, ..Route::new(method, path, PHOTO) }
+}
+
+/// The routes most tests use. What never answers has a short time.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new("GET", "/v1/echo/{id}", PHOTO),
-        Route::new("POST", "/v1/echo", PHOTO),
-        Route { max_body: 1_000, ..Route::new("POST", "/v1/small", PHOTO) },
-        Route { max_body: 8 << 20, ..Route::new("POST", "/v1/large", PHOTO) },
+        patient("GET", "/v1/echo/{id}"),
+        patient("POST", "/v1/echo"),
+        Route { max_body: 1_000, ..patient("POST", "/v1/small") },
+        Route { max_body: 8 << 20, ..patient("POST", "/v1/large") },
         Route { deadline_ms: 200, ..Route::new("GET", "/v1/slow", PHOTO) },
         Route { deadline_ms: 200, ..Route::new("POST", "/v1/slow", PHOTO) },
-        Route::new("GET", "/v1/status/{code}", PHOTO),
-        Route::new("GET", "/v1/broken", PHOTO),
-        Route::new("GET", "/v1/panic", PHOTO),
+        patient("GET", "/v1/status/{code}"),
+        patient("GET", "/v1/broken"),
+        patient("GET", "/v1/panic"),
     ]
 }
 
@@ -103,8 +110,7 @@ pub async fn listen() -> tokio::net::TcpListener {
 
 /// Serves a router as one copy of a component.
 pub async fn copy(tasks: &Tasks, router: Router) -> Server {
-    let options = serve::Options { drain_grace: Duration::from_millis(50), ..serve::Options::default() };
-    serve::serve(tasks, listen().await, router, options)
+    serve::serve(tasks, listen().await, router, serve::Options::default())
 }
 
 /// A cluster of copies at these addresses: `photo#0`, `photo#1`, ..
@@ -219,7 +225,7 @@ fn fields(headers: &HeaderMap) -> serde_json::Map<String, serde_json::Value> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), json!(text(value)))).collect()
 }
 
-/// Waits for a condition; ten seconds without it is a failure.
+/// Waits for a condition; [`TIMEOUT`](crate::raw_client::TIMEOUT) without it is a failure.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {

@@ -15,7 +15,9 @@ use policy::{ClientLimits, ClientOptions, MinimumRate, Policy};
 use runtime::Tasks;
 use serde_json::json;
 
-use crate::fixture::{Hits, PHOTO, TestGateway, Tuning, cluster_of, copy, echo, options, routes, until};
+use crate::fixture::{
+    Hits, PHOTO, TestGateway, Tuning, bounded, cluster_of, copy, echo, options, routes, until,
+};
 use crate::raw_client::{RawConnection, exchange, get, post, request};
 
 /// One copy of a component, which every breaker and ejection is about.
@@ -65,10 +67,16 @@ async fn a_clients_own_deadline_opens_no_breaker() {
     }
     assert_eq!(circuit(&fixture).await, "closed");
     assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 200);
-    // What is too slow for the route itself is the component's failure: 20 in ten seconds open.
-    let patient = (0..20).map(|_| get(fixture.addr, "/v1/slow"));
-    assert!(futures_util::future::join_all(patient).await.iter().all(|answer| answer.status == 504));
-    assert_eq!(circuit(&fixture).await, "open");
+    // What is too slow for the route itself is the component's failure: 20 in ten seconds open. One whose time is over before the
+    // component has it, as on a busy machine, is none of them.
+    bounded("an open breaker", async {
+        while circuit(&fixture).await != "open" {
+            let patient = (0..20).map(|_| get(fixture.addr, "/v1/slow"));
+            let answers = futures_util::future::join_all(patient).await;
+            assert!(answers.iter().all(|answer| matches!(answer.status, 503 | 504)), "{answers:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -107,7 +115,7 @@ async fn time_that_a_client_waited_behind_itself_is_its_own() {
         counted.hit();
         std::future::pending::<()>()
     };
-    let slow = vec![Route { deadline_ms: 1_000, ..Route::new("GET", "/v1/slow", PHOTO) }];
+    let slow = vec![Route { deadline_ms: 3_000, ..Route::new("GET", "/v1/slow", PHOTO) }];
     let tuning = Tuning { options: Some(Options { clients, ..options() }), routes: Some(slow), ..one_try() };
     let (fixture, _tasks) = behind(Router::new().route("/v1/slow", any(silent)), tuning).await;
     let ask = async |fields: &str| {
@@ -117,10 +125,10 @@ async fn time_that_a_client_waited_behind_itself_is_its_own() {
     };
     let mut lines = Vec::new();
     for _ in 0..AT_ONCE {
-        lines.push(ask("x-deadline-ms: 900\r\n").await);
+        lines.push(ask("x-deadline-ms: 2700\r\n").await);
     }
-    hits.reach(AT_ONCE as usize).await;
-    // These get their turn when those are over: with a tenth of the second that their route gives them.
+    bounded("all of them at the component", hits.reach(AT_ONCE as usize)).await;
+    // These get their turn when those are over: with a tenth of the time that their route gives them.
     for _ in 0..AT_ONCE {
         lines.push(ask("").await);
     }
@@ -190,7 +198,7 @@ async fn a_body_that_drips_is_cut_long_before_its_deadline() {
     let (fixture, _tasks) = behind(echo(Hits::default()), tuning).await;
     let mut line = RawConnection::open(fixture.addr).await;
     line.send("POST /v1/echo HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nx").await;
-    // `receive` waits for ten seconds at most; the route gives thirty.
+    // `receive` waits for twenty seconds at most; the route gives thirty.
     let answer = line.receive(false).await.expect("an answer");
     assert_eq!((answer.status, answer.code().as_str()), (408, "body_too_slow"));
     assert!(line.is_closed().await);

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::admin::change;
 use crate::api_keys::{KEY, ask_with, keyed};
 use crate::fixture::{
-    COUNTED, Hits, PHOTO, TestGateway, Tuning, cluster_named, cluster_of, copy, echo, until,
+    COUNTED, Hits, TestGateway, Tuning, cluster_named, cluster_of, copy, echo, patient, until,
 };
 use crate::raw_client::{RawConnection, exchange, get, request};
 
@@ -32,7 +32,7 @@ async fn requests_are_counted_by_route() {
     let telemetry = Arc::new(telemetry::install(options).expect("once a process"));
     let tasks = Tasks::new();
     let copy = copy(&tasks, echo(Hits::default())).await;
-    let routes = vec![Route::new("GET", "/v1/echo/{counted}", PHOTO)];
+    let routes = vec![patient("GET", "/v1/echo/{counted}")];
     let tuning = Tuning { routes: Some(routes), ..Tuning::default() };
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
 
@@ -148,7 +148,7 @@ fn held(hits: Hits, free: Arc<Semaphore>) -> Router {
 /// A gateway before one copy of a component that no other test asks for.
 async fn before_counted(tasks: &Tasks, router: Router, policy: Policy) -> TestGateway {
     let copy = copy(tasks, router).await;
-    let routes = vec![Route::new("GET", "/v1/echo/{id}", COUNTED)];
+    let routes = vec![Route { component: COUNTED, ..patient("GET", "/v1/echo/{id}") }];
     let tuning = Tuning { policy: Some(policy), routes: Some(routes), ..Tuning::default() };
     TestGateway::tuned(Upstream::Cluster(cluster_named(COUNTED, &[copy.addr()])), tuning).await
 }
@@ -226,7 +226,7 @@ async fn four_requests_with_copies(tasks: &Tasks, counted: impl Fn(&str) -> Opti
     let copy = copy(tasks, Router::new().route("/v1/echo/{id}", any(answer))).await;
     let cluster = cluster_of(&[copy.addr()]);
     let mirror = Some(Mirror { component: COUNTED, percent: 100, at_once: 1 });
-    let route = Route { deadline_ms: 30_000, mirror, ..Route::new("GET", "/v1/echo/{id}", PHOTO) };
+    let route = Route { mirror, ..patient("GET", "/v1/echo/{id}") };
     let tuning = Tuning { routes: Some(vec![route]), ..Tuning::default() };
     let fixture = TestGateway::tuned(Upstream::Cluster(cluster.clone()), tuning).await;
     let answered = async || get(fixture.addr, "/v1/echo/7").await.status;

@@ -79,7 +79,7 @@ async fn a_flood_of_interim_answers_is_502_long_before_the_deadline() {
     let patient = Route { deadline_ms: 30_000, ..Route::new("GET", "/v1/slow", PHOTO) };
     let tuning = Tuning { routes: Some(vec![patient]), ..Tuning::default() };
     let fixture = TestGateway::tuned(upstream, tuning).await;
-    // The client waits for ten seconds at most.
+    // The client does not wait as long.
     let answer = get(fixture.addr, "/v1/slow").await;
     assert_eq!((answer.status, answer.code().as_str()), (502, "answer_malformed"));
 }
@@ -127,7 +127,7 @@ async fn a_dripping_answer_is_cut_at_the_deadline_of_its_route() {
         let fixture = TestGateway::open(upstream).await;
         let mut line = RawConnection::open(fixture.addr).await;
         line.send(request("GET", "/v1/slow", "", b"")).await;
-        // `receive` fails after ten seconds, and the body would take 2,000.
+        // `receive` fails after twenty seconds, and the body would take 2,000.
         let answer = line.receive(false).await.expect("its head came at once");
         assert_eq!((answer.status, answer.whole), (200, false), "{goes_on}");
         assert!(line.is_closed().await, "and the connection is cut");

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Waiting longer than this for anything is a failure.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting longer than this for anything is a failure. Less than the 30 s that a patient route gives.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An answer, and whether it came to its proper end.
 #[derive(Debug)]

@@ -81,7 +81,13 @@ async fn head_has_the_length_and_not_the_body() {
 async fn no_client_waits_past_the_deadline() {
     both(async |fixture, _| {
         let answer = get(fixture.addr, "/v1/slow").await;
-        assert_eq!((answer.status, answer.code().as_str()), (504, "callee_too_slow"));
+        // Where its time was over before the component had it, which a busy machine may come to, the answer reports that.
+        assert_eq!(answer.status, 504);
+        assert!(
+            ["callee_too_slow", "deadline_exceeded"].contains(&answer.code().as_str()),
+            "{}",
+            answer.code()
+        );
     })
     .await;
 }
@@ -90,12 +96,12 @@ async fn no_client_waits_past_the_deadline() {
 async fn the_clients_deadline_counts_if_it_is_shorter_and_makes_sense() {
     both(async |fixture, hits| {
         for (given, least, most) in [
-            ("500", 1, 500),
-            ("999999999", 500, 2_000),
-            ("abc", 500, 2_000),
-            ("", 500, 2_000),
-            ("-1", 500, 2_000),
-            ("18446744073709551616", 500, 2_000),
+            ("15000", 1, 15_000),
+            ("999999999", 16_000, 30_000),
+            ("abc", 16_000, 30_000),
+            ("", 16_000, 30_000),
+            ("-1", 16_000, 30_000),
+            ("18446744073709551616", 16_000, 30_000),
         ] {
             let fields = format!("x-deadline-ms: {given}\r\n");
             let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", &fields, b"")).await;
