@@ -220,8 +220,13 @@ mod tests {
         assert!(read(&mut near).is_pending());
         drop(far);
         assert!(read(&mut near).is_pending(), "the reactor has not been asked");
-        probe.ask();
-        assert!(matches!(read(&mut near), Poll::Ready(Ok(0))));
+        // It crosses loopback in its own time, on which no reactor has an influence.
+        let mut end = Poll::Pending;
+        while end.is_pending() {
+            probe.ask();
+            end = read(&mut near);
+        }
+        assert!(matches!(end, Poll::Ready(Ok(0))));
     }
 
     #[tokio::test]
@@ -247,8 +252,10 @@ mod tests {
         probe.ask();
         assert!(read(&mut near).is_pending() && !probe.found_data());
         far.write_all(b"text").expect("written");
-        probe.ask();
-        assert!(read(&mut near).is_pending() && probe.found_data());
+        while !probe.found_data() {
+            probe.ask();
+            assert!(read(&mut near).is_pending(), "it is left there");
+        }
         near.io.inner().readable().await.expect("announced in the end");
         assert!(matches!(read(&mut near), Poll::Ready(Ok(4))));
     }

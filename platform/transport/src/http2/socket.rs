@@ -112,6 +112,9 @@ mod tests {
         socket.read_exact(&mut text).await.expect("four bytes");
         assert_eq!((&text, probe.reads()), (b"text", 1));
         drop(far);
-        assert!(!probe.is_open(), "nothing has been awaited since");
+        // Nothing is awaited meanwhile; the end crosses loopback in its own time.
+        while probe.is_open() {
+            std::thread::yield_now();
+        }
     }
 }

@@ -50,10 +50,11 @@ async fn leases_come_and_go_by_http() {
     assert!(table.is_empty());
 
     let listed: Vec<LeaseStatus> =
-        json(ask(&router, Method::PUT, "/control/leases", TOKEN, body(3_000)).await).await;
+        json(ask(&router, Method::PUT, "/control/leases", TOKEN, body(30_000)).await).await;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].lease, slow);
-    assert!((1..=3_000).contains(&listed[0].left_ms), "{}", listed[0].left_ms);
+    // As long as any is granted for: it does not lapse while this goes on.
+    assert!((1..=30_000).contains(&listed[0].left_ms), "{}", listed[0].left_ms);
     let again: Vec<LeaseStatus> =
         json(ask(&router, Method::GET, "/control/leases", TOKEN, String::new()).await).await;
     assert_eq!(again.len(), 1);

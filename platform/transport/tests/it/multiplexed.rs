@@ -252,7 +252,8 @@ async fn and_of_the_others_those_only_that_it_has_acted_on() {
 
 #[tokio::test]
 async fn a_connection_that_gives_no_sign_of_life_is_given_up() {
-    let options = pool::Options { ping_after: Duration::from_millis(20), ..pool::Options::default() };
+    // Long enough for an answer of the second connection, which sends no other sign of life.
+    let options = pool::Options { ping_after: Duration::from_millis(500), ..pool::Options::default() };
     let pair = Pair::made(Carrier::Http2Binary, ONE_TRY, "", Clusters::with(options)).await;
     callee(&pair, async |listener: TcpListener| {
         let mut first = Connection::accept(&listener).await?;
@@ -285,7 +286,8 @@ async fn a_call_that_times_out_in_silence_takes_its_connection_along() {
     })
     .await;
     pair.greet(&patient()).await.expect("an answer");
-    let refusal = pair.greet(&within(Duration::from_millis(30))).await.expect_err("silence");
+    // Long enough to be sent.
+    let refusal = pair.greet(&within(Duration::from_secs(1))).await.expect_err("silence");
     assert_eq!(refusal.kind, RefusalKind::DeadlineExceeded);
     assert_eq!(endpoint(&pair).load.fail_streak(), 1);
     pair.greet(&patient()).await.expect("on another connection");
@@ -295,7 +297,8 @@ async fn a_call_that_times_out_in_silence_takes_its_connection_along() {
 #[tokio::test]
 async fn a_call_that_times_out_while_others_are_answered_does_not() {
     let pair = start("attempts = 1").await;
-    let (brief, ponder) = (within(Duration::from_millis(200)), pair.ask::<Ponder>());
+    // Long enough for another call to be answered meanwhile.
+    let (brief, ponder) = (within(Duration::from_secs(2)), pair.ask::<Ponder>());
     let others = async {
         until("it arrives", || pair.greeter.begun() == 1).await;
         pair.greet(&patient()).await.expect("an answer");

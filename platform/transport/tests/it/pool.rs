@@ -336,7 +336,8 @@ async fn silence_ends_at_the_deadline() {
     })
     .await;
     let endpoint = endpoint(&Clusters::new(), addr);
-    let until = clock::now() + Duration::from_millis(30);
+    // Long enough to be sent.
+    let until = clock::now() + Duration::from_secs(1);
     let failed = attempt::send(&endpoint, get(&endpoint), until, || None).await.expect_err("silence");
     assert!(matches!(failed, AttemptError::TimedOut), "{failed:?}");
     assert_eq!(endpoint.load.fail_streak(), 1);

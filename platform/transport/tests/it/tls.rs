@@ -26,16 +26,13 @@ use transport::Body;
 use transport::serve::{self, ConnectionLimits, Listener, Server, StreamLimits};
 use transport::tls::Tls;
 
-use crate::pair::until;
+use crate::pair::{PATIENCE, until};
 
 // Of an authority of their own, for `localhost`, from 2020 to 2120. Made with `openssl ca`.
 const AUTHORITY: &[u8] = include_bytes!("certificates/authority.pem");
 const CERTIFICATE: &[u8] = include_bytes!("certificates/server.pem");
 const KEY: &[u8] = include_bytes!("certificates/server.key");
 const OTHER_KEY: &[u8] = include_bytes!("certificates/other.key");
-
-/// Longer than any of these takes; a server that does not act has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A certificate and a key in files, whose key only its owner may read.
 struct Files {
