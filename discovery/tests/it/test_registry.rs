@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::ComponentName;
@@ -12,7 +12,8 @@ use discovery::{
     Epoch, Instance, InstanceId, LogOptions, Options, Registrar, Registration, Registry, ServiceName, Watch,
     Watcher,
 };
-use runtime::Tasks;
+use runtime::{Tasks, clock};
+use tokio::net::TcpSocket;
 use transport::cluster::Clusters;
 
 pub const PHOTO: ComponentName = ComponentName::of("photo");
@@ -20,6 +21,8 @@ pub const FEED: ComponentName = ComponentName::of("feed");
 pub const TOKEN_HEADER: &str = "the-run's-token";
 /// A third of the real one, so that tests see leases end, and a busy machine that stands still for half a second ends none.
 pub const LEASE: Duration = Duration::from_millis(1_000);
+/// Where what is registered is kept in a file: its tests look at the file, and kill the registry, before a lease ends.
+const KEPT_LEASE: Duration = Duration::from_millis(3_000);
 /// Waiting longer than this for anything is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,7 +46,7 @@ impl TestRegistry {
 
     /// One that keeps what is registered in a file, or in none.
     pub fn begin_with(addr: SocketAddr, log: Option<&Path>) -> Self {
-        let lease_ns = LEASE.as_nanos() as u64;
+        let lease_ns = if log.is_some() { KEPT_LEASE } else { LEASE }.as_nanos() as u64;
         let rules = Rules { lease_ns, grace_ns: 3 * lease_ns, ..Rules::default() };
         let options = Options {
             rules,
@@ -52,7 +55,7 @@ impl TestRegistry {
             heartbeat_interval: LEASE / 3,
             ..Options::new(Arc::from(TOKEN_HEADER))
         };
-        let listener = TcpListener::bind(addr).expect("a free port");
+        let listener = TcpListener::bind(reserved(addr)).expect("a free port");
         listener.set_nonblocking(true).expect("a socket option");
         let addr = listener.local_addr().expect("bound");
         let registry = Registry::open(options).expect("a folder of ours");
@@ -88,6 +91,21 @@ impl Drop for TestRegistry {
             runtime.shutdown_background();
         }
     }
+}
+
+/// A port that stays this test's between two lives of a registry: no other process gets it, and no client's own end, as long
+/// as a socket is bound to it that does not listen.
+fn reserved(addr: SocketAddr) -> SocketAddr {
+    static RESERVED: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    if addr.port() != 0 {
+        return addr;
+    }
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("a socket option");
+    socket.bind(addr).expect("a free port");
+    let addr = socket.local_addr().expect("bound");
+    RESERVED.lock().expect("no panic while held").push(socket);
+    addr
 }
 
 pub fn instance(service: ComponentName, id: &str, epoch: u64, port: u16) -> Instance {
@@ -128,13 +146,24 @@ pub fn ids(clusters: &Clusters, component: ComponentName) -> Vec<String> {
 }
 
 /// Waits for a condition.
-pub async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub async fn wait_until(what: &str, holds: impl FnMut() -> bool) {
+    wait_and_watch(what, holds).await;
+}
+
+/// Waits for a condition, and returns the longest time between two looks: for as long this thread stood still, and with it
+/// whatever else is done on it.
+pub async fn wait_and_watch(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let waiting = async {
+        let (mut longest, mut last) = (Duration::ZERO, clock::now());
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
+            let now = clock::now();
+            longest = longest.max(now - last);
+            last = now;
         }
+        longest
     };
-    with_timeout(what, waiting).await;
+    with_timeout(what, waiting).await
 }
 
 pub async fn with_timeout<F: Future>(what: &str, future: F) -> F::Output {
