@@ -184,8 +184,14 @@ async fn what_was_acknowledged_survives_every_kill() {
                 life = Life::start(&place, lives);
             }
             "backend" => {
-                let backends = backends(server.pid());
-                let killed = backends[draw(backends.len() as u64) as usize];
+                // After the kill of one the server ends all, and some lines of before may still be unread.
+                let mut found = Vec::new();
+                eventually("a backend", async || {
+                    found = backends(server.pid());
+                    !found.is_empty()
+                })
+                .await;
+                let killed = found[draw(found.len() as u64) as usize];
                 // It may have ended meanwhile.
                 let _ = Command::new("kill").args(["-KILL", &killed.to_string()]).status();
             }
