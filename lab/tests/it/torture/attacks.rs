@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::setting;
-use super::writers::with_comment;
+use super::writers::{until_answered, with_comment};
 use crate::routes::{bomb, sign_up};
 use crate::up::Suite;
 
@@ -234,7 +234,8 @@ impl Target {
             file = with_comment(&file, &comment);
         }
         let headers = [("content-type", "image/jpeg"), ("idempotency-key", "large")];
-        let photo = client.send("POST", "/v1/photos?caption=large", &headers, &file).expect(201);
+        let post = || client.try_send("POST", "/v1/photos?caption=large", &headers, &file).ok();
+        let photo = until_answered(post).expect("an answer").expect(201);
         let id = photo["id"].as_str().expect("an id");
         Self {
             addr: client.addr,
