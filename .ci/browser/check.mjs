@@ -98,7 +98,7 @@ async function byKeyboard(page) {
   if (!await page.locator("#glossary > details").evaluate((fold) => fold.open)) {
     found.push("a link does not open the fold it leads into");
   }
-  await page.waitForFunction(() => document.querySelector("nav a[aria-current]")?.hash === "#glossary", null, { timeout: 2000 })
+  await page.waitForFunction(() => document.querySelector("nav a[aria-current]")?.hash === "#glossary", null, { timeout: 20000 })
     .catch(() => found.push("the contents do not follow the page"));
   await page.evaluate(() => { location.hash = ""; document.activeElement.blur(); });
   return found;
