@@ -93,6 +93,15 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// A child that is started at this moment has the open file as well until it executes its program, and with it the lock:
+    /// closing the file is not enough.
+    fn drop(&mut self) {
+        // Without locks there is nothing to release.
+        let _ = self.file.unlock();
+    }
+}
+
 /// Whether the program that writes a record lives: the kernel takes its lock on the file back however it ends. True
 /// where the file system has no locks, and false where there is no record.
 pub fn is_being_written(record: &Path) -> bool {

@@ -22,7 +22,16 @@ pub(super) struct Scratch {
     /// The copy of the source tree.
     pub tree: PathBuf,
     /// Locked while it lives.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Scratch {
+    /// A child that is started at this moment has the open file as well until it executes its program, and with it the lock:
+    /// closing the file is not enough.
+    fn drop(&mut self) {
+        // Without locks there is nothing to release.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Scratch {
@@ -58,7 +67,7 @@ impl Scratch {
                 folder.display()
             )
         })?;
-        Ok(Self { tree: folder.join("tree"), folder, _lock: lock })
+        Ok(Self { tree: folder.join("tree"), folder, lock })
     }
 
     /// Makes the copy what the source tree is now. A file that is the same stays as it is, so that nothing is built for it.
