@@ -21,11 +21,15 @@ pub struct Orphans {
 pub fn remove() -> Orphans {
     let mut orphans = Orphans::default();
     let Some(root) = cgroup::path_for("") else { return orphans };
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let groups: Vec<_> = entries
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect();
+    // After the groups: a run starts its guardian before it makes one, and a run that begins now has none of these.
     let lines = command_lines();
-    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let group = entry.path();
-        if !name.starts_with(PREFIX) || !cgroup::processes_in(&group).is_empty() || is_in_use(&name, &lines) {
+    for (name, group) in groups {
+        if !cgroup::processes_in(&group).is_empty() || is_in_use(&name, &lines) {
             continue;
         }
         if cgroup::remove(&group) {
