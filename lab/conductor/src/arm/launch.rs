@@ -26,10 +26,9 @@ use crate::arm::resources::MALLOC_ENVIRONMENT;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
 
-/// A process that has not announced its addresses by then does not start.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time for the request to drain.
-const DRAIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// A process that has not announced its addresses by then does not start: on an idle machine a second is enough, and on a busy
+/// one many start at once.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Niceness of every process of an arm: cores are shared 3 to 1 with a process of niceness 0 (sched(7)).
 const ARM_NICENESS: u8 = 5;
 /// The greatest niceness.
@@ -252,11 +251,9 @@ pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance, with
     if let Some(listen) = instance.status().listen {
         // A run goes on without Prometheus.
         let _ = environment.scrape_targets.remove(listen);
-        // A node that does not answer is killed below.
-        let _ = environment
-            .control
-            .request(listen, Method::POST, "/control/drain", "", DRAIN_REQUEST_TIMEOUT.min(within))
-            .await;
+        // A node that does not answer in all of its time is killed below. A request that is given up before may be one that
+        // a busy node would still have read.
+        let _ = environment.control.request(listen, Method::POST, "/control/drain", "", within).await;
     }
     if tokio::time::timeout_at(until, running.wait()).await.is_err() {
         let _ = running.signal(Signal::SIGKILL);

@@ -49,8 +49,8 @@ use self::supervise::{Supervision, SupervisionReport};
 use crate::observe::sampling::{SampledArm, SampledInstance};
 use crate::process::cgroup;
 
-/// An arm whose public port has not answered by then does not start.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// An arm whose public port has not answered by then does not start, on a busy machine either.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often readiness is asked for.
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Time for the answer to one probe.

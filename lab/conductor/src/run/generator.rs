@@ -14,7 +14,7 @@ use crate::process::private;
 use crate::process::program::Program;
 
 /// The generator's barrier has its own limit; this one is for a child that sends no message at all.
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Messages that may wait for the conductor: a second of a busy run.
 const MAX_QUEUED_MESSAGES: usize = 4_096;
 

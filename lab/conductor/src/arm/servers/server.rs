@@ -27,8 +27,8 @@ use crate::observe::sampling::{SampledInstance, ServerRole};
 use crate::process::guardian::{Guardian, ProcessIdentity, UndoAction};
 use crate::process::{cgroup, tree, usage};
 
-/// A server that accepts no connections by then does not start.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// A server that accepts no connections by then does not start, on a busy machine either.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Time it has to end in order.
