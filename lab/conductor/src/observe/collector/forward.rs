@@ -14,8 +14,8 @@ use tonic::transport::{Channel, Endpoint};
 
 /// Exports that may wait: some ten seconds of a traced run, 200 KiB each at most.
 const MAX_QUEUED_EXPORTS: usize = 128;
-/// Longest an export may take.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest an export may take: the default of OpenTelemetry (`OTEL_EXPORTER_OTLP_TIMEOUT`). No run waits for it.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failure: a dead collector costs next to nothing.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Longest the end of a run waits for what is still to be sent.
