@@ -108,11 +108,12 @@ mod tests {
     use axum::Router;
     use axum::http::HeaderMap;
     use axum::routing::any;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(5);
+    /// A test that waits this long has failed.
+    const LIMIT: Duration = Duration::from_secs(60);
 
     async fn serve(tasks: &Tasks, router: Router) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
@@ -146,8 +147,10 @@ mod tests {
         let addr = silent.local_addr().expect("bound");
         let late = control.get(addr, "/", Duration::from_millis(1)).await;
         assert!(matches!(late, Err(ControlError::Timeout { .. })), "{late:?}");
-        drop(silent);
-        let refused = control.get(addr, "/", LIMIT).await;
+        // A port that is taken and does not listen: no other test gets it meanwhile.
+        let closed = TcpSocket::new_v4().expect("a socket");
+        closed.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let refused = control.get(closed.local_addr().expect("bound"), "/", LIMIT).await;
         assert!(matches!(refused, Err(ControlError::Connection { .. })), "{refused:?}");
         tasks.finish(LIMIT).await;
     }
