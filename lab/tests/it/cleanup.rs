@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::cleave::{Cleave, Started, lines_of, wait_for};
+use crate::cleave::{Cleave, Started, alone_with_doctor, lines_of, wait_for};
 use crate::places::side_by_side;
 
 /// A run with one fault that lasts, from its second on. It is too short for a look at its processes while they are at rest, and
@@ -61,6 +61,20 @@ fn in_force(cleave: &Cleave, step: &str) -> (Started, record::Header) {
     (lab, header)
 }
 
+/// Whether a quota is in force by a control group, once the step has come to that; false where this machine makes none. A step
+/// has begun before what it does is written to the disk.
+fn is_limited(cleave: &Cleave, header: &record::Header) -> bool {
+    let is_reason = |line: &record::Line| match &line.entry {
+        record::Entry::Event(event) => event.text.contains("no control group of CPU"),
+        _ => false,
+    };
+    wait_for("the quota, or why there is none", || {
+        let lines = lines_of(&cleave.record()?).ok()?;
+        let is_left_out = lines.iter().any(is_reason);
+        (groups(header) > 0 || is_left_out).then_some(!is_left_out)
+    })
+}
+
 #[test]
 fn a_killed_lab_leaves_nothing_of_any_fault() {
     let steps = [
@@ -80,6 +94,7 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
         cleave.nothing_is_left(&header);
         wait_for("control groups to go", || (groups(&header) == 0).then_some(()));
         wait_for("the list for Prometheus to go", || (target_files(&cleave) == 0).then_some(()));
+        let _alone = alone_with_doctor();
         let clean = cleave.run(&["doctor", "--clean"]);
         assert!(clean.status.success(), "{step}: {}", String::from_utf8_lossy(&clean.stderr));
     });
@@ -88,8 +103,9 @@ fn a_killed_lab_leaves_nothing_of_any_fault() {
 #[test]
 fn what_a_killed_guardian_leaves_the_doctor_cleans() {
     let cleave = Cleave::shared();
+    let _alone = alone_with_doctor();
     let (mut lab, header) = in_force(&cleave, "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"");
-    let limited = groups(&header) > 0;
+    let limited = is_limited(&cleave, &header);
     // The lab is stopped first, or it would notice and end in order.
     lab.signal(Signal::SIGSTOP);
     cleave.kill_guardian();
@@ -110,8 +126,9 @@ fn what_a_killed_guardian_leaves_the_doctor_cleans() {
 #[test]
 fn the_doctor_finds_control_groups_whose_journal_is_gone() {
     let cleave = Cleave::shared();
+    let _alone = alone_with_doctor();
     let (mut lab, header) = in_force(&cleave, "do = \"cpu-quota\"\non = \"people\"\nquota = \"20%\"");
-    let limited = groups(&header) > 0;
+    let limited = is_limited(&cleave, &header);
     lab.signal(Signal::SIGSTOP);
     let live = cleave.run(&["doctor", "--clean", "--out", "elsewhere"]);
     assert!(live.status.success());
@@ -139,6 +156,7 @@ fn a_journal_that_cannot_be_read_keeps_the_doctor_from_no_other() {
     });
     // What stands where a journal should be cannot be read.
     std::fs::create_dir_all(runs.join("two/undo.jsonl")).expect("a folder of ours");
+    let _alone = alone_with_doctor();
     let clean = cleave.run(&["doctor", "--clean"]);
     let printed = String::from_utf8_lossy(&clean.stdout).into_owned();
     assert_eq!(clean.status.code(), Some(1), "{printed}");

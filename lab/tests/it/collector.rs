@@ -1,6 +1,6 @@
 //! An OTLP collector of the tests' own: it keeps what it gets.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::net::TcpSocket;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
@@ -36,6 +37,21 @@ impl TraceService for Received {
             received.extend(spans.map(|span| (service.clone(), span)));
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// The address of a collector that is not there: its port is taken, so that no other program gets it, and does not listen.
+pub struct DeadCollector(TcpSocket);
+
+impl DeadCollector {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        Self(socket)
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.0.local_addr().expect("bound")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
-use crate::cleave::Cleave;
+use crate::cleave::{Cleave, alone_with_doctor};
 
 /// The workspace of this program.
 const OWN_MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
@@ -46,6 +46,7 @@ pub fn without_a_reader(mut command: Command) -> Output {
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() {
     let cleave = Cleave::shared();
+    let _alone = alone_with_doctor();
     for arguments in COMMANDS {
         to_a_full_disk(cleave.command(arguments));
     }
@@ -54,6 +55,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
 #[test]
 fn a_reader_that_has_left_is_no_error() {
     let cleave = Cleave::shared();
+    let _alone = alone_with_doctor();
     for arguments in COMMANDS {
         let output = without_a_reader(cleave.command(arguments));
         let text = String::from_utf8_lossy(&output.stderr);

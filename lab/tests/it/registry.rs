@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use record::Entry;
 use serde_json::Value;
 
-use crate::cleave::{Cleave, passes, scenario, wait_for};
+use crate::cleave::{Cleave, is_starved, passes, scenario, wait_for};
 use crate::http::Client;
 use crate::up::{Suite, signal_nodes};
 
@@ -17,7 +17,12 @@ fn no_request_fails_while_the_registry_dies_and_comes_back() {
         Entry::Event(event) => event.text.contains("registry#0 down -> up"),
         _ => false,
     });
-    assert_eq!(returns.count(), 2, "it was killed twice");
+    let returns = returns.count();
+    // Where the machine has no room, the second may come after the end.
+    assert!(
+        returns == 2 || (is_starved(&document) && returns < 2),
+        "it was killed twice, and came back {returns} times"
+    );
     passes(&document);
 }
 
@@ -26,28 +31,26 @@ fn a_registry_that_comes_back_knows_at_once_which_services_there_are() {
     let cleave = Cleave::shared();
     let suite = Suite::start(&cleave, &["micro"]);
     let registry = Client { addr: suite.instance("registry#0"), token: None };
-    let listed = || -> Option<Vec<String>> {
+    // Which registry it is, and what it lists.
+    let listed = || -> Option<(Value, Vec<String>)> {
         let reply = registry.try_send("GET", "/v1/services", &[], b"").ok()?;
         let snapshot = (reply.status == 200).then(|| reply.json())?;
         let instances = snapshot["instances"].as_array()?.iter();
-        Some(instances.filter_map(|instance| instance["service"].as_str().map(str::to_owned)).collect())
+        let names =
+            instances.filter_map(|instance| instance["service"].as_str().map(str::to_owned)).collect();
+        Some((snapshot["registry"].clone(), names))
     };
-    assert_eq!(wait_for("the registry", listed), SERVICES);
+    let (first, known) = wait_for("the registry", listed);
+    assert_eq!(known, SERVICES);
 
     // Neither renewals nor registrations: what it lists is from its log.
     let signal_services = |signal| {
         let sent = SERVICES.map(|name| signal_nodes(&cleave, &format!("/{name}#0.json"), signal));
         assert_eq!(sent, [1; 5]);
     };
-    let epoch = || -> Option<Value> {
-        let reply = registry.try_send("GET", "/v1/services", &[], b"").ok()?;
-        (reply.status == 200).then(|| reply.json()["registry"].clone())
-    };
-    let first = wait_for("the registry", epoch);
     signal_services(Signal::SIGSTOP);
     assert_eq!(signal_nodes(&cleave, "/registry#0.json", Signal::SIGKILL), 1);
-    wait_for("its successor", || epoch().filter(|epoch| *epoch != first));
-    let known = wait_for("its list", listed);
+    let (_, known) = wait_for("its successor", || listed().filter(|(registry, _)| *registry != first));
     signal_services(Signal::SIGCONT);
     assert_eq!(known, SERVICES);
 

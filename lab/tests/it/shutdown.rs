@@ -45,7 +45,12 @@ fn a_killed_run_takes_its_children_along() {
 #[test]
 fn a_killed_run_leaves_no_paused_process() {
     let cleave = Cleave::shared();
-    let run = cleave.start(&["run", &scenario("stall"), "--no-tui"]);
+    // Paused for longer than this test may be kept from looking.
+    let text = std::fs::read_to_string(scenario("stall")).expect("ours");
+    let long = text.replace("for = \"1s\"", "for = \"6s\"");
+    assert_ne!(long, text, "its pause is of another length");
+    std::fs::write(cleave.folder().join("stall.toml"), long).expect("a folder of ours");
+    let run = cleave.start(&["run", "stall.toml", "--no-tui"]);
     let (_, header) = cleave.in_mid_run();
     wait_for("a stopped process", || {
         let stopped = |pid: &u32| {

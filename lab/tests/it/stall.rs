@@ -24,13 +24,21 @@ fn a_stall_shows_from_the_intended_start_and_hides_in_service_times() {
     let intended = Latencies::merged(windows().map(|window| &window.intended));
     let service = Latencies::merged(windows().map(|window| &window.service));
     let ms = |latencies: &Latencies, q| latencies.quantile(q).expect("samples") / 1_000;
-    // The first may be due a gap after the start.
-    assert!((599..=600).contains(&intended.len()), "evenly spaced, none dropped: {}", intended.len());
-    let (p99, max) = (ms(&intended, 0.99), ms(&intended, 1.0));
-    assert!(p99 >= 850, "p99, counted from when requests were due: {p99} ms");
-    assert!(max >= 980, "the unluckiest arrival waited the whole second but for a gap, not {max} ms");
-    // What takes longer than the stall, and what takes long once it is sent, may be other work's doing.
     let is_starved = is_starved(&document);
+    // The first may be due a gap after the start.
+    let offered: u64 = windows().map(|window| window.offered).sum();
+    assert!((599..=600).contains(&offered), "evenly spaced: {offered}");
+    assert!(intended.len() == offered || is_starved, "none dropped and none failed: {}", intended.len());
+    let (p99, max) = (ms(&intended, 0.99), ms(&intended, 1.0));
+    // Whatever stands still for how long, as many arrivals are due meanwhile.
+    assert!(p99 + 250 >= max, "p99, counted from when requests were due: {p99} ms, at most {max} ms");
+    // Other work makes the stall begin late, and so shorter. What takes longer, and what takes long once it is sent, may be its
+    // doing as well.
+    assert!(p99 >= 850 || is_starved, "p99, counted from when requests were due: {p99} ms");
+    assert!(
+        max >= 980 || is_starved,
+        "the unluckiest arrival waited the whole second but for a gap: {max} ms"
+    );
     assert!(p99 < 1_500 || is_starved, "p99, counted from when requests were due: {p99} ms");
     let service_p99 = ms(&service, 0.99);
     assert!(service_p99 * 3 < p99 || is_starved, "service p99 {service_p99} ms of {p99} ms");

@@ -8,7 +8,7 @@ use conductor::arm::servers::availability;
 use nix::sys::signal::Signal;
 use postgres_server::scratch::OwnServer;
 
-use crate::cleave::{Cleave, all_reach_one_state, wait_for};
+use crate::cleave::{Cleave, all_reach_one_state, alone_with_doctor, wait_for};
 use crate::up::Suite;
 use crate::views_of_servers::technology_is_shown;
 
@@ -121,6 +121,7 @@ fn a_killed_lab_leaves_no_database_on_a_server_that_is_there() {
         } else {
             wait_for("the end of its sessions", || shows("1 of them without its run").then_some(()));
             // Where its journal is not.
+            let _alone = alone_with_doctor();
             let cleaned = doctor(&["--clean", "--out", "elsewhere"]);
             assert!(cleaned.contains("databases of runs that are gone: 1 removed"), "{cleaned}");
             assert!(shows("databases of runs: 0\n"), "{}", doctor(&[]));

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Draws, setting};
 use crate::cleanup::groups;
-use crate::cleave::{Cleave, lines_of, wait_for};
+use crate::cleave::{Cleave, alone_with_doctor, lines_of, wait_for};
 
 /// A fault of each kind that outlives a process unless it is taken back, and what of the machine it needs.
 const STEPS: [(&str, Option<&str>); 9] = [
@@ -69,6 +69,7 @@ fn host() -> (String, BTreeSet<String>) {
 fn killed(draws: &mut Draws, and_guardian: bool) {
     let before = host();
     let cleave = Cleave::shared();
+    let _alone = alone_with_doctor();
     let possible = possible(&cleave);
     std::fs::write(cleave.folder().join("left.toml"), scenario()).expect("a folder of ours");
     let mut lab = cleave.start(&["run", "left.toml", "--no-tui"]);
