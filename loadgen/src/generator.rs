@@ -27,8 +27,8 @@ use crate::users::UserPool;
 const EXIT_CANCELLED: u8 = 130;
 /// Exit code if the plan or the machine is unsuitable.
 const EXIT_FAILED: u8 = 2;
-/// Time limit of the warm-up.
-const WARM_UP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time limit of the warm-up, on a busy machine as well: half of what the conductor waits for a generator that is ready.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long its threads run at a time where cores are short: the least that the kernel takes. A journey's request takes
 /// some 50 us of CPU.
 const TIME_SLICE: Duration = Duration::from_micros(100);

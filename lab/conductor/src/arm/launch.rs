@@ -35,8 +35,8 @@ const ARM_NICENESS: u8 = 5;
 const MAX_NICENESS: u8 = 19;
 /// The quota of the topology, in the place of a step's number.
 const TOPOLOGY_STEP: u32 = 0;
-/// How long a child that closed its output may take to end.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a child that closed its output may take to end: on a busy machine it is not scheduled at once.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Stack of the thread that reads a child's output: it holds one line.
 const READER_STACK_BYTES: usize = 64 * 1024;
 

@@ -36,8 +36,8 @@ const REST_LEAD: Duration = Duration::from_millis(2_500);
 /// The load of a run whose arms are looked at while they are at rest, over all rounds: in a shorter one the CPU that a
 /// journey adds has no interval worth the wait.
 const LOAD_WORTH_A_REST: Duration = Duration::from_secs(15);
-/// Time for a node to forget what it was asked before the load.
-const RESET_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for a node to forget what it was asked before the load, on a busy machine as well: a run of one that has not is invalid.
+const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest audit, which is of all arms at once: the generator's own limit is a minute, after which the request that it waits for
 /// may time out.
 const AUDIT_LIMIT: Duration = Duration::from_secs(90);
