@@ -182,7 +182,7 @@ pub fn run(journal: &Path) -> io::Result<CleanUp> {
     let mut nothing = Vec::new();
     // The pipe carries no data; an error is an end as well.
     let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
-    clean_up(journal, &ServerSecrets::of_environment())
+    clean_up_within(GUARDIAN_TIMEOUT, journal, &ServerSecrets::of_environment())
 }
 
 /// Keeps others from undoing what a journal says, until the file is closed.
@@ -230,6 +230,9 @@ pub fn clean_abandoned(journal: &Path, secrets: &ServerSecrets) -> io::Result<Op
 
 /// How long something may take to be undone: an ended process lingers in its control group.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same for a guardian, which has killed it a moment before: on a busy machine it waits for a CPU, and within a quota for its
+/// share of one.
+const GUARDIAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it is looked at.
 const UNDO_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -238,10 +241,14 @@ const UNDO_INTERVAL: Duration = Duration::from_millis(10);
 /// # Errors
 /// When the journal cannot be read or ended.
 pub fn clean_up(journal: &Path, secrets: &ServerSecrets) -> io::Result<CleanUp> {
+    clean_up_within(UNDO_TIMEOUT, journal, secrets)
+}
+
+fn clean_up_within(limit: Duration, journal: &Path, secrets: &ServerSecrets) -> io::Result<CleanUp> {
     let open = numbered_actions(journal)?;
     let (on_servers, mut left): (Vec<_>, Vec<_>) =
         open.iter().cloned().partition(|(_, action)| matches!(action, UndoAction::Server(_)));
-    let until = clock::now() + UNDO_TIMEOUT;
+    let until = clock::now() + limit;
     loop {
         left.retain(|(_, action)| {
             undo(action);

@@ -24,8 +24,8 @@ use crate::process::guardian::{ProcessIdentity, UndoAction};
 /// Mounts a disk at `$1` and holds it until standard input ends, as the lab does, or its parent. 32 MiB: a hundred thousand
 /// events, far more than wait while a broker is away, and a tenth of what a run may take in memory.
 const HOLD: &str = "mount -t tmpfs -o size=32m,mode=0700 cleave \"$1\" && exec setpriv --pdeathsig KILL cat";
-/// A namespace and a mount take some milliseconds.
-const MOUNT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A namespace and a mount take some milliseconds, and longer on a busy machine.
+const MOUNT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is looked whether it is mounted.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// The file that takes the space.
