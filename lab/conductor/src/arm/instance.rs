@@ -70,6 +70,8 @@ pub struct Instance {
     /// The control group of its arm, where it has one.
     group: Option<PathBuf>,
     state: Mutex<InstanceState>,
+    /// Held by what starts its process, or ends it.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What changes about an instance while it lives.
@@ -146,12 +148,19 @@ impl Instance {
             build: config.build.clone(),
         };
         let (config, log) = paths;
-        Self { name, process, config, log, group: None, state: Mutex::new(state) }
+        let turn = tokio::sync::Mutex::default();
+        Self { name, process, config, log, group: None, state: Mutex::new(state), turn }
     }
 
     /// The same in its arm's control group, whenever no quota keeps it in another.
     pub(super) fn in_group(self, group: Option<PathBuf>) -> Self {
         Self { group, ..self }
+    }
+
+    /// The turn to start its process, or to end it. A restart that is under way when a step deploys the copy is over first: two
+    /// that start at once would both be there.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// What is known of it now.

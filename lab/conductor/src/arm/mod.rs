@@ -242,6 +242,7 @@ impl Arm {
     /// Lets a copy finish what it has, and ends it for good.
     pub async fn remove_copy(&self, instance: &Arc<Instance>) {
         instance.set_stopping(true);
+        let _turn = instance.turn().await;
         stop(&self.environment, instance, DRAIN_TIMEOUT).await;
         self.forget(instance);
     }
@@ -256,6 +257,7 @@ impl Arm {
         change: &(dyn Fn(&mut NodeConfig) + Sync),
     ) -> Result<(), ArmError> {
         instance.set_stopping(true);
+        let _turn = instance.turn().await;
         stop(&self.environment, instance, DRAIN_TIMEOUT).await;
         change_config(instance, change)?;
         launch(&self.environment, &self.plan, instance.clone()).await?;
@@ -267,6 +269,7 @@ impl Arm {
     /// Asks a copy to drain, and kills it when it has not ended in time. It stays in the arm, and is not restarted.
     pub async fn stop_copy(&self, instance: &Arc<Instance>, within: Duration) {
         instance.set_stopping(true);
+        let _turn = instance.turn().await;
         stop(&self.environment, instance, within).await;
     }
 

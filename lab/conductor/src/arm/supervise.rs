@@ -99,6 +99,9 @@ impl Supervisor {
     async fn run(mut self) {
         while let Some(running) = self.instance.running() {
             let Some(status) = self.end_of(&running).await else { return };
+            if !self.is_latest(&running) {
+                return;
+            }
             self.instance.state().health = Health::Down;
             if self.instance.is_stopping() {
                 return;
@@ -133,13 +136,15 @@ impl Supervisor {
                 () = tokio::time::sleep(delay) => {}
                 _ = self.shutdown.wait_for(|shutdown| *shutdown) => return false,
             }
-            // Meanwhile a step may have taken the copy out, or started it with another configuration and a supervisor.
-            let is_latest = self.instance.running().is_some_and(|latest| Arc::ptr_eq(&latest, &last));
-            if self.instance.is_stopping() || !is_latest {
+            let instance = self.instance.clone();
+            let turn = instance.turn().await;
+            if instance.is_stopping() || !self.is_latest(&last) {
                 return false;
             }
-            self.instance.state().restarts += 1;
-            let error = match launch(&self.environment, &self.plan, self.instance.clone()).await {
+            instance.state().restarts += 1;
+            let launched = launch(&self.environment, &self.plan, instance.clone()).await;
+            drop(turn);
+            let error = match launched {
                 Ok(()) => {
                     self.report_serving(since);
                     return true;
@@ -165,6 +170,12 @@ impl Supervisor {
             }
             reason = error;
         }
+    }
+
+    /// Whether the copy has no later process: meanwhile a step may have taken it out, or started it with another configuration and
+    /// a supervisor.
+    fn is_latest(&self, process: &Arc<ChildProcess>) -> bool {
+        self.instance.running().is_some_and(|latest| Arc::ptr_eq(&latest, process))
     }
 
     /// The delay before the next restart of a process that had served for so long; `None` where it stays down.

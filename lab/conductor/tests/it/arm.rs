@@ -115,6 +115,26 @@ async fn a_copy_that_a_step_started_again_is_not_restarted_once_more() {
 }
 
 #[tokio::test]
+async fn a_copy_that_is_deployed_while_it_is_restarted_serves_first_and_then_drains() {
+    let nodes = FakeNodes::start().await;
+    let environment = nodes.environment();
+    let plan = nodes.plan("restart = { after = \"1ms\" }");
+    let arm = Arm::start(&environment, plan, ArmServers::default()).await.expect("it starts");
+    let instance = arm.instances().remove(0);
+    instance.kill().expect("a process of this test");
+    // The restart is under way.
+    while instance.status().restarts == 0 {
+        tokio::task::yield_now().await;
+    }
+    arm.recreate_copy(&instance, &|config| config.build = "bad-slow".into()).await.expect("it comes back");
+    assert_eq!(nodes.drained.lock().expect("no panic while held")[..], ["app#0"], "no two at once");
+    assert_eq!((instance.build().as_str(), instance.status().restarts), ("bad-slow", 1));
+    assert!(is_running(instance.status().pid));
+    arm.shut_down().await;
+    nodes.tasks.finish(GRACE).await;
+}
+
+#[tokio::test]
 async fn a_process_that_ends_before_it_serves_is_an_error_with_the_end_of_its_log() {
     let nodes = FakeNodes::with_program("echo 'error: no room' >&2\nexit 3");
     let environment = nodes.environment();
