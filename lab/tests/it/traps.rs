@@ -14,6 +14,9 @@ fn expected(text: &str) -> (i32, String) {
     (code.parse().expect("an exit code"), words.to_owned())
 }
 
+/// Lints that only a machine with room for the run has to find: on another one all arms may fail alike.
+const NEEDS_ROOM: [&str; 1] = ["unequal_errors"];
+
 #[test]
 fn each_trap_is_reported_by_its_name() {
     let mut paths: Vec<_> =
@@ -47,13 +50,12 @@ fn is_reported(path: &Path) {
         let document = serde_json::from_str(&stdout)
             .unwrap_or_else(|why| panic!("{}: no document: {why}\n{stderr}", path.display()));
         let found = lints(&document);
-        let missing: Vec<&str> =
+        let mut missing: Vec<&str> =
             words.split(", ").filter(|lint| !found.iter().any(|name| name == lint)).collect();
         if is_starved(&document) {
-            println!("{}: {missing:?} not decided, the machine was too busy: {found:?}", path.display());
-        } else {
-            assert!(missing.is_empty(), "{}: no {missing:?} in {found:?}", path.display());
+            missing.retain(|lint| !NEEDS_ROOM.contains(lint));
         }
+        assert!(missing.is_empty(), "{}: no {missing:?} in {found:?}", path.display());
         assert!(
             ended == Some(code) || (ended == Some(3) && is_starved(&document)),
             "{}: {ended:?}, {found:?}",
