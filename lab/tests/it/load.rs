@@ -36,7 +36,7 @@ fn dropping_by_design_is_counted_and_hurts_goodput() {
     let [offered, ok, failed, dropped, abandoned] = fates(&lines);
     // 60 arrivals are due in the second that stands still; one is under way, eight may wait. It is shorter where the lab itself
     // was late.
-    assert!(dropped >= 40 || is_starved(&document), "only {dropped} of {offered} dropped");
+    assert!(dropped >= 40 || (dropped > 0 && is_starved(&document)), "only {dropped} of {offered} dropped");
     assert_eq!(offered, ok + failed + dropped + abandoned, "every arrival has one fate");
     assert!(!lints(&document).iter().any(|name| name == "queue_cap"), "{:#}", document["lints"]);
     let goodput = document["scorecard"].as_array().expect("rows").iter().find(|row| row["id"] == "goodput");
