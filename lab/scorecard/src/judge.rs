@@ -77,8 +77,9 @@ fn checked(run: &Run, id: u32, expectation: &Expectation, basis: Basis, engine: 
 pub fn condition_in(run: &Run, arm: char, that: &Expectation) -> Option<(Verdict, bool)> {
     let mut checks = conditions(run, that).into_iter();
     let check = checks.find(|check| check.arm == arm || check.arm == NO_ARM)?;
-    let met = check.value.zip(check.limit).is_some_and(|(value, limit)| that.op.holds(value, limit));
-    Some((check.verdict, met))
+    let holds = check.value.zip(check.limit).is_some_and(|(value, limit)| that.op.holds(value, limit));
+    // As far as was looked is no value: what lies beyond it may lie beyond the limit.
+    Some((check.verdict, check.verdict == Verdict::Pass || holds && !check.is_censored))
 }
 
 /// Whether a watched build passes: no as soon as the condition is broken, yes where its value meets it once the watch is over;

@@ -16,7 +16,10 @@ pub(crate) fn onset(measure: &Measure, of: &Selection<'_>, holds: impl Fn(f64) -
     let seconds = of.seconds();
     let is_violated = |until: u32| {
         let window = Window::Seconds(seconds.start, until);
-        measure.seen(&of.within(&window)).value.is_some_and(|value| !holds(value))
+        let seen = measure.seen(&of.within(&window));
+        // What did not end is beyond every limit, not as long as was waited.
+        let value = if seen.is_censored { seen.value.map(|_| f64::INFINITY) } else { seen.value };
+        value.is_some_and(|value| !holds(value))
     };
     let last_good = (seconds.start + 1..=seconds.end).rev().find(|until| !is_violated(*until));
     let from = last_good.unwrap_or(seconds.start);

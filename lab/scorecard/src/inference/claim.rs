@@ -69,14 +69,16 @@ pub fn against_limit(figure: &Figure, op: Op, limit: f64) -> Judgement {
         return Judgement::open(measured.note.unwrap_or(Note::NotMeasured));
     };
     if is_as_seen(figure) {
-        // As far as was looked does not decide about what lies beyond.
-        let is_open = measured.is_censored && !decides_censored(op, value, limit);
         let note =
             if matches!(figure.statistic.body, Body::Exact(_)) { Note::Exact } else { Note::ThisEvent };
-        return if is_open {
-            Judgement::open(Note::Censored)
-        } else {
-            Judgement::seen(op.holds(value, limit), note)
+        return match measured.is_censored {
+            false => Judgement::seen(op.holds(value, limit), note),
+            // It is beyond what was looked at, also where that is the limit to the digit.
+            true if decides_censored(op, value, limit) => {
+                Judgement::seen(op.holds(f64::INFINITY, limit), note)
+            }
+            // As far as was looked does not decide about what lies beyond.
+            true => Judgement::open(Note::Censored),
         };
     }
     if let Some(note) = figure.doubt() {
@@ -140,5 +142,5 @@ pub(super) fn is_as_seen(figure: &Figure) -> bool {
 
 /// Whether a value that lies beyond what was looked at is on one side of the limit for sure.
 fn decides_censored(op: Op, looked: f64, limit: f64) -> bool {
-    op != Op::Equal && looked >= limit
+    op != Op::Equal && Op::AtLeast.holds(looked, limit)
 }

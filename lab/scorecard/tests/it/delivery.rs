@@ -191,6 +191,8 @@ fn a_change_that_is_served_later_than_its_limit_fails() {
     let checks = run.checks("time_to_fully_served(step dead-photo) <= 6s");
     assert_eq!((checks[0].verdict, checks[0].value, checks[0].is_censored), (Verdict::Fail, Some(8.0), true));
     assert_eq!((checks[1].verdict, checks[1].value), (Verdict::Pass, Some(3.0)));
+    let at = run.checks("time_to_fully_served(step dead-photo) <= 8s");
+    assert_eq!(at[0].verdict, Verdict::Fail, "it was not served in the eight seconds that were watched");
     let beyond = run.checks("time_to_fully_served(step dead-photo) <= 9s");
     assert_eq!(beyond[0].verdict, Verdict::Inconclusive, "it was not watched so far");
 }

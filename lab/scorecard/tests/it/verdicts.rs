@@ -170,6 +170,33 @@ fn what_never_ended_is_beyond_every_limit_and_compares_with_nothing() {
 }
 
 #[test]
+fn what_lies_beyond_what_was_looked_at_is_beyond_that_very_limit() {
+    use scorecard::judge::condition_in;
+    let mut run = quiet();
+    for second in 25_u32..35 {
+        run.window('A', 1, second, "home-feed", 20, 0, 5 * MS);
+    }
+    // All of them failed, and their users waited for two seconds at most.
+    let found = |limit: &str| {
+        let text = format!("p50(home-feed) in crash {limit}");
+        let verdict = run.checks(&text)[0].verdict;
+        (verdict, condition_in(run.tally(), 'A', &text.parse().expect("an expectation")))
+    };
+    for limit in ["<= 2s", "< 2s", "<= 1s"] {
+        assert_eq!(found(limit), (Verdict::Fail, Some((Verdict::Fail, false))), "{limit}");
+    }
+    for limit in [">= 2s", "> 2s", "> 1s"] {
+        assert_eq!(found(limit), (Verdict::Pass, Some((Verdict::Pass, true))), "{limit}");
+    }
+    // It may be more than three seconds as well: no build is promoted by that.
+    let beyond = (Verdict::Inconclusive, Some((Verdict::Inconclusive, false)));
+    assert_eq!([found("<= 3s"), found("> 3s")], [beyond, beyond]);
+    let doubled = &run.checks("2 * p50(home-feed) in crash <= 4s")[0];
+    let began = Some(25 * crate::fixture::SECOND);
+    assert_eq!((doubled.verdict, doubled.since_ns), (Verdict::Fail, began), "{doubled:?}");
+}
+
+#[test]
 fn under_a_fault_a_claim_is_judged_on_what_was_seen() {
     let mut run = quiet();
     for second in 27_u32..30 {
