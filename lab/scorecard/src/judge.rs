@@ -156,7 +156,7 @@ impl Judge<'_> {
         let selection = self.left.of(self.run, of_arm);
         Check {
             since_ns: is_failed.then(|| onset(measure, &selection, holds)).flatten(),
-            ..self.check(arm, estimate(&figure), Some(limit), self.worded(judgement, &figure))
+            ..self.check(arm, estimate(&figure), Some(limit), self.worded(judgement, &figure, 1.0))
         }
     }
 
@@ -194,7 +194,10 @@ impl Judge<'_> {
         let judgement = inference::against_other(&one, self.expectation.op, 1.0, &other, start);
         let (seen, limit) = (estimate(&one), estimate(&other));
         let seen = Measured { n: seen.n.min(limit.n), ..seen };
-        let mut worded = self.worded(judgement, &one);
+        let claimed = right_factor / self.factor;
+        // Too few samples are those of the side that has them.
+        let lacking = if is_short(&one) { &one } else { &other };
+        let mut worded = self.worded(judgement.of_ratio(claimed), lacking, claimed);
         if limit.value.is_none() && limit.interval.is_some() {
             let text = format::measured(&limit, left.measure.unit.symbol());
             worded.reason = [worded.reason, format!("the other side is {text}")].join("; ");
@@ -248,17 +251,19 @@ impl Judge<'_> {
         if of.is_event { figure.of_event() } else { figure }
     }
 
-    /// A judgement with its reason in words, where it needs one.
-    fn worded(&self, judgement: Judgement, figure: &Figure) -> Worded {
+    /// A judgement with its reason in words, where it needs one; `claimed` is the ratio that a comparison states.
+    fn worded(&self, judgement: Judgement, figure: &Figure, claimed: f64) -> Worded {
         let Judgement { verdict, note, interval } = judgement;
         let unit = self.left.measure.unit.symbol();
         let reason = match (verdict, note, interval) {
-            (Verdict::Inconclusive, Some(Note::TooFew | Note::TooFewToJudge), _) => {
+            (Verdict::Inconclusive, Some(Note::TooFew | Note::TooFewToJudge), _) if is_short(figure) => {
                 let statistic = figure.statistic();
                 format!("{} samples; it takes {}", statistic.n, statistic.needed_samples())
             }
             (Verdict::Inconclusive, Some(note), _) => note.sentence().to_owned(),
-            (Verdict::Inconclusive, None, Some((decided, interval))) => straddles(decided, interval, unit),
+            (Verdict::Inconclusive, None, Some((decided, interval))) => {
+                straddles(decided, interval, unit, claimed)
+            }
             _ => String::new(),
         };
         Worded { verdict, reason, note }
@@ -310,12 +315,17 @@ struct Worded {
     note: Option<Note>,
 }
 
+/// Whether a figure has fewer samples than decide anything.
+fn is_short(figure: &Figure) -> bool {
+    figure.statistic().n < figure.statistic().needed_samples()
+}
+
 fn open(reason: String) -> Worded {
     Worded { verdict: Verdict::Inconclusive, reason, note: None }
 }
 
-/// Why an interval decides nothing.
-fn straddles(decided: Decided, interval: Interval, unit: &str) -> String {
+/// Why an interval decides nothing: of a ratio, which one it holds.
+fn straddles(decided: Decided, interval: Interval, unit: &str, claimed: f64) -> String {
     match decided {
         Decided::Value => format!("the interval {} straddles the limit", format::interval(interval, unit)),
         Decided::ShareBeyond(may_be) => format!(
@@ -325,7 +335,8 @@ fn straddles(decided: Decided, interval: Interval, unit: &str) -> String {
         ),
         Decided::Ratio => {
             let high = interval.high.map_or_else(|| "..".into(), format::times);
-            format!("the ratio's interval {} to {high} holds the factor", format::times(interval.low))
+            let (low, claimed) = (format::times(interval.low), format::times(claimed));
+            format!("the ratio's interval {low} to {high} holds {claimed}")
         }
         Decided::Difference => {
             // What has no upper end and is taken away leaves no lower one.

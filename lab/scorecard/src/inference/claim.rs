@@ -44,6 +44,17 @@ impl Judgement {
         Self { verdict, note: Some(note), interval: None }
     }
 
+    /// Of a side over a multiple of another, with the interval of the one over the other: `claimed` is that multiple.
+    #[must_use]
+    pub fn of_ratio(self, claimed: f64) -> Self {
+        match self.interval {
+            Some((Decided::Ratio, interval)) => {
+                Self { interval: Some((Decided::Ratio, interval.scaled(claimed))), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// By where an interval lies to a limit.
     pub(super) fn by(op: Op, interval: Interval, limit: f64, decided: Decided) -> Self {
         let verdict = match (op.holds(interval.low, limit), op.holds(interval.upper(), limit)) {

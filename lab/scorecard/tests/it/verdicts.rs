@@ -197,6 +197,30 @@ fn what_lies_beyond_what_was_looked_at_is_beyond_that_very_limit() {
 }
 
 #[test]
+fn an_open_comparison_names_the_ratio_that_it_claims_and_the_side_that_lacks_samples() {
+    let run = Run::new().quiet(|arm, second| {
+        let swing = |by: u64| u64::from(4 + second % 2) * MS + u64::from(second) * by % 400;
+        if arm == 'A' { swing(7_919) } else { 2 * swing(104_729) }
+    });
+    for claim in ["micro <= 2 * mono", "2 * micro <= 4 * mono"] {
+        let p50 = |arm: &str| format!("p50(all) in steady for {arm}");
+        let text = claim.replace("micro", &p50("micro")).replace("mono", &p50("mono"));
+        let check = &run.checks(&text)[0];
+        assert_eq!(check.verdict, Verdict::Inconclusive, "{check:?}");
+        let ends = check
+            .reason
+            .strip_prefix("the ratio's interval ")
+            .and_then(|rest| rest.strip_suffix(" holds 2.00"));
+        let (low, high) = ends.and_then(|ends| ends.split_once(" to ")).expect(&check.reason);
+        let [low, high] = [low, high].map(|end| end.parse::<f64>().expect("a number"));
+        assert!((1.5..=2.0).contains(&low) && (2.0..2.5).contains(&high), "{claim}: {}", check.reason);
+    }
+    // 800 are enough of a median, and too few of a p99.
+    let few = &run.checks("p50(all) in steady <= p99(all) in steady")[0];
+    assert_eq!((few.verdict, few.reason.as_str()), (Verdict::Inconclusive, "800 samples; it takes 1000"));
+}
+
+#[test]
 fn under_a_fault_a_claim_is_judged_on_what_was_seen() {
     let mut run = quiet();
     for second in 27_u32..30 {
