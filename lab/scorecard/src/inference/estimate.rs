@@ -4,7 +4,7 @@ use record::{Interval, Measured, Note};
 
 use super::counts;
 use super::figure::{Content, Figure};
-use super::pooled::carrying;
+use super::pooled::{carrying, carrying_of};
 use super::shares::{LEVEL, Share};
 use super::statistic::{Body, Once};
 
@@ -19,7 +19,7 @@ pub(super) const MIN_TAIL_TO_JUDGE: f64 = 10.0;
 pub(super) const MIN_TRIALS: u64 = 100;
 /// Arrivals, counted as independent ones, below which nothing is shown.
 const MIN_INDEPENDENT: f64 = 10.0;
-/// Units that have to carry a tail for its far end to be bounded.
+/// Units that have to carry a tail for its far end to be bounded, and the samples of a quotient for it to be judged.
 pub(super) const MIN_CARRYING: f64 = 5.0;
 
 /// The value of a figure with its interval.
@@ -71,7 +71,11 @@ impl Figure {
         let is_too_few = match &self.content {
             Content::Quantile { q, pooled } => expected_beyond(*q, pooled.len()) < MIN_TAIL_TO_JUDGE,
             Content::Share { trials, .. } => trials.iter().sum::<u64>() < MIN_TRIALS,
-            Content::Quotient { .. } | Content::Fixed => false,
+            // A quotient of one second that has a sample is the same in every resample, and its interval has no width.
+            Content::Quotient { denominators, .. } => {
+                !self.resampling.is_by_rounds() && carrying_of(denominators.iter().copied()) < MIN_CARRYING
+            }
+            Content::Fixed => false,
         };
         is_too_few.then_some(Note::TooFewToJudge)
     }

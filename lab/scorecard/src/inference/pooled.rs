@@ -162,8 +162,12 @@ fn weighted<N: Copy + Into<u64>>(weights: &[u16], counts: &[N]) -> u64 {
 
 /// How many units carry events: the square of their sum over the sum of their squares.
 pub(super) fn carrying(events: &[u64]) -> f64 {
-    let (sum, squares) =
-        events.iter().fold((0.0, 0.0), |(sum, squares), y| (sum + *y as f64, squares + (*y as f64).powi(2)));
+    carrying_of(events.iter().map(|events| *events as f64))
+}
+
+/// The same of anything that units have so much of.
+pub(super) fn carrying_of(parts: impl Iterator<Item = f64>) -> f64 {
+    let (sum, squares) = parts.fold((0.0, 0.0), |(sum, squares), y| (sum + y, squares + y * y));
     if squares > 0.0 { sum * sum / squares } else { 0.0 }
 }
 

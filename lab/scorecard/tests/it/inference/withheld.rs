@@ -69,6 +69,28 @@ fn a_window_of_less_than_eight_seconds_has_no_interval() {
 }
 
 #[test]
+fn a_quotient_of_few_seconds_decides_nothing() {
+    // Three tries of one call in each of so many of twelve seconds.
+    let of = |seconds: u32, rounds: u32| {
+        let unit = |second: u32| {
+            let calls = f64::from(u32::from(second % 12 < seconds));
+            Some(Terms { numerator: 3.0 * calls, denominator: calls })
+        };
+        let units = (0..12 * rounds).map(unit).collect();
+        figure(Statistic::quotient(units, u64::from(seconds * rounds), 1.0), rounds, 12)
+    };
+    for seconds in [1, 4] {
+        let judged = against_limit(&of(seconds, 1), Op::AtLeast, 2.5);
+        assert_eq!((judged.verdict, judged.note), (Verdict::Inconclusive, Some(Note::TooFewToJudge)));
+        let candidate = decided(&of(seconds, 1), &of(seconds, 1), &PLAIN);
+        assert_eq!((candidate.contrast.finding, candidate.contrast.note), (None, Some(Note::TooFewToJudge)));
+    }
+    assert_eq!(estimate(&of(1, 1)).value, Some(3.0), "it is shown");
+    assert_eq!(against_limit(&of(5, 1), Op::AtLeast, 2.5).verdict, Verdict::Pass);
+    assert_eq!(against_limit(&of(1, 3), Op::AtLeast, 2.5).verdict, Verdict::Pass, "rounds are the units");
+}
+
+#[test]
 fn few_samples_show_no_value() {
     let shown = |q: f64, n: u64| {
         let arrivals = even(10, |second| n / 10 + u64::from(u64::from(second) < n % 10));
