@@ -1,5 +1,6 @@
 //! `cleave run --all`: every shipped scenario, or some of them, one after another, and one table.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ struct ScenarioResult {
     exit_code: u8,
     verdict: Option<Verdict>,
     folder: String,
+    /// Names of its arms, by their letters.
+    arms: BTreeMap<char, String>,
     /// Checks that did not pass, with their reasons.
     open: Vec<Check>,
     lints: Vec<Lint>,
@@ -225,6 +228,7 @@ impl ScenarioResult {
             exit_code: 0,
             verdict: None,
             folder: String::new(),
+            arms: BTreeMap::new(),
             open: Vec::new(),
             lints: Vec::new(),
             error: None,
@@ -244,6 +248,7 @@ fn scenario_result(
         exit_code: output::EXIT_USAGE,
         verdict: None,
         folder: String::new(),
+        arms: BTreeMap::new(),
         open: Vec::new(),
         lints: Vec::new(),
         error: None,
@@ -255,7 +260,9 @@ fn scenario_result(
             scenario.verdict = outcome.verdict;
             scenario.folder = outcome.folder.display().to_string();
             match unmet_checks(&outcome.folder.join(RECORD_FILE)) {
-                Ok(unmet) => (scenario.open, scenario.lints) = unmet,
+                Ok(unmet) => {
+                    (scenario.arms, scenario.open, scenario.lints) = (unmet.arms, unmet.checks, unmet.lints);
+                }
                 Err(error) => scenario.error = Some(output::error_chain(&error)),
             }
         }
@@ -264,17 +271,29 @@ fn scenario_result(
     scenario
 }
 
+/// What of a record did not pass.
+#[derive(Default)]
+struct Unmet {
+    /// Names of its arms, by their letters.
+    arms: BTreeMap<char, String>,
+    checks: Vec<Check>,
+    lints: Vec<Lint>,
+}
+
 /// Checks of a record that did not pass, and its lints.
-fn unmet_checks(record: &Path) -> Result<(Vec<Check>, Vec<Lint>), ReadError> {
-    let (mut open, mut lints) = (Vec::new(), Vec::new());
-    for line in Reader::open(record)?.only(&[Kind::Check, Kind::End]) {
+fn unmet_checks(record: &Path) -> Result<Unmet, ReadError> {
+    let mut unmet = Unmet::default();
+    for line in Reader::open(record)?.only(&[Kind::Header, Kind::Check, Kind::End]) {
         match line?.entry {
-            Entry::Check(check) if check.verdict != Verdict::Pass => open.push(check),
-            Entry::End(end) => lints = end.lints,
+            Entry::Header(header) => {
+                unmet.arms = header.arms.into_iter().map(|arm| (arm.letter, arm.name)).collect();
+            }
+            Entry::Check(check) if check.verdict != Verdict::Pass => unmet.checks.push(check),
+            Entry::End(end) => unmet.lints = end.lints,
             _ => {}
         }
     }
-    Ok((open, lints))
+    Ok(unmet)
 }
 
 /// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive.
@@ -309,9 +328,10 @@ fn table(results: &[ScenarioResult]) -> String {
     for one in results {
         text += &format!("{}\n", line(one, width));
         for check in &one.open {
-            let value = model::format::measured(&check.measured(), &check.unit);
+            let (value, _) = model::limit::value_and_limit(check);
+            let arm = one.arms.get(&check.arm).map_or_else(String::new, |name| format!(" [{name}]"));
             let why = if check.reason.is_empty() { "" } else { &check.reason };
-            text += &format!("{:width$}    {}: {value} {why}\n", "", check.text);
+            text += &format!("{:width$}    {}{arm}: {value} {why}\n", "", check.text);
         }
         for (lint, more) in once_each(&one.lints) {
             let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
@@ -421,6 +441,34 @@ mod tests {
         let lints =
             [lint("no_samples", "A"), lint("pace", "A"), lint("no_samples", "B"), lint("no_samples", "C")];
         assert_eq!(once_each(&lints), [(&lints[0], 2), (&lints[1], 0)]);
+    }
+
+    #[test]
+    fn a_claim_that_two_arms_fail_names_each() {
+        let check = |arm: char, value: f64| Check {
+            id: 0,
+            text: "hops <= 3".into(),
+            arm,
+            value: Some(value),
+            interval: None,
+            is_censored: false,
+            limit: Some(3.0),
+            unit: String::new(),
+            margin: None,
+            n: 100,
+            verdict: Verdict::Fail,
+            reason: String::new(),
+            note: None,
+            since_ns: None,
+        };
+        let failed = ScenarioResult {
+            arms: BTreeMap::from([('A', "mono".to_owned()), ('B', "micro".to_owned())]),
+            open: vec![check('A', 3.004), check('B', 4.0), check('-', 5.0)],
+            ..ScenarioResult::skipped("one".into(), String::new())
+        };
+        let text = table(&[failed]);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("hops")).collect();
+        assert_eq!(lines, ["hops <= 3 [mono]: 3.004", "hops <= 3 [micro]: 4", "hops <= 3: 5"]);
     }
 
     #[test]

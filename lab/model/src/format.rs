@@ -151,7 +151,10 @@ pub fn interval(of: Interval, unit: &str) -> String {
     match of.high {
         None => format!("at least {low}"),
         Some(high) if of.low == 0.0 && matches!(unit, "%" | "") => format!("at most {}", fine(high, unit)),
-        Some(high) if of.low == 0.0 && unit == "/s" => format!("below {}", value(Some(high), unit)),
+        // None at all is no bound of a rate.
+        Some(high) if of.low == 0.0 && high > 0.0 && unit == "/s" => {
+            format!("below {}", value(Some(high), unit))
+        }
         Some(high) => format!("{low} to {}", value(Some(high), unit)),
     }
 }
@@ -314,6 +317,8 @@ mod tests {
         // None of 100,000: z^2 / n.
         assert_eq!(at_most(3.84e-5), "at most 0.004%");
         assert_eq!(at_most(0.0), "at most 0.00%");
+        let rate = |high: f64| interval(Interval::new(0.0, high), "/s");
+        assert_eq!([200.0, 0.0].map(rate), ["below 200/s", "0.0/s to 0.0/s"]);
     }
 
     #[test]

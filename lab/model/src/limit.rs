@@ -50,7 +50,10 @@ pub fn written(expectation: &str) -> Option<&str> {
 pub fn value_and_limit(check: &Check) -> (String, String) {
     let value = format::measured(&check.measured(), &check.unit);
     let limit = format::value(check.limit, &check.unit);
-    let is_alike = value == limit && check.value != check.limit;
+    // `3.00` is no other number than `3`, nor `100.0/s` another rate than `100/s`.
+    let is_one_number =
+        || quantity(&value).zip(quantity(&limit)).is_some_and(|(one, other)| is_same(one, other));
+    let is_alike = check.value != check.limit && (value == limit || is_one_number());
     let numbers = check.value.zip(check.limit).filter(|_| is_alike);
     match written(&check.text).filter(|_| check.limit.is_some()) {
         Some(written) => {
@@ -68,6 +71,18 @@ fn precision(quantity: &str) -> Option<(usize, &str, f64)> {
     let (_, scale) = UNITS.iter().find(|(unit, _)| *unit == symbol)?;
     let digits = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     Some((digits, symbol, *scale))
+}
+
+/// What a quantity that is shown stands for, in the record's unit; none of what is no plain quantity, such as a bound.
+fn quantity(shown: &str) -> Option<f64> {
+    let (_, symbol, scale) = precision(shown)?;
+    let number: f64 = shown.strip_suffix(symbol)?.replace(',', "").parse().ok()?;
+    Some(number * scale)
+}
+
+/// Whether two numbers differ by no more than a multiplication rounds by.
+fn is_same(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-12 * one.abs()
 }
 
 /// Two figures that look alike, as `shown`, with as many more digits as it takes to differ.
@@ -141,7 +156,15 @@ mod tests {
         assert_eq!(shown("p99(all) <= 150ms", "s", 0.187, 0.15), "187.0ms 150ms", "they differ as they are");
         assert_eq!(shown("p50(all) <= 2s", "s", 2.0, 2.0), "2.00s 2s", "they are the same");
         assert_eq!(shown("p50(all) for a <= 2 * p50(all) for b", "s", 0.001, 0.002), "1.0ms 2.0ms");
+        assert_eq!(shown("hops <= 3", "", 3.004, 3.0), "3.004 3", "it is more than 3");
+        assert_eq!(shown("attempts(feed->photo) >= 3", "", 2.998, 3.0), "2.998 3");
+        assert_eq!(shown("rate(all) >= 100/s", "/s", 99.96, 100.0), "99.96/s 100/s");
+        assert_eq!(shown("rate(all) >= 1000/s", "/s", 999.96, 1_000.0), "999.96/s 1000/s");
+        assert_eq!(shown("p99(all) < 1s", "s", 0.999_96, 1.0), "0.99996s 1s");
+        assert_eq!(shown("p50(all) < 1ms", "s", 0.000_999_6, 0.001), "0.9996ms 1ms");
+        assert_eq!(shown("hops == 3", "", 3.0, 3.0), "3 3");
         let compared = "p50(all) for a <= p50(all) for b";
+        assert_eq!(shown(compared, "/s", 99.96, 100.2), "100.0/s 100.2/s");
         assert_eq!(shown(compared, "s", 0.001_004, 0.001_001), "1.004ms 1.001ms", "both are figures");
         assert_eq!(shown(compared, "s", 0.000_241_2, 0.000_241_4), "241.2µs 241.4µs");
         assert_eq!(shown(compared, "", 0.123, 0.123_4), "0.1230 0.1234");
