@@ -76,7 +76,12 @@ pub fn regressions(comparison: &Comparison<'_>, gates: &[Gate]) -> Regressions {
         }
     }
     if gates.contains(&Gate::Expectations) {
-        for pair in &comparison.checks {
+        let held_before =
+            |pair: &&CheckPair<'_>| pair.runs[0].is_some_and(|check| check.verdict == Verdict::Pass);
+        if !comparison.checks.iter().any(|pair| held_before(&pair)) {
+            found.undecided.push("expectations: none held before".to_owned());
+        }
+        for pair in comparison.checks.iter().filter(held_before) {
             expectation(pair, &mut found);
         }
     }
@@ -121,11 +126,9 @@ fn sentence(comparison: &Comparison<'_>, row: &Row, name: &str) -> String {
     format!("{}{window}, {name}: {}", row.measure, row.shown(&comparison.arms, name))
 }
 
+/// What became of an expectation that held before.
 fn expectation(pair: &CheckPair<'_>, found: &mut Regressions) {
-    let [Some(before), after] = pair.runs else { return };
-    if before.verdict != Verdict::Pass {
-        return;
-    }
+    let [_, after] = pair.runs;
     let arm = if pair.arm.is_empty() { String::new() } else { format!(" [{}]", pair.arm) };
     let text = format!("{}{arm}", pair.text);
     match after {

@@ -3,7 +3,7 @@
 use report::regressions::{Gate, Regressions, regressions};
 use report::{Comparison, document, markdown, page};
 
-use crate::fixture::{lines, other_lines, reported, run, scores};
+use crate::fixture::{checks, lines, other_lines, reported, run, scores};
 
 #[test]
 fn other_differences_come_before_any_figure() {
@@ -152,6 +152,18 @@ fn a_gate_that_compares_nothing_is_not_passed() {
     assert_eq!(found("worse").undecided, ["the scorecard: nothing of it can be compared: not judged"]);
     assert_eq!(found("goodput").undecided, ["goodput: neither run has a figure of it"]);
     assert_eq!(found("expectations"), Regressions::default(), "claims are asked of each run by itself");
+    let open = || {
+        let mut lines = lines();
+        for check in checks(&mut lines) {
+            check.verdict = record::Verdict::Inconclusive;
+        }
+        reported(&lines)
+    };
+    assert_eq!(
+        regressions(&Comparison::of(&open(), &open()), &[Gate::Expectations]).undecided,
+        ["expectations: none held before"],
+        "nothing was looked at"
+    );
 }
 
 /// A run with another contrast.
