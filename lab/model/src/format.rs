@@ -126,9 +126,11 @@ pub fn short_ratio(ratio: f64) -> String {
     }
 }
 
-/// A ratio's figures: three digits are enough to compare.
+/// A ratio's figures: three digits are enough to compare, and one that is not 0 does not look like it.
 pub fn times(ratio: f64) -> String {
     match ratio {
+        r if r > 0.0 && r < 1e-3 => format!("{r:.4}"),
+        r if r > 0.0 && r < 1e-2 => format!("{r:.3}"),
         r if r >= 100.0 => format!("{r:.0}"),
         r if r >= 10.0 => format!("{r:.1}"),
         r => format!("{r:.2}"),
@@ -347,6 +349,8 @@ mod tests {
             ("-", "0.00", "187")
         );
         assert_eq!((percent(None).as_str(), percent(Some(0.0)).as_str()), ("-", "0.0%"));
+        let ratios = [0.0, 0.000_4, 0.004, 0.05, 2.52, 19.9, 250.0].map(times);
+        assert_eq!(ratios, ["0.00", "0.0004", "0.004", "0.05", "2.52", "19.9", "250"]);
         assert_eq!([0.97, 2.52, 19.9].map(short_ratio), ["-3%", "×2.5", "×20"]);
         assert_eq!((value(Some(f64::INFINITY), "s").as_str(), value(None, "s").as_str()), ("never", "-"));
         assert_eq!((clock_ns(142_380_000_000, 3).as_str(), clock(3_725).as_str()), ("02:22.380", "1:02:05"));
