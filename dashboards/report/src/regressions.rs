@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use record::Verdict;
+use model::format;
+use model::limit::value_and_limit;
+use record::{Score, Verdict};
 use scorecard::{finding, glossary};
 
-use crate::compare::{CheckPair, Comparison, NAMES, Row};
-use model::limit::value_and_limit;
+use crate::compare::{ArmPair, CheckPair, Comparison, NAMES, Row};
 
 /// What a gate looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub fn regressions(comparison: &Comparison<'_>, gates: &[Gate]) -> Regressions {
         if asking.any(|gate| matches!(gate, Gate::Row(_))) {
             let lost = row.lost(&comparison.arms);
             found.undecided.extend(lost.map(|name| sentence(comparison, row, name)));
+            found.undecided.extend(of_gone_arms(comparison, row));
         }
     }
     if gates.contains(&Gate::Expectations) {
@@ -122,8 +124,29 @@ fn worse_of<'c>(comparison: &'c Comparison<'_>, row: &'c Row) -> impl Iterator<I
 
 /// `p50 of all journeys (steady), micro against mono: ×1.34 [1.30, 1.38] before, ×1.60 [1.52, 1.70] after`.
 fn sentence(comparison: &Comparison<'_>, row: &Row, name: &str) -> String {
-    let window = if row.window.is_empty() { String::new() } else { format!(" ({})", row.window) };
-    format!("{}{window}, {name}: {}", row.measure, row.shown(&comparison.arms, name))
+    format!("{}{}, {name}: {}", row.measure, window_of(row), row.shown(&comparison.arms, name))
+}
+
+/// What of a row could be compared before, of arms that are run no more.
+fn of_gone_arms(comparison: &Comparison<'_>, row: &Row) -> Vec<String> {
+    let [before, _] = comparison.runs;
+    let is_its = |score: &&Score| (&score.id, &score.window) == (&row.id, &row.window);
+    let (Some(score), Some(base)) = (before.scores().into_iter().find(is_its), before.base()) else {
+        return Vec::new();
+    };
+    let of_arm = |arm: &ArmPair| {
+        let [Some(letter), None] = arm.letters else { return None };
+        let contrast = score.contrasts.get(&letter).filter(|of| finding::is_contrast_comparable(of))?;
+        let effect = format::contrast(contrast, &score.unit);
+        let name = format!("{} against {}", arm.name, base.name);
+        Some(format!("{}{}, {name}: {effect} before, not run after", row.measure, window_of(row)))
+    };
+    comparison.arms.iter().filter_map(of_arm).collect()
+}
+
+/// ` (steady)`; empty where a row has none.
+fn window_of(row: &Row) -> String {
+    if row.window.is_empty() { String::new() } else { format!(" ({})", row.window) }
 }
 
 /// What became of an expectation that held before.

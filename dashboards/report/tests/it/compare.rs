@@ -301,6 +301,10 @@ fn an_arm_that_only_one_run_has_stands_alone() {
     assert_eq!(letters, [[Some('A'), Some('A')], [Some('B'), None]]);
     assert_eq!(comparison.rows[0].arms[1].finding, "");
     assert!(page::comparison(&comparison).contains("B micro, before"));
+    // A gate on what it was compared in has lost it.
+    let lost = regressions(&comparison, &[Gate::Row("latency_p99".into())]).undecided;
+    let sentence = "p99 of ok journeys (fault), micro against mono: ×19.9 [17.1, 23.0] before, not run after";
+    assert_eq!(lost.last().map(String::as_str), Some(sentence), "{lost:?}");
 }
 
 #[test]
