@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `PUT /v1/services/{s}/instances/{id}` | registers, idempotently: `{rev, ttl_ms, epoch}` |
 //! | `POST /v1/services/{s}/instances/{id}/renew` `{epoch}` | renews one lease; 404 if the instance must register again |
-//! | `POST /v1/renew` `{leases: [{service, id, epoch}]}` | renews many: `{rev, ttl_ms, unknown: [..]}` |
+//! | `POST /v1/renew` `{leases: [{service, id, epoch}]}` | renews many: `{rev, ttl_ms, registry, rejoin_ms, unknown: [..]}` |
 //! | `POST /v1/services/{s}/instances/{id}/drain` `{epoch}` | excludes it from new requests |
 //! | `DELETE /v1/services/{s}/instances/{id}?epoch=` | deregisters |
 //! | `GET /v1/services?services=a,b` | the snapshot |
@@ -81,6 +81,10 @@ pub struct RenewalReply {
     pub ttl_ms: u64,
     /// Epoch of the registry.
     pub registry: RegistryEpoch,
+    /// How long its watchers may still take to come back after its restart, milliseconds: what leaves before is registered as
+    /// draining, and serves on, until then.
+    #[serde(default)]
+    pub rejoin_ms: u64,
     /// Instances that must register again.
     pub unknown: Vec<Key>,
 }
@@ -207,7 +211,8 @@ async fn renew_many(
         }
     }
     let at = *shared.changes().borrow();
-    Ok(Json(RenewalReply { rev: at.rev, ttl_ms: shared.ttl_ms(), registry: at.registry, unknown }))
+    let (ttl_ms, rejoin_ms) = (shared.ttl_ms(), shared.rejoin_ms());
+    Ok(Json(RenewalReply { rev: at.rev, ttl_ms, registry: at.registry, rejoin_ms, unknown }))
 }
 
 async fn drain(

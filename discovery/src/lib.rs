@@ -16,7 +16,8 @@
 //! and one heartbeat, and exported as a gauge. During an outage of the registry clients miss changes,
 //! but requests continue. A registry that is started again begins a history of its own, with what its
 //! log holds: what it acknowledged within the last moments before it was killed may be missing there,
-//! and each instance registers it again with its next renewal.
+//! and each instance registers it again with its next renewal. Until its watchers have come back, within three seconds, they
+//! go by what they knew: an instance that leaves meanwhile is listed as draining, and serves on, until they must have heard of it.
 
 pub mod api;
 pub mod client;

@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     injected: watch::Sender<Option<RegistryFault>>,
     /// The log, until [`Registry::start`] takes it.
     log: Mutex<Option<RegistryLog>>,
+    /// When the watchers of an earlier process have had time to come back; not later than its start where there was none.
+    rejoined_ns: u64,
 }
 
 /// An injected fault, and the snapshot from when it began.
@@ -82,8 +84,12 @@ impl Registry {
         report(&recovered);
         let started = u64::try_from(clock::wall_us()).unwrap_or_default();
         let epoch = recovered.registry.map_or(started, |before| started.max(before.0 + 1));
+        // Without a log it does not know of an earlier process, and takes it that there was one.
+        let may_have_watchers = log.is_none() || recovered.registry.is_some();
+        let now_ns = clock::now_ns();
+        let rejoined_ns = now_ns + if may_have_watchers { options.rules.rejoin_ns } else { 0 };
         let mut store = RegistryState::new(RegistryEpoch(epoch), options.rules);
-        store.restore(recovered.instances, clock::now_ns());
+        store.restore(recovered.instances, now_ns);
         let log = log.map(|log| RegistryLog::create(log, store.registered())).transpose()?;
         let shared = Shared {
             changed: watch::Sender::new(store.at()),
@@ -92,6 +98,7 @@ impl Registry {
             options,
             store: Mutex::new(store),
             log: Mutex::new(log),
+            rejoined_ns,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -284,6 +291,11 @@ impl Shared {
 
     pub(crate) fn changes(&self) -> watch::Receiver<EventId> {
         self.changed.subscribe()
+    }
+
+    /// How long watchers of an earlier process may still take to come back, milliseconds.
+    pub(crate) fn rejoin_ms(&self) -> u64 {
+        self.rejoined_ns.saturating_sub(clock::now_ns()).div_ceil(1_000_000)
     }
 
     pub(crate) fn closed(&self) -> watch::Receiver<bool> {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use policy::lease::LEASE_NS;
+use policy::lease::{LEASE_NS, REJOIN_NS};
 
 use crate::instance::{
     Delta, Epoch, EventId, Instance, Key, RegistryEpoch, Revision, ServiceName, Snapshot, State, WatchFilter,
@@ -24,6 +24,9 @@ pub struct Rules {
     pub suspect_ns: u64,
     /// How long what an earlier process of the registry listed is kept for its renewals.
     pub grace_ns: u64,
+    /// How long after a restart of the registry what leaves stays listed, as draining: the watchers of the earlier process
+    /// come back within this time, and would otherwise ask what is gone.
+    pub rejoin_ns: u64,
     /// A longer interval between sweeps means that the registry itself was stalled; no lease ends
     /// because of that.
     pub stall_ns: u64,
@@ -41,6 +44,7 @@ impl Default for Rules {
             preservation: SelfPreservation::default(),
             suspect_ns: 30 * S,
             grace_ns: LEASE_NS,
+            rejoin_ns: REJOIN_NS,
             stall_ns: S,
             ring: 1024,
         }

@@ -22,7 +22,7 @@ use crate::api::TOKEN_HEADER;
 use crate::location::Location;
 
 /// Timeout of a request: a third of a lease.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest response, watches excepted.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use policy::lease::RENEWAL_INTERVAL_NS;
-use runtime::{ShutdownPolicy, Tasks};
+use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use transport::Network;
@@ -76,7 +76,8 @@ impl Registrar {
         let goal = Arc::new(goal);
         let Registration { registry, token, network, .. } = &registration;
         let client = RegistryClient::new(registry.clone(), Some(token.clone()), network.clone());
-        let announcer = Announcer { registration, client, registry: None, registered: BTreeMap::new() };
+        let (registered, rejoined) = (BTreeMap::new(), clock::now());
+        let announcer = Announcer { registration, client, registry: None, registered, rejoined };
         let closing = tasks.closing();
         let on_close = goal.clone();
         // Finish, not ShutDown: deregistering is its last action.
@@ -117,7 +118,9 @@ impl Registrar {
         });
     }
 
-    /// Deregisters; returns when that has succeeded or been given up.
+    /// Deregisters; returns when that has succeeded or been given up, and not before callers can have heard of it. A registry
+    /// that has just started again is one that they may not watch yet: until they do, at most [`policy::lease::REJOIN_NS`]
+    /// later, the services are listed as draining, and have to be served.
     pub async fn deregister(&self) {
         self.goal.send_replace(Goal::Gone);
         self.wait_for(Goal::Gone).await;
@@ -137,6 +140,8 @@ struct Announcer {
     registry: Option<RegistryEpoch>,
     /// The last registered state of each service; `None` where the registry has started again since and may not have kept it.
     registered: BTreeMap<ServiceName, Option<State>>,
+    /// When all watch the registry again that watched the process before it.
+    rejoined: Instant,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -154,24 +159,30 @@ impl Announcer {
         let mut failures = 0;
         loop {
             let goal = *goals.borrow_and_update();
-            let wait = match self.advance(goal).await {
-                Ok(()) => {
+            let (wait, is_reached) = match self.advance(goal).await {
+                Ok(is_reached) => {
                     if failures > 0 {
                         tracing::info!("the registry is back");
                     }
                     failures = 0;
-                    reached_tx.send_replace(Some(goal));
-                    jittered(self.registration.renew_interval)
+                    let renewal = jittered(self.registration.renew_interval);
+                    if is_reached {
+                        reached_tx.send_replace(Some(goal));
+                        (renewal, true)
+                    } else {
+                        (renewal.min(self.rejoin_time()), false)
+                    }
                 }
                 Err(error) => {
                     if failures == 0 {
                         tracing::warn!(error = &error as &dyn std::error::Error, "registration failed");
                     }
                     failures += 1;
-                    backoff(FIRST_BACKOFF, self.registration.renew_interval, failures)
+                    (backoff(FIRST_BACKOFF, self.registration.renew_interval, failures), false)
                 }
             };
-            if goal == Goal::Gone && (failures == 0 || failures >= DEREGISTER_ATTEMPTS) {
+            let gives_up = failures >= DEREGISTER_ATTEMPTS && self.rejoin_time().is_zero();
+            if goal == Goal::Gone && (is_reached || gives_up) {
                 return;
             }
             tokio::select! {
@@ -186,20 +197,34 @@ impl Announcer {
         }
     }
 
-    /// Brings the registry's entry to `goal`, or renews its lease.
-    async fn advance(&mut self, goal: Goal) -> Result<(), AnnounceError> {
+    /// Brings the registry's entry to `goal`, or renews its lease; whether it is there.
+    async fn advance(&mut self, goal: Goal) -> Result<bool, AnnounceError> {
+        // Also before it leaves: the answer shows whether the registry has just started again.
+        self.renew().await?;
         match goal {
-            Goal::Gone => self.leave().await,
-            Goal::Listed(state) => {
-                self.renew().await?;
-                for instance in self.registration.instances.clone() {
-                    if self.registered.get(&instance.service) != Some(&Some(state)) {
-                        self.register(Instance { state, ..instance }).await?;
-                    }
-                }
-                Ok(())
+            Goal::Listed(state) => self.list(state).await?,
+            Goal::Gone if !self.rejoin_time().is_zero() => {
+                self.list(State::Draining).await?;
+                return Ok(false);
+            }
+            Goal::Gone => self.deregister().await?,
+        }
+        Ok(true)
+    }
+
+    /// How long watchers may still take to come back to the registry.
+    fn rejoin_time(&self) -> Duration {
+        self.rejoined.saturating_duration_since(clock::now())
+    }
+
+    /// Registers what is not registered in this state.
+    async fn list(&mut self, state: State) -> Result<(), AnnounceError> {
+        for instance in self.registration.instances.clone() {
+            if self.registered.get(&instance.service) != Some(&Some(state)) {
+                self.register(Instance { state, ..instance }).await?;
             }
         }
+        Ok(())
     }
 
     async fn register(&mut self, instance: Instance) -> Result<(), AnnounceError> {
@@ -233,13 +258,14 @@ impl Announcer {
             serde_json::from_slice(&body).map_err(|error| ClientError::Unreadable(Box::new(error)))?;
         let unknown: BTreeSet<ServiceName> = reply.unknown.into_iter().map(|key| key.service).collect();
         self.registered.retain(|service, _| !unknown.contains(service));
+        self.rejoined = clock::now() + Duration::from_millis(reply.rejoin_ms);
         if self.registry.replace(reply.registry).is_some_and(|before| before != reply.registry) {
             self.registered.values_mut().for_each(|state| *state = None);
         }
         Ok(())
     }
 
-    async fn leave(&mut self) -> Result<(), AnnounceError> {
+    async fn deregister(&mut self) -> Result<(), AnnounceError> {
         for instance in self.registration.instances.clone() {
             if !self.registered.contains_key(&instance.service) {
                 continue;

@@ -14,13 +14,14 @@ use contract::ComponentName;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use policy::lease::REJOIN_NS;
 use runtime::{ShutdownPolicy, Tasks, clock};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use transport::Network;
 use transport::cluster::{self, Clusters};
 
-use super::connection::{ClientError, ConnectionDriver, RegistryClient};
+use super::connection::{ClientError, ConnectionDriver, REQUEST_TIMEOUT, RegistryClient};
 use super::membership::{ChangedServices, MembershipView, SequenceGap};
 use super::sse::{LineTooLong, SseEvent, SseParser};
 use super::{backoff, snapshot_file};
@@ -29,7 +30,9 @@ use crate::location::Location;
 
 /// First wait before reconnecting; doubles up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// With an attempt it is as long as what leaves stays listed for those that come back ([`REJOIN_NS`]).
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
+const _: () = assert!(MAX_BACKOFF.as_nanos() + REQUEST_TIMEOUT.as_nanos() <= REJOIN_NS as u128);
 /// Interval of removals and of updates to the staleness gauge.
 const TICK: Duration = Duration::from_millis(250);
 

@@ -46,8 +46,18 @@ impl TestRegistry {
 
     /// One that keeps what is registered in a file, or in none.
     pub fn begin_with(addr: SocketAddr, log: Option<&Path>) -> Self {
+        Self::begin_awaited(addr, log, Duration::ZERO)
+    }
+
+    /// One to which the watchers of the process before it may take so long to come back.
+    pub fn begin_awaited(addr: SocketAddr, log: Option<&Path>, rejoin: Duration) -> Self {
         let lease_ns = if log.is_some() { KEPT_LEASE } else { LEASE }.as_nanos() as u64;
-        let rules = Rules { lease_ns, grace_ns: 3 * lease_ns, ..Rules::default() };
+        let rules = Rules {
+            lease_ns,
+            grace_ns: 3 * lease_ns,
+            rejoin_ns: rejoin.as_nanos() as u64,
+            ..Rules::default()
+        };
         let options = Options {
             rules,
             log: log.map(LogOptions::at),

@@ -7,6 +7,10 @@ pub const RENEWAL_INTERVAL_NS: u64 = 1_000_000_000;
 /// From one search for lapsed leases to the next.
 pub const SWEEP_INTERVAL_NS: u64 = 100_000_000;
 
+/// How long watchers may take to come back to a registry that has started again: the longest wait between two of their
+/// attempts, 2 s, and an attempt, 1 s.
+pub const REJOIN_NS: u64 = 3_000_000_000;
+
 /// When the search finds that a lease has lapsed which was last renewed at `renewed_ns`: at the first one on or after its end.
 /// Searches are at multiples of their interval.
 pub const fn lapse_ns(renewed_ns: u64) -> u64 {
