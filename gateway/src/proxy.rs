@@ -163,7 +163,7 @@ impl Gateway {
             let places = client.places(deadline.instant()).await;
             let (response, is_hasty) = self.forward(request, places, body, deadline).await;
             if let Some(write) = write {
-                write.answered(response.status());
+                write.answered(&response);
             }
             return (response, is_hasty);
         }

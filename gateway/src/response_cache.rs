@@ -2,6 +2,7 @@
 //! ask for it. With the feature `response-cache`.
 //!
 //! - `options`: its bounds. `store`: what is kept. `flights`: who asks for what others ask for as well.
+//! - `target`: what a request is addressed to. `writes`: what a write makes go.
 //! - `stored`: an answer as it is kept. `freshness`: whether it may be, and for how long it holds.
 //! - `conditions`: what a client has already, and how a component is asked whether that still holds.
 //! - `cache_control`: directives as they are written.
@@ -10,7 +11,8 @@
 //! would get the same answer one is sent, and the others wait for it, unless the last answer turned out to be for its client
 //! alone. That one has its client's places before, so that no other waits while it waits behind requests of its own. Nothing
 //! stale is given: where a component can be asked whether an answer still holds, it is. A write makes the answers for its
-//! target go (section 4.4).
+//! target go, and those for what lies below it (section 4.4). That holds in this process: another gateway, and a cache on the
+//! way to the client, may give an answer until it is stale, for as long as its component has allowed (`max-age`).
 
 mod cache_control;
 mod conditions;
@@ -19,17 +21,17 @@ mod freshness;
 mod options;
 mod store;
 mod stored;
+mod target;
+mod writes;
 
-use std::array;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use contract::{ComponentName, Deadline, Refusal, RefusalKind};
 use http::header::AUTHORIZATION;
 use http::response::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use runtime::clock;
 use runtime::cost::{self, Part};
@@ -37,16 +39,14 @@ use transport::{Body, BodyError, refusal_response};
 
 use self::cache_control::RequestDirectives;
 use self::flights::{Boarding, Flights, Lead};
-use self::store::{CacheKey, Found, Room, Store};
+use self::store::{Found, Room, Store};
 use self::stored::{Arrival, StorableHead, StoredResponse};
+use self::target::CacheKey;
+use self::writes::{WriteCounts, WriteReach};
 use crate::clients::{ClientPlaces, ClientRequest};
 use crate::request_context::RequestContext;
 
 pub use self::options::{CacheOptions, CacheStats};
-
-/// Writes are counted by target, in so many counts: of two targets with the same one, a write to one keeps answers for the other
-/// that are on their way from being kept.
-const WRITE_COUNTS: usize = 256;
 
 /// All answers that are kept. Cheap to clone.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ struct Shared {
     options: CacheOptions,
     store: Store,
     flights: Flights,
-    writes: [AtomicU64; WRITE_COUNTS],
+    writes: WriteCounts,
     /// Whether any route has asked for it so far: before, a write has nothing to do here.
     is_used: AtomicBool,
 }
@@ -73,7 +73,7 @@ pub(crate) enum Lookup {
 pub(crate) struct Fill {
     cache: ResponseCache,
     key: Arc<CacheKey>,
-    /// Writes to its target before it.
+    /// Writes before it that reach its target, as [`WriteCounts`] has them.
     writes: u64,
     began: Instant,
     /// As it is sent, where that is not as its client sent it.
@@ -91,7 +91,9 @@ pub(crate) struct Fill {
 /// A write that is under way. Dropped before its answer, its client has left, and it may come about all the same.
 pub(crate) struct PossibleWrite {
     cache: ResponseCache,
-    key: CacheKey,
+    /// The host of its client's request.
+    host: String,
+    reaches: Vec<WriteReach>,
     has_changed: bool,
 }
 
@@ -102,7 +104,7 @@ impl ResponseCache {
             options,
             store: Store::new(options),
             flights: Flights::new(options.max_waiting),
-            writes: array::from_fn(|_| AtomicU64::new(0)),
+            writes: WriteCounts::new(),
             is_used: AtomicBool::new(false),
         };
         Self(Arc::new(shared))
@@ -182,16 +184,20 @@ impl ResponseCache {
     /// A request that is sent and may write: what is kept for its target is out of date once it has come about.
     pub fn begin_write(&self, request: &RequestContext) -> Option<PossibleWrite> {
         let is_of_interest = !request.method.is_safe() && self.0.is_used.load(Ordering::Relaxed);
-        is_of_interest.then(|| PossibleWrite { cache: self.clone(), key: key_of(request), has_changed: true })
+        is_of_interest.then(|| PossibleWrite {
+            cache: self.clone(),
+            host: key_of(request).host,
+            reaches: vec![WriteReach::of(&request.method, request.uri().path())],
+            has_changed: true,
+        })
     }
 
-    /// What is kept for this target goes, and what is on its way is not kept any more.
-    fn invalidate(&self, key: &CacheKey) {
+    /// What is kept of what a write reaches goes, and what is on its way is not kept any more.
+    fn invalidate(&self, reach: &WriteReach) {
         // First: an answer whose writes were counted before is then not kept, or removed below.
-        self.0.writes_to(key).fetch_add(1, Ordering::SeqCst);
-        self.0.flights.part_with(key);
-        self.0.store.remove(key);
-        self.report_size();
+        self.0.writes.add(reach);
+        self.0.flights.part_with(reach);
+        self.0.store.remove(reach);
     }
 
     /// Until when a request waits for another one: half of its time is left for asking by itself.
@@ -202,7 +208,7 @@ impl ResponseCache {
     }
 
     fn fill(&self, key: Arc<CacheKey>) -> Fill {
-        let writes = self.0.writes_to(&key).load(Ordering::SeqCst);
+        let writes = self.0.writes.reaching(&key);
         let (began, request, stale, lead, places) = (clock::now(), None, None, None, None);
         Fill { cache: self.clone(), key, writes, began, request, stale, lead, may_store: true, places }
     }
@@ -228,12 +234,6 @@ impl ResponseCache {
     fn report_size(&self) {
         let (entries, bytes) = self.0.store.size();
         telemetry::response_cache_size(entries, bytes);
-    }
-}
-
-impl Shared {
-    fn writes_to(&self, key: &CacheKey) -> &AtomicU64 {
-        &self.writes[key.number() as usize % WRITE_COUNTS]
     }
 }
 
@@ -313,8 +313,7 @@ impl Fill {
     /// Keeps an answer unless a write has come in between, and gives it to its client.
     fn keep(&self, own: &RequestContext, answer: StoredResponse, room: Room) -> Response<Body> {
         let answer = Arc::new(answer);
-        let writes = self.cache.0.writes_to(&self.key);
-        let holds = || writes.load(Ordering::SeqCst) == self.writes;
+        let holds = || self.cache.0.writes.reaching(&self.key) == self.writes;
         self.cache.0.store.insert(&self.key, answer.clone(), room, holds);
         self.cache.report_size();
         answer.response(&own.method, own.headers(), clock::now_ns())
@@ -362,17 +361,22 @@ impl Fill {
 }
 
 impl PossibleWrite {
-    /// Its answer had this status. A component that refused it has changed nothing (RFC 9111, section 4.4); of any other failure
-    /// that is not certain.
-    pub fn answered(mut self, status: StatusCode) {
+    /// It has been answered so. A component that refused it has changed nothing (RFC 9111, section 4.4); of any other failure
+    /// that is not certain. One that came about may have changed more, which its answer names.
+    pub fn answered(mut self, response: &Response<Body>) {
+        let status = response.status();
         self.has_changed = !status.is_client_error();
+        if status.is_success() || status.is_redirection() {
+            self.reaches.extend(WriteReach::named_by(response.headers(), &self.host));
+        }
     }
 }
 
 impl Drop for PossibleWrite {
     fn drop(&mut self) {
         if self.has_changed {
-            self.cache.invalidate(&self.key);
+            self.reaches.iter().for_each(|reach| self.cache.invalidate(reach));
+            self.cache.report_size();
         }
     }
 }
@@ -382,9 +386,7 @@ fn component_of(request: &RequestContext) -> ComponentName {
 }
 
 fn key_of(request: &RequestContext) -> CacheKey {
-    let host = request.host().map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
-    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-    CacheKey { host: host.unwrap_or_default(), target }
+    CacheKey::new(request.uri(), request.host().map(HeaderValue::as_bytes).unwrap_or_default())
 }
 
 /// RFC 9111, section 5.2.1.7.

@@ -8,7 +8,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-use super::store::CacheKey;
+use super::target::CacheKey;
+use super::writes::WriteReach;
 
 /// Requests on their way to components, each for all that would ask for the same. Cheap to clone.
 #[derive(Clone)]
@@ -85,9 +86,11 @@ impl Flights {
         Boarding::Lead(Lead { flights: self.clone(), key, number, _ended: ended })
     }
 
-    /// Requests for this target do not wait any more for those that have asked until now: their answers may be out of date.
-    pub fn part_with(&self, key: &CacheKey) {
-        self.open().retain(|(other, _), _| **other != *key);
+    /// Requests for what a write reaches do not wait any more for those that have asked until now: their answers may be out of
+    /// date.
+    pub fn part_with(&self, reach: &WriteReach) {
+        let ranges = reach.ranges();
+        self.open().retain(|(key, _), _| !ranges.iter().any(|range| range.contains(&**key)));
     }
 
     /// Requests that wait now.
@@ -124,6 +127,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt;
+    use http::Method;
     use runtime::clock;
 
     use super::*;
@@ -180,7 +184,7 @@ mod tests {
     async fn one_that_has_been_parted_with_does_not_end_its_successor() {
         let flights = Flights::new(2);
         let old = lead(&flights, 0);
-        flights.part_with(&key());
+        flights.part_with(&WriteReach::of(&Method::POST, "/1"));
         let _new = lead(&flights, 0);
         drop(old);
         drop(follow(&flights));

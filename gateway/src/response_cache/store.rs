@@ -1,40 +1,22 @@
 //! What is kept, within bounds: the answers that were given last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract::ComponentName;
-use contract::hash::{fnv1a64, fnv1a64_with, mix};
+use contract::hash::{fnv1a64_with, mix};
 use http::{HeaderMap, HeaderName};
 
 use super::freshness::field_value;
 use super::options::CacheOptions;
 use super::stored::StoredResponse;
+use super::target::CacheKey;
+use super::writes::WriteReach;
 
 /// Answers to requests that differ in what they depend on, of one target. Beyond them the one goes that was given longest ago.
 const MAX_VARIANTS: usize = 16;
 /// What a note takes, bytes: its places in three tables, about.
 const NOTE_BYTES: u64 = 256;
-
-/// What a request is addressed to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheKey {
-    /// In lower case; empty without one.
-    pub host: String,
-    /// Path and query.
-    pub target: String,
-}
-
-impl CacheKey {
-    fn bytes(&self) -> u64 {
-        (self.host.len() + self.target.len()) as u64
-    }
-
-    /// A number of it, the same for the same key.
-    pub fn number(&self) -> u64 {
-        mix(fnv1a64_with(self.target.as_bytes(), fnv1a64(self.host.as_bytes())))
-    }
-}
 
 /// What there is for a request.
 pub enum Found {
@@ -57,7 +39,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    targets: HashMap<Arc<CacheKey>, Vec<Slot>>,
+    /// In order, so that what lies below a path is found without looking at the others.
+    targets: BTreeMap<Arc<CacheKey>, Vec<Slot>>,
     /// The slots by their last use.
     order: BTreeMap<u64, Arc<CacheKey>>,
     next: u64,
@@ -185,9 +168,16 @@ impl Store {
         self.state().remove_where(key, is_it);
     }
 
-    /// Removes all there is for a target.
-    pub fn remove(&self, key: &CacheKey) {
-        self.state().remove_where(key, |_| true);
+    /// Removes all that a write reaches.
+    pub fn remove(&self, reach: &WriteReach) {
+        let mut state = self.state();
+        for range in reach.ranges() {
+            let reached: Vec<_> =
+                state.targets.range::<CacheKey, _>(range).map(|(key, _)| key.clone()).collect();
+            for key in reached {
+                state.remove_where(&key, |_| true);
+            }
+        }
     }
 
     /// How many entries there are, and their bytes, those that are still coming included.
@@ -264,7 +254,7 @@ impl Drop for Room {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use http::{HeaderValue, StatusCode};
+    use http::{HeaderValue, Method, StatusCode};
 
     use super::*;
     use crate::response_cache::stored::{Arrival, StorableHead};
@@ -344,7 +334,7 @@ mod tests {
         assert_eq!(store.size().0, 2, "one takes the place of another");
         let other = ComponentName::of("feed");
         assert!(matches!(store.find(&key, &german, other, 0), Found::Nothing), "of another component");
-        store.remove(&key);
+        store.remove(&WriteReach::of(&Method::POST, "/1"));
         assert_eq!(store.size(), (0, 0));
     }
 
@@ -360,6 +350,20 @@ mod tests {
         };
         assert!(Arc::ptr_eq(&found(&german), &after), "what came before it depends on less");
         assert!(Arc::ptr_eq(&found(&HeaderMap::new()), &before));
+    }
+
+    #[test]
+    fn what_a_write_reaches_goes_whatever_it_depends_on_and_by_whatever_host() {
+        let (store, plain) = (bounded(1 << 20, 100), HeaderMap::new());
+        let german = headers(&[("accept-language", "de")]);
+        let elsewhere = Arc::new(CacheKey { host: "elsewhere".into(), target: "/1/small".into() });
+        let [other, beside] = [key("/2/small"), key("/10")];
+        for kept in [&key("/1"), &key("/1?a=b"), &key("/1/small"), &elsewhere, &other, &beside] {
+            assert!(keep(&store, kept, &answer(1, &plain, "")));
+        }
+        assert!(keep(&store, &key("/1/small"), &answer(1, &german, "accept-language")));
+        store.remove(&WriteReach::of(&Method::DELETE, "/1"));
+        assert!(store.size().0 == 2 && has(&store, &other, &plain) && has(&store, &beside, &plain));
     }
 
     #[test]
