@@ -110,7 +110,7 @@ impl Question<'_> {
     /// # Errors
     /// The exit code where there is no prediction; why has been printed.
     pub fn answer(&self, sweep: Option<SweepResult>) -> Result<Answer, ExitCode> {
-        let planned = planned::plan(self.options).map_err(|error| output::error(&error))?;
+        let planned = self.plan()?;
         let predictor = self.predictor(&planned);
         output::progress(format_args!(
             "simulating {}: {} replications, then each parameter 20 % lower and higher",
@@ -122,6 +122,20 @@ impl Question<'_> {
         output::progress(format_args!("the run itself took {:.1} million events", events as f64 / 1e6));
         predicted.prediction.sweep = sweep;
         record(self.options, &planned, &predictor, predicted).map_err(|error| output::error(&error))
+    }
+
+    /// Plans the run, its arms with the threads that they have on the hosts that are simulated.
+    ///
+    /// # Errors
+    /// The exit code where it names arms that the scenario does not have; why has been printed.
+    pub fn plan(&self) -> Result<PlannedRun, ExitCode> {
+        planned::plan(self.options, self.cores_of_host() as usize).map_err(|error| output::error(&error))
+    }
+
+    /// Cores of each host that is simulated.
+    fn cores_of_host(&self) -> u32 {
+        let cores = self.options.scenario.scale.as_ref().map(|scale| scale.cores).or(self.cores);
+        cores.unwrap_or(self.calibration.machine.cores)
     }
 
     /// What simulates a run that is planned.
@@ -142,7 +156,6 @@ impl Question<'_> {
             let copies = layouts.iter().map(Layout::count).max().unwrap_or(1);
             Hosts::Count(scale.hosts.unwrap_or(copies))
         });
-        let cores = scale.map(|scale| scale.cores).or(self.cores);
         Predictor {
             calibration: self.calibration,
             scenario: &options.scenario,
@@ -152,7 +165,7 @@ impl Question<'_> {
             rounds: if options.interleaved { options.rounds } else { 1 },
             seed: options.seed,
             hosts: hosts.unwrap_or(self.hosts),
-            cores: cores.unwrap_or(self.calibration.machine.cores),
+            cores: self.cores_of_host(),
             replications: self.replications,
             threads: available_parallelism().map_or(1, usize::from),
             here: Circumstances {

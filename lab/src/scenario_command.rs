@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use conductor::arm::resources;
 use conductor::arm::server_product::ServerProduct;
+use conductor::process::host;
 use conductor::steps::targets::ResolvedTarget;
+use contract::resources::EqualWorkers;
 use scenario::Scenario;
 use scenario::explain::PlannedArm;
 use serde_json::{Value, json};
@@ -115,7 +117,7 @@ pub fn explain(args: &Explain) -> ExitCode {
         Ok(scenario) => scenario.at_scale(),
         Err(text) => return output::usage_error(&text),
     };
-    let workers = resources::equal_workers(&scenario, []);
+    let workers = resources::equal_workers(&scenario, [], host::cores());
     let arms: Vec<PlannedArm<'_>> =
         scenario.default_arms().map(|arm| planned(&scenario, arm, workers)).collect();
     let reach = |step: usize, arm: usize| {
@@ -180,7 +182,7 @@ fn utilisation(
     utilisation::of(scenario, arms, file)?.map(Some).ok_or_else(missing)
 }
 
-fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: u32) -> PlannedArm<'a> {
+fn planned<'a>(scenario: &Scenario, arm: &'a scenario::Arm, workers: EqualWorkers) -> PlannedArm<'a> {
     let mut processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
     let (_, remote_edges) = suite::catalogue::edges(&processes);
     let telemetry = resources::telemetry_level(arm.telemetry.unwrap_or(scenario.telemetry));

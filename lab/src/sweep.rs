@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use conductor::run::planned::{self, PlannedRun};
+use conductor::run::planned::PlannedRun;
 use model::Run;
 use record::{Interval, Prediction, SweepCell, SweepCount, SweepResult, SweptKey, Verdict};
 use scenario::{Scenario, Sweep};
@@ -39,16 +39,13 @@ pub fn simulate(question: &Question<'_>) -> Result<Option<SweepResult>, ExitCode
         sweep.axes.iter().map(|axis| axis.name.as_str()).collect::<Vec<_>>().join(" and "),
         sweep.replications
     ));
-    let mut plans: Vec<PlannedRun> = Vec::new();
-    for options in question.combinations {
-        plans.push(planned::plan(options).map_err(|error| output::error(&error))?);
-    }
     let progress = Arc::default();
     let questions: Vec<Question<'_>> = question
         .combinations
         .iter()
         .map(|options| Question { options, progress: &progress, ..*question })
         .collect();
+    let plans: Vec<PlannedRun> = questions.iter().map(Question::plan).collect::<Result<_, _>>()?;
     let predictors: Vec<Predictor<'_>> =
         questions.iter().zip(&plans).map(|(question, plan)| question.predictor(plan)).collect();
     let threads = available_parallelism().map_or(1, usize::from);

@@ -1,4 +1,4 @@
-//! What an arm is given to work with, so that arms can be compared: as much in all, or named.
+//! What an arm is given to work with, so that arms can be compared: as much in all, or named what is more or less.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,9 @@ pub struct Resources {
     /// Of them, what is more than other arms are given, since every process has some.
     #[serde(default)]
     pub extra_workers: u32,
+    /// What it has less than other arms are given, since no process has more than cores; 0 in records made before that was so.
+    #[serde(default)]
+    pub cut_workers: u32,
     /// Weight of its group when cores are short, 100 being the usual one; `None` where it has no group of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_weight: Option<u32>,

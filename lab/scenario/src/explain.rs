@@ -309,12 +309,16 @@ fn difference_lines(arms: &[PlannedArm<'_>]) -> Vec<String> {
     lines
 }
 
-/// What an arm's processes are given together, and what of it is more than other arms have by nature.
+/// What an arm's processes are given together, and what of it is more or less than other arms have by nature.
 fn resources_line(resources: &Resources) -> String {
     let extra =
         |count: u32| if count > 0 { format!(" ({count} since each process has one)") } else { String::new() };
+    let cut = match resources.cut_workers {
+        0 => String::new(),
+        count => format!(" ({count} fewer since no process has more than cores)"),
+    };
     format!(
-        "database connections: {} to read{}, {} to write; threads: {}{}",
+        "database connections: {} to read{}, {} to write; threads: {}{}{cut}",
         resources.readers,
         extra(resources.extra_readers),
         resources.writers,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use conductor::process::host;
 use model::sweep::FrontPlace;
 use record::{Header, Validity, Verdict};
 use simulator::calibrate::{
@@ -123,7 +124,7 @@ fn predicted(name: &str, arms: &[&str]) -> Run {
     };
     let scenario = scenario_files::find(name).expect("it is shipped");
     let options = execution::run_options(&run, scenario, runtime::clock::now()).expect("a program that runs");
-    let here = planned::plan(&options).expect("its arms are known").header;
+    let here = planned::plan(&options, host::cores()).expect("its arms are known").header;
     let calibration = known(&here);
     let question = Question {
         options: &options,

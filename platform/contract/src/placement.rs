@@ -102,7 +102,8 @@ pub struct Placement {
     /// What a process may use, by its name; `*` for those not named.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Limits>,
-    /// Threads that serve requests, in all processes together; where unset, as many as the other arms have.
+    /// Threads that serve requests, in all processes together, more than cores where so many are asked for; where unset, as many
+    /// as the other arms have, but in no process more than it has cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_WORKERS))]
     pub workers: Option<u32>,

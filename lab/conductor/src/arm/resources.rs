@@ -1,10 +1,12 @@
-//! What an arm's processes are given: connections and threads, as many in all as in other arms, and the allocator.
+//! What an arm's processes are given: connections and threads, as many in all as in other arms as far as there are cores
+//! for them, and the allocator.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use contract::placement::process_count;
-use contract::{ComponentName, ProcessPlan, resources};
+use contract::resources::EqualWorkers;
+use contract::{ComponentName, Placement, ProcessPlan, resources};
 use node::NodeConfig;
 use record::Resources;
 use scenario::{Scenario, SystemScale, TelemetryLevel};
@@ -29,23 +31,27 @@ pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 3] =
 /// contend for, whatever they run on it; beside three threads of each arm's niceness without groups it got as much.
 pub(crate) const ARM_WEIGHT: u32 = 100;
 
-/// Threads of an arm that declares none: as many as the arm with the most processes needs, one for each, and at least
-/// one for each core. The scenario's own arms count even where they are not run, so that an arm does not depend on which
-/// others are.
-pub fn equal_workers<'a>(scenario: &'a Scenario, arms: impl IntoIterator<Item = &'a scenario::Arm>) -> u32 {
+/// Threads of arms that declare none, on a machine of so many cores: as many as the arm with the most processes needs, one
+/// for each, and at least one for each core of an arm; no process has more than these. The scenario's own arms count even
+/// where they are not run, so that an arm does not depend on which others are.
+///
+/// A quota of one process (`limits.cpu`) is of time, and changes nothing: it runs on all cores of its arm.
+pub fn equal_workers<'a>(
+    scenario: &'a Scenario,
+    arms: impl IntoIterator<Item = &'a scenario::Arm>,
+    machine_cores: usize,
+) -> EqualWorkers {
     let processes_of = |arm: &scenario::Arm| {
         let processes = arm.placement.resolve(&suite::components()).unwrap_or_default();
         process_count(&processes)
     };
-    let allowed = runtime::limits::allowed_cores().len();
-    let cores = scenario.budget.cores.map_or(allowed, |cores| allowed.min(cores as usize));
-    enough_workers(scenario.default_arms().chain(arms).map(processes_of), cores)
+    let cores = scenario.budget.cores.map_or(machine_cores, |cores| machine_cores.min(cores as usize));
+    EqualWorkers::new(scenario.default_arms().chain(arms).map(processes_of), cores)
 }
 
-/// One for each process of the arm that has the most, and for each core.
-pub(crate) fn enough_workers(process_counts: impl IntoIterator<Item = u32>, cores: usize) -> u32 {
-    let needed = process_counts.into_iter().max().unwrap_or(1);
-    needed.max(u32::try_from(cores).unwrap_or(u32::MAX)).max(1)
+/// Threads of an arm in all: as many as it declares, which may be more than its processes have cores, or what arms are given.
+pub(crate) fn workers_of(placement: &Placement, processes: &[ProcessPlan], equal: EqualWorkers) -> u32 {
+    placement.workers.unwrap_or_else(|| equal.of(processes))
 }
 
 /// The level of nodes' telemetry that a scenario declares, as far as the environment allows it.
@@ -70,14 +76,20 @@ pub fn at_scale(given: &Resources, processes: &[ProcessPlan], scale: &SystemScal
         writers: sum(&|process| count(process.stores().len())),
         extra_readers: 0,
         extra_workers: 0,
+        cut_workers: 0,
         ..given.clone()
     }
 }
 
-/// What the processes of an arm are given together, as they start; `workers` threads unless the arm declares others.
-pub fn given(arm: &scenario::Arm, processes: &[ProcessPlan], workers: u32, telemetry: Level) -> Resources {
+/// What the processes of an arm are given together, as they start; `equal` threads unless the arm declares others.
+pub fn given(
+    arm: &scenario::Arm,
+    processes: &[ProcessPlan],
+    equal: EqualWorkers,
+    telemetry: Level,
+) -> Resources {
     let pool = |name: ComponentName| arm.services.get(name.as_str())?.pool;
-    let total_workers = arm.placement.workers.unwrap_or(workers);
+    let total_workers = workers_of(&arm.placement, processes, equal);
     let (mut readers, mut workers, mut writers, mut expected) = (0, 0, 0, 0);
     for process in processes {
         let declared: u32 = process.hosts.iter().filter_map(|host| pool(*host)).sum();
@@ -94,6 +106,7 @@ pub fn given(arm: &scenario::Arm, processes: &[ProcessPlan], workers: u32, telem
         writers,
         workers,
         extra_workers: workers.saturating_sub(total_workers),
+        cut_workers: arm.placement.workers.map_or_else(|| equal.cut(processes), |_| 0),
         cpu_weight: None,
         telemetry: telemetry.to_string(),
         durability: Synchronous::default().name().to_owned(),
@@ -166,42 +179,63 @@ mod tests {
     use crate::fixture;
     use crate::run::plan::{PlannedArm, RunPlan};
 
+    /// Arms on a machine of two cores.
     fn arms(more: &str) -> Vec<PlannedArm> {
+        arms_on(2, more)
+    }
+
+    fn arms_on(cores: usize, more: &str) -> Vec<PlannedArm> {
         let (options, secrets) = (fixture::options(&fixture::two_arms(more)), fixture::secrets());
         let folder = Path::new("/runs/r1");
         let plan = RunPlan { options: &options, id: "r1", folder, secrets: &secrets, otlp: None };
-        plan.arms(&[]).expect("arms")
+        plan.arms_on(cores, &[]).expect("arms")
     }
 
-    /// Readers, those beyond an equal share, and threads of each arm.
-    fn given(more: &str) -> Vec<(u32, u32, u32)> {
-        let of = |arm: &PlannedArm| {
-            let given = &arm.plan.resources;
-            (given.readers, given.extra_readers, given.workers)
-        };
+    /// Readers of each arm, and those beyond an equal share.
+    fn readers(more: &str) -> Vec<(u32, u32)> {
+        let of = |arm: &PlannedArm| (arm.plan.resources.readers, arm.plan.resources.extra_readers);
         arms(more).iter().map(of).collect()
     }
 
+    /// Threads of each arm on so many cores, and those that it has no cores for.
+    fn workers_on(cores: usize, more: &str) -> Vec<(u32, u32)> {
+        let of = |arm: &PlannedArm| (arm.plan.resources.workers, arm.plan.resources.cut_workers);
+        arms_on(cores, more).iter().map(of).collect()
+    }
+
+    const THREE_COPIES: &str = "[topology.x3]\nprocesses = { app = [\"*\"] }\nreplicas = { app = 3 }\n";
+
     #[test]
     fn a_monolith_and_services_are_given_as_much_in_all() {
-        let [(micro_readers, 0, threads), (mono_readers, 0, mono_threads)] = given("")[..] else {
-            panic!("two arms")
-        };
-        assert_eq!((micro_readers, mono_readers), (10, 10), "two for each of five components");
-        assert_eq!(threads, mono_threads);
-        assert!(threads >= 7, "one for each of seven processes");
-        let copies = "[topology.x3]\nprocesses = { app = [\"*\"] }\nreplicas = { app = 3 }\n";
-        assert_eq!(given(copies)[2], (10, 0, threads));
+        assert_eq!(readers(THREE_COPIES), [(10, 0); 3], "two for each of five components");
+        assert_eq!(workers_on(16, THREE_COPIES), [(16, 0); 3], "one for each core");
+        assert_eq!(workers_on(7, THREE_COPIES), [(7, 0); 3], "one for each of seven processes");
+    }
+
+    #[test]
+    fn no_process_has_more_threads_than_it_has_cores() {
+        assert_eq!(
+            workers_on(2, THREE_COPIES),
+            [(7, 0), (2, 5), (7, 0)],
+            "five processes of two cores have seven"
+        );
+        assert_eq!(
+            workers_on(2, "[budget]\ncores = 1\n"),
+            [(7, 0), (1, 6)],
+            "an arm's cores, not the machine's"
+        );
+        assert_eq!(
+            workers_on(2, "[topology.all]\nprocesses = { app = [\"gateway\", \"*\"] }\nworkers = 7\n")[2],
+            (7, 0)
+        );
     }
 
     #[test]
     fn what_a_process_needs_at_least_is_named_as_extra() {
         let copies = "[topology.hot]\nprocesses = { each = [\"*\"] }\nreplicas = { feed = 4 }\n";
-        let [(_, 0, threads), (_, 0, _), (readers, extra, _)] = given(copies)[..] else {
-            panic!("three arms")
-        };
-        assert_eq!((readers, extra), (12, 2), "four copies of feed in the place of its two connections");
-        assert_eq!(threads, 10, "as many as the ten processes of the largest arm");
+        assert_eq!(readers(copies)[2], (12, 2), "four copies of feed in the place of its two connections");
+        let threads = "as many as the ten processes of the largest arm";
+        assert_eq!(workers_on(2, copies), [(10, 0), (2, 8), (10, 0)], "{threads}");
     }
 
     #[test]
@@ -216,21 +250,39 @@ mod tests {
 
     #[test]
     fn every_process_gets_its_share() {
+        let pairs = "[topology.pairs]\nprocesses = { a = [\"profile\", \"follower\"], b = [\"*\"] }\n";
+        for cores in [1, 2, 3, 16] {
+            for arm in arms_on(cores, pairs) {
+                let (plan, mut sum) = (&arm.plan, 0);
+                for process in &plan.processes {
+                    let mut config = plan.config.clone();
+                    plan.allot(process, 0, &mut config);
+                    assert!((1..=cores).contains(&config.workers), "{}: {}", plan.name, config.workers);
+                    // From the record alone, as the simulator has it.
+                    let recorded = plan.resources.workers;
+                    let shared = resources::workers(&plan.processes, process, 0, recorded);
+                    assert_eq!(config.workers, shared as usize, "{} of {}", process.name, plan.name);
+                    sum += shared;
+                }
+                assert_eq!(sum, plan.resources.workers, "{}", plan.name);
+            }
+        }
         let arms = arms("");
         let plan = &arms[1].plan;
         let mut config = plan.config.clone();
         plan.allot(&plan.processes[0], 0, &mut config);
-        assert_eq!((config.readers, config.workers), (Some(10), plan.workers as usize));
+        assert_eq!((config.readers, config.workers), (Some(10), 2));
     }
 
     #[test]
-    fn there_is_a_thread_for_each_process_of_the_largest_arm_and_for_each_core() {
+    fn arms_of_the_scenario_count_where_they_are_not_run() {
+        let scenario = fixture::scenario(&fixture::two_arms(""));
+        let equal = equal_workers(&scenario, [], 2);
+        let micro = arms("").swap_remove(0).processes;
         assert_eq!(
-            (enough_workers([1, 7], 2), enough_workers([1, 7], 16), enough_workers([], 0)),
-            (7, 16, 1)
+            (equal.of(&micro), equal.cut(&micro[..1])),
+            (7, 5),
+            "micro has seven processes, run or not"
         );
-        let mut scenario = fixture::scenario(&fixture::two_arms(""));
-        scenario.budget.cores = Some(1);
-        assert_eq!(equal_workers(&scenario, []), 7, "micro has seven processes, run or not");
     }
 }

@@ -61,13 +61,18 @@ fn steal_percent(ticks: &CpuTime) -> f64 {
     if all > 0 { ticks.steal.unwrap_or(0) as f64 / all as f64 * 100.0 } else { 0.0 }
 }
 
+/// Logical CPUs that a process of the lab may use: those it may run on, and no more than a quota over the whole lab allows.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The machine, for the record's header.
 pub fn machine() -> record::Machine {
     let cpu = CpuInfo::current().ok().and_then(|info| info.model_name(0).map(str::to_owned));
     let governor = fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     record::Machine {
         cpu: cpu.unwrap_or_default(),
-        cores: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        cores: u32::try_from(cores()).unwrap_or(u32::MAX),
         memory_mib: Meminfo::current().map_or(0, |memory| memory.mem_total) / MIB,
         kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
         governor: governor.ok().map(|text| text.trim().to_owned()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use contract::ProcessPlan;
+use contract::resources::EqualWorkers;
 use fault::{Target, TargetKind};
 use load_protocol::{ArmEndpoint, LoadPlan};
 use node::NodeConfig;
@@ -11,7 +12,8 @@ use policy::{EdgePattern, Policy};
 use scenario::Scenario;
 
 use crate::arm::arm_plan::{ArmPlan, ServerAccess};
-use crate::arm::resources::{self, equal_workers, telemetry_level};
+use crate::arm::resources::{self, equal_workers, telemetry_level, workers_of};
+use crate::process::host;
 use crate::run::options::{RunError, RunOptions};
 use crate::run::secrets::RunSecrets;
 
@@ -45,8 +47,13 @@ impl RunPlan<'_> {
 
     /// The arms asked for, in the order asked for: the first is A. `probes` are the requests that each must answer.
     pub fn arms(&self, probes: &[String]) -> Result<Vec<PlannedArm>, RunError> {
+        self.arms_on(host::cores(), probes)
+    }
+
+    /// The same, with the threads that they have on a machine of so many cores.
+    pub fn arms_on(&self, cores: usize, probes: &[String]) -> Result<Vec<PlannedArm>, RunError> {
         let (scenario, chosen) = (self.scenario(), self.chosen());
-        let workers = equal_workers(scenario, chosen.iter().copied());
+        let workers = equal_workers(scenario, chosen.iter().copied(), cores);
         let planned = |(index, arm)| self.arm(arm_letter(index), arm, workers, probes);
         chosen.into_iter().enumerate().map(planned).collect()
     }
@@ -61,12 +68,12 @@ impl RunPlan<'_> {
         self.scenario().arms_to_run(&self.options.arms)
     }
 
-    /// One arm, of so many threads unless it declares others.
+    /// One arm, with these threads unless it declares others.
     fn arm(
         &self,
         letter: char,
         arm: &scenario::Arm,
-        workers: u32,
+        workers: EqualWorkers,
         probes: &[String],
     ) -> Result<PlannedArm, RunError> {
         let scenario = self.scenario();
@@ -107,7 +114,7 @@ impl RunPlan<'_> {
             config,
             folder,
             probes: probes.to_vec(),
-            workers: arm.placement.workers.unwrap_or(workers),
+            workers: workers_of(&arm.placement, &processes, workers),
             resources: resources::given(arm, &processes, workers, telemetry),
             group: None,
             access: ServerAccess {

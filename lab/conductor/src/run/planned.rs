@@ -30,18 +30,18 @@ pub struct PlannedRun {
     pub data: Arc<Dataset>,
 }
 
-/// Plans a run.
+/// Plans a run whose arms have the threads that they have on a machine of so many cores.
 ///
 /// # Errors
 /// When it names arms that the scenario does not have.
-pub fn plan(options: &RunOptions) -> Result<PlannedRun, RunError> {
+pub fn plan(options: &RunOptions, cores: usize) -> Result<PlannedRun, RunError> {
     check_arms(options)?;
     let id = run_id::run_id();
     let folder = options.out.join(&id);
     // Nothing is started that could be asked with them.
     let secrets = RunSecrets { token: String::new(), identity: String::new(), broker: String::new() };
     let plan = RunPlan { options, id: &id, folder: &folder, secrets: &secrets, otlp: None };
-    let mut arms = plan.arms(&[])?;
+    let mut arms = plan.arms_on(cores, &[])?;
     if let Some(scale) = &options.scenario.scale {
         arms.iter_mut().for_each(|arm| size(arm, scale));
     }
@@ -104,14 +104,19 @@ mod tests {
         let out = tempfile::tempdir().expect("a folder");
         let mut options = fixture::options(&fixture::two_arms(""));
         options.out = out.path().to_owned();
-        let planned = plan(&options).expect("two arms");
+        let planned = plan(&options, 2).expect("two arms");
         assert_eq!(planned.header.arms.len(), 2);
         assert_eq!(planned.processes.iter().map(Vec::len).collect::<Vec<_>>(), [7, 1]);
+        let workers = |run: &PlannedRun| -> Vec<u32> {
+            run.header.arms.iter().filter_map(|arm| Some(arm.resources.as_ref()?.workers)).collect()
+        };
+        assert_eq!(workers(&planned), [7, 2], "of two cores, whatever this machine has");
+        assert_eq!(workers(&plan(&options, 16).expect("two arms")), [16, 16]);
         let live = fixture::header_of(&fixture::two_arms(""));
         assert_eq!(planned.header.journeys, live.journeys);
         assert!(planned.header.planned > 0 && planned.header.source.is_live(), "until it is simulated");
         assert_eq!(std::fs::read_dir(out.path()).expect("ours").count(), 0);
         options.arms = vec!["mirco".to_owned()];
-        assert!(plan(&options).is_err_and(|error| error.to_string().contains("did you mean `micro`?")));
+        assert!(plan(&options, 2).is_err_and(|error| error.to_string().contains("did you mean `micro`?")));
     }
 }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contract::{Placement, ProcessPlan};
 use contract::placement::Restart;
+use contract::resources::EqualWorkers;
+use contract::{Placement, ProcessPlan};
 use futures_util::future::LocalBoxFuture;
 use node::NodeConfig;
 use runtime::{Tasks, clock};
@@ -17,9 +18,10 @@ use crate::arm::Arm;
 use crate::arm::arm_plan::{ArmError, ArmPlan, ServerAccess};
 use crate::arm::environment::{RunEnvironment, RunPaths};
 use crate::arm::given_servers::GivenServers;
-use crate::arm::resources::{self, enough_workers};
+use crate::arm::resources::{self, workers_of};
 use crate::arm::servers::{self, ArmServers};
 use crate::arm::supervise::SupervisionReport;
+use crate::process::host;
 use crate::process::program::Program;
 use crate::run::options::{Interrupts, RunError};
 use crate::run::plan::{node_config, processes_of};
@@ -200,12 +202,12 @@ impl Suite {
             },
             ..node_config(&options.arm, &processes)
         };
-        let cores = runtime::limits::allowed_cores().len();
-        let workers = enough_workers([contract::placement::process_count(&processes)], cores);
+        let workers = EqualWorkers::new([contract::placement::process_count(&processes)], host::cores());
         let resources = resources::given(&options.arm, &processes, workers, options.telemetry);
         ArmPlan {
             letter: 'A',
             name: options.arm.name.clone(),
+            workers: workers_of(&options.arm.placement, &processes, workers),
             processes,
             placement: Placement {
                 restart: options.restarts.then(|| options.arm.placement.restart.unwrap_or(RESTART)),
@@ -214,7 +216,6 @@ impl Suite {
             config,
             folder: self.folder.clone(),
             probes: seeded.probes(),
-            workers: options.arm.placement.workers.unwrap_or(workers),
             resources,
             group: None,
             access: ServerAccess::default(),

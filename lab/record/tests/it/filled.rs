@@ -107,6 +107,7 @@ fn header() -> Header {
                 writers: 1,
                 workers: 7,
                 extra_workers: 1,
+                cut_workers: 1,
                 cpu_weight: Some(33),
                 telemetry: "full".into(),
                 durability: "full".into(),

@@ -16,7 +16,7 @@ fn planned(scenario: &Scenario) -> Vec<PlannedArm<'_>> {
         arm,
         processes: arm.placement.resolve(&COMPONENTS).expect("read as right"),
         remote_edges: vec!["gateway->feed".into(), "feed->follower".into(), "feed->photo".into()],
-        resources: Resources { readers: 10, writers: 1, workers: 7, ..Resources::default() },
+        resources: Resources { readers: 10, writers: 1, workers: 2, cut_workers: 5, ..Resources::default() },
     });
     arms.collect()
 }
@@ -109,7 +109,9 @@ fn every_shipped_scenario_is_explained_in_full() {
         } else {
             contains(&format!("  run only where --arms names them: {}", left_out.join(", ")));
         }
-        contains("      database connections: 10 to read, 1 to write; threads: 7");
+        contains(
+            "      database connections: 10 to read, 1 to write; threads: 2 (5 fewer since no process has more than cores)",
+        );
         contains("      calls between processes: ");
         if scenario.prices.is_some() {
             contains("prices, assumed and not measured:");

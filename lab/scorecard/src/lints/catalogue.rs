@@ -338,7 +338,7 @@ pub const CATALOGUE: &[LintDescription] = &[
     claims(
         "unequal_resources",
         "the claim compares arms that were not given the same, and none declares it",
-        "the same in all arms",
+        "the same in all arms, threads as far as processes have cores for them",
         "give the arms the same `workers` and `pool`, or declare the difference",
     ),
     claims(

@@ -8,7 +8,7 @@ struct Resource {
     name: &'static str,
     /// As [`Resources::declared`] has it; empty where no scenario can declare it.
     declared_as: &'static str,
-    /// How much an arm has of it, in words; what it has by nature left out.
+    /// How much an arm was to have of it, in words: without what it has more by nature, with what it has no cores for.
     given: fn(&Resources) -> String,
 }
 
@@ -21,7 +21,7 @@ const RESOURCES: [Resource; 6] = [
     Resource {
         name: "threads that serve requests",
         declared_as: "workers",
-        given: |given| given.workers.saturating_sub(given.extra_workers).to_string(),
+        given: |given| (given.workers.saturating_sub(given.extra_workers) + given.cut_workers).to_string(),
     },
     Resource {
         name: "weight when cores are short",

@@ -67,14 +67,16 @@ fn records(name: &str) -> (Recorded, Recorded) {
         // Before the step of the fixture, at second 27.
         "failures_without_cause" => (plain(with_failures(quiet(), 'A', 5)), clean()),
         "unequal_resources" => {
-            let given = |workers| {
+            let given = |(workers, cut_workers)| {
                 plain(with_header(claiming(NOT_TWICE), |header| {
-                    for (arm, workers) in header.arms.iter_mut().zip([7, workers]) {
-                        arm.resources = Some(Resources { workers, ..Resources::default() });
+                    for (arm, (workers, cut_workers)) in
+                        header.arms.iter_mut().zip([(7, 0), (workers, cut_workers)])
+                    {
+                        arm.resources = Some(Resources { workers, cut_workers, ..Resources::default() });
                     }
                 }))
             };
-            (given(14), given(7))
+            (given((2, 0)), given((2, 5)))
         }
         "gate" => (known(|known| known.withheld = texts()), clean()),
         "degraded" => (known(|known| known.degraded = vec![(1, "no group".into())]), clean()),

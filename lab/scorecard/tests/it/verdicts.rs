@@ -366,6 +366,9 @@ fn arms_that_were_not_given_the_same_decide_no_claim_that_compares_them() {
     assert_eq!(given(|b| (b.readers, b.extra_readers) = (12, 2)), equal, "each process has at least one");
     assert_eq!(given(|b| b.workers = 14), unequal);
     assert_eq!(given(|b| (b.workers, b.extra_workers) = (14, 7)), equal);
+    assert_eq!(given(|b| (b.workers, b.cut_workers) = (2, 5)), equal, "one process has no cores for seven");
+    assert_eq!(given(|b| b.workers = 2), unequal, "two for another reason");
+    assert_eq!(given(|b| (b.workers, b.cut_workers) = (2, 4)), unequal, "six where the other has seven");
     let declare = |b: &mut Resources| (b.workers, b.declared) = (2, ["workers".to_owned()].into());
     assert_eq!(given(declare), equal, "the scenario says so");
     let other = |b: &mut Resources| (b.workers, b.declared) = (2, ["readers".to_owned()].into());

@@ -233,7 +233,46 @@ fn components_of(process: &ProcessPlan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use contract::resources::EqualWorkers;
+    use contract::{ComponentName, Placement};
+
     use super::*;
+
+    fn process(name: &str, hosts: &[&'static str], replicas: u32) -> ProcessPlan {
+        let hosts = hosts.iter().map(|host| ComponentName::of(host)).collect();
+        ProcessPlan { hosts, replicas, ..ProcessPlan::empty(name) }
+    }
+
+    /// An arm of whose record so many threads in all are known.
+    fn layout(processes: &[ProcessPlan], workers: u32) -> Layout {
+        let resources = Some(record::Resources { workers, ..record::Resources::default() });
+        let given = record::Arm { resources, ..record::Arm::default() };
+        Layout::of(&scenario::Arm::without_variant("arm", Placement::default()), &given, processes.to_vec())
+    }
+
+    fn workers(copies: &[Instance]) -> Vec<u32> {
+        copies.iter().map(|copy| copy.workers).collect()
+    }
+
+    #[test]
+    fn processes_have_the_threads_that_a_run_gives_them() {
+        let five = ["profile", "follower", "feed", "search", "photo"];
+        let mono = [process("app", &five, 1)];
+        let fused = [process("front", &five[..3], 1), process("back", &five[3..], 1)];
+        let copies = [process("registry", &[], 1), process("gateway", &[], 1), process("app", &five, 3)];
+        let threads_on = |cores, processes: &[ProcessPlan]| {
+            workers(&layout(processes, EqualWorkers::new([7], cores).of(processes)).copies())
+        };
+        // Seven in all, but in no process more than cores.
+        assert_eq!((threads_on(2, &mono), threads_on(16, &mono)), (vec![2], vec![16]));
+        assert_eq!((threads_on(2, &fused), threads_on(16, &fused)), (vec![2, 2], vec![8, 8]));
+        assert_eq!(threads_on(2, &copies), [1, 1, 2, 2, 1]);
+        // What an older record has, or a topology asks for, is what its processes had.
+        assert_eq!(workers(&layout(&mono, 7).copies()), [7]);
+        // Copies that a step adds.
+        let more = layout(&fused, 4).further_copies(&BTreeMap::from([("back".to_owned(), 2)]));
+        assert_eq!(workers(&more), [2, 2], "as the copy before them");
+    }
 
     #[test]
     fn hosts_are_read_and_written_alike() {

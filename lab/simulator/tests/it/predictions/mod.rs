@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contract::ComponentName;
+use contract::resources::EqualWorkers;
 use model::Run;
 use policy::units::Rate;
 use record::{Header, JourneyPlan, Line, Machine, Validity};
@@ -26,6 +27,8 @@ use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, 
 use traffic::load::{Rates, Shape};
 use traffic::{Dataset, Seed};
 
+/// Processes of an arm of services: gateway, registry and five components.
+const SERVICES: u32 = 7;
 const COMPONENTS: [ComponentName; 5] = [
     ComponentName::of("profile"),
     ComponentName::of("follower"),
@@ -165,13 +168,10 @@ impl Made {
 
     fn with(calibration: &Calibration, scenario: &Scenario, change: impl FnOnce(&mut Predictor<'_>)) -> Self {
         let layout = |(letter, arm): (char, &scenario::Arm)| {
-            let layout = Layout {
-                letter,
-                arm: arm.clone(),
-                processes: arm.placement.resolve(&COMPONENTS).expect("placed"),
-                workers: 7,
-                scale: None,
-            };
+            let processes = arm.placement.resolve(&COMPONENTS).expect("placed");
+            // Of the two cores that are simulated below.
+            let workers = EqualWorkers::new([SERVICES], 2).of(&processes);
+            let layout = Layout { letter, arm: arm.clone(), processes, workers, scale: None };
             match &scenario.scale {
                 Some(scale) => layout.at_scale(scale, 1.0),
                 None => layout,
@@ -244,7 +244,11 @@ fn header(scenario: &Scenario, layouts: &[Layout]) -> Header {
             instances: layout.processes.iter().map(instance).collect(),
             local_edges: if is_micro { Vec::new() } else { edges.clone() },
             remote_edges: if is_micro { edges } else { Vec::new() },
-            resources: Some(record::Resources { workers: layout.workers, ..record::Resources::default() }),
+            resources: Some(record::Resources {
+                workers: layout.workers,
+                cut_workers: SERVICES.saturating_sub(layout.workers),
+                ..record::Resources::default()
+            }),
             ..record::Arm::default()
         }
     };
