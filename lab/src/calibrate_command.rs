@@ -180,6 +180,15 @@ fn summary(calibration: &Calibration) -> Vec<String> {
         parameters.cold_cpu.value * 100.0,
         us(calibration.idle_ns_per_s + calibration.background_ns_per_s),
     ));
+    if let Some(speed) = calibration.speed {
+        let ms = |ns: u64| format!("{:.2} ms", ns as f64 / 1e6);
+        lines.push(format!(
+            "speed of the machine: a fixed piece of work takes {} of CPU ({} to {})",
+            ms(speed.probe_ns),
+            ms(speed.low_ns),
+            ms(speed.high_ns)
+        ));
+    }
     if !calibration.noise.is_quiet() {
         lines.push(format!(
             "other programs took {:.0} % of a core: p99 was not fitted, and predictions from it are labelled `assumed`; \

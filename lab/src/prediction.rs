@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use conductor::process::speed_probe;
 use conductor::run::planned::{self, PlannedRun};
 use conductor::{RunError, RunOptions, RunOutcome};
 use model::Run;
@@ -110,7 +111,8 @@ impl Question<'_> {
     /// # Errors
     /// The exit code where there is no prediction; why has been printed.
     pub fn answer(&self, sweep: Option<SweepResult>) -> Result<Answer, ExitCode> {
-        let planned = self.plan()?;
+        let mut planned = self.plan()?;
+        planned.header.machine.speed = speed_probe::measure();
         let predictor = self.predictor(&planned);
         output::progress(format_args!(
             "simulating {}: {} replications, then each parameter 20 % lower and higher",

@@ -102,8 +102,14 @@ pub(crate) fn header_of(scenario: &str) -> Header {
     // Without pictures, which take a second to draw.
     let data = Arc::new(Dataset::generate(Seed(1), load.size, &load.graph));
     let schedules = Schedules::plan(1, 1, &options.scenario, &data);
-    let start =
-        LoadStart { schedules: &schedules, ready_ms: 1, load_start_ns: 2, now_ns: 0, collector: None };
+    let start = LoadStart {
+        schedules: &schedules,
+        ready_ms: 1,
+        load_start_ns: 2,
+        now_ns: 0,
+        collector: None,
+        speed: None,
+    };
     header(&plan, arms, &start)
 }
 

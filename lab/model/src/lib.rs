@@ -26,7 +26,7 @@
 //! - [`retention`]: what is kept in memory, and for how long; `segments`: what has left full detail.
 //! - [`format`](mod@format): a number with its unit, the same in every view. [`glossary`]: what each number is.
 //! - [`simulated`]: the mark of a run of which nothing was measured. [`predicted`]: figures that were predicted of a live
-//!   one, beside the measured.
+//!   one, beside the measured. [`speed`]: how fast the machine was, and whether as fast as when it was calibrated.
 //! - [`limit`]: a check's value beside its limit. [`shell`]: the command to run again. [`date`]: of a wall clock.
 //!
 //! Start with [`Run`]. A number that a view needs and no function here gives is added here, so that every view has it.
@@ -65,6 +65,7 @@ pub mod shell;
 pub mod simulated;
 pub mod so_far;
 pub mod source;
+pub mod speed;
 pub mod startup;
 pub mod sweep;
 pub mod totals;

@@ -114,8 +114,8 @@ impl Run {
         (finished > 0).then(|| cpu_ns as f64 / 1e9 / finished as f64)
     }
 
-    /// The prediction of a live run in lines: which it is, and every figure beside the measured one. Empty where there is
-    /// none.
+    /// The prediction of a live run in lines: which it is, whether the machine had another speed than when it was calibrated, and
+    /// every figure beside the measured one. Empty where there is none.
     pub fn prediction_lines(&self) -> Vec<String> {
         let Some(prediction) = self.header.prediction.as_ref().filter(|_| !self.is_simulated()) else {
             return Vec::new();
@@ -156,7 +156,8 @@ impl Run {
             )
         };
         let figures = self.predicted_figures();
-        std::iter::once(first).chain(figures.iter().map(line)).chain(unknown.iter().map(open)).collect()
+        let head = [first].into_iter().chain(self.speed_since_calibration());
+        head.chain(figures.iter().map(line)).chain(unknown.iter().map(open)).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`line`]: a line: header, phase, window, edge, event. `proc`: a second of a process. [`machine`]: what it ran on. [`resources`]: what an arm is
 //!   given. [`build`]: what a change in it took. [`delay`]: what was put between processes. [`trace`]: requests followed through the components. [`outcome`]:
 //!   check, cost, audit, end. [`score`]: a row of the scorecard. [`prediction`]: what stands behind a simulated record.
+//!   [`speed`]: how fast the machine was.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
 //! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
 //!   [`file`]: packed or not; [`packing`]: done once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
@@ -31,6 +32,7 @@ pub mod reader;
 pub mod resources;
 pub mod schema;
 pub mod score;
+pub mod speed;
 mod sweep;
 pub mod trace;
 mod window;
@@ -51,6 +53,7 @@ pub use proc::{OperationCost, Proc};
 pub use reader::{ReadError, Reader};
 pub use resources::Resources;
 pub use score::*;
+pub use speed::MachineSpeed;
 pub use sweep::*;
 pub use trace::*;
 pub use writer::{Writer, is_being_written};

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::MachineSpeed;
+
 /// The machine the run was made on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
@@ -24,6 +26,10 @@ pub struct Machine {
     pub steal: f64,
     /// `release`, `lab`, `debug`.
     pub profile: String,
+    /// How fast it was before the load, or before the simulation; absent where that was not measured, and in records that do
+    /// not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<MachineSpeed>,
 }
 
 /// One second of the host.

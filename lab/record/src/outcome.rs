@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::is_zero;
-use crate::{Interval, Measured, Note, Tracing};
+use crate::{Interval, MachineSpeed, Measured, Note, Tracing};
 
 /// A verdict, on an expectation or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -171,6 +171,10 @@ pub struct End {
     /// What became of the spans that reached the lab.
     #[serde(default)]
     pub tracing: Tracing,
+    /// How fast the machine was after the load; absent of a run that was interrupted or simulated, and in records that do not
+    /// have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<MachineSpeed>,
 }
 
 /// A reason not to believe a run, or a note on it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Interval, SweepResult};
+use crate::{Interval, MachineSpeed, SweepResult};
 
 /// Where the figures of a record come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,9 @@ pub struct CalibrationIdentity {
     pub error_p99: Option<f64>,
     /// The same of CPU per journey, of arms that were held out: all CPU is scaled to what the others spent. `None` without any.
     pub error_cpu: Option<f64>,
+    /// How fast the machine was during its runs; absent where they do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<MachineSpeed>,
 }
 
 /// A figure, and how far it moves.

@@ -236,6 +236,7 @@ pub fn lines() -> Vec<Line> {
             strays: 3,
             ..record::Tracing::default()
         },
+        speed: None,
     };
     say(end, Entry::End(Box::new(end_line)));
     lines

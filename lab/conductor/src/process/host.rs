@@ -66,7 +66,7 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The machine, for the record's header.
+/// The machine, for the record's header; its speed is probed apart.
 pub fn machine() -> record::Machine {
     let cpu = CpuInfo::current().ok().and_then(|info| info.model_name(0).map(str::to_owned));
     let governor = fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
@@ -81,6 +81,7 @@ pub fn machine() -> record::Machine {
         load_average: LoadAverage::current()
             .map_or(0.0, |load| (f64::from(load.one) * 100.0).round() / 100.0),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        speed: None,
     }
 }
 

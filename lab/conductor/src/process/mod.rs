@@ -5,7 +5,7 @@
 //! - [`server_data`]: what a run keeps on servers that outlive it, and how it is removed.
 //! - [`cgroup`]: quotas of CPU by control group. [`netns`]: a network of the run's own, in which packets can be dropped.
 //! - [`usage`]: what a process has used. [`tree`]: what a process has used with all it has started. [`host`]: what the machine has
-//!   used, and has left.
+//!   used, and has left. [`speed_probe`]: how fast it is now.
 //! - [`program`]: what children are started from. [`deployables`]: the application's own programs, before and after a change.
 //!   [`private`]: files that no other user reads.
 //! - `cause`: errors as one sentence. [`control`]: requests to a node's control and metrics endpoints.
@@ -20,6 +20,7 @@ pub mod netns;
 pub mod private;
 pub mod program;
 pub mod server_data;
+pub mod speed_probe;
 pub mod tree;
 mod undo;
 pub mod usage;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 use load_protocol::{ArmEndpoint, Message, Summary};
 use model::delays::OF_NETWORK;
-use record::Entry;
+use record::{Entry, MachineSpeed};
 use runtime::clock;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -51,6 +51,8 @@ pub(crate) struct Block<'a> {
     pub round: u32,
     pub states: &'a StateComparison,
     pub schedules: &'a Schedules,
+    /// How fast the machine was before the run.
+    pub speed: Option<MachineSpeed>,
 }
 
 impl Block<'_> {
@@ -80,7 +82,8 @@ impl Block<'_> {
         let load_start_ns = now_ns + lead_ns;
         if let Some(described) = described {
             let collector = session.collector.as_ref().and_then(|collector| collector.sends_on_to());
-            let start = LoadStart { schedules: self.schedules, ready_ms, load_start_ns, now_ns, collector };
+            let (schedules, speed) = (self.schedules, self.speed);
+            let start = LoadStart { schedules, ready_ms, load_start_ns, now_ns, collector, speed };
             self.append_header(described, &start);
         }
         let mismatch = self.schedules.mismatch(self.round, &generator.digest);

@@ -1,6 +1,6 @@
 //! From what happened to the record's last line: hits, symptoms, checks, scores, verdict.
 
-use record::{End, Entry, Verdict};
+use record::{End, Entry, MachineSpeed, Tracing, Verdict};
 use scenario::{Assertion, Scenario};
 use scorecard::{Circumstances, Engine, judge, lints};
 
@@ -59,6 +59,15 @@ pub(crate) fn inapplicable_steps(scenario: &Scenario, record: &RecordWriter, log
     sentences.collect()
 }
 
+/// What is known of the measuring itself when a run is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Measuring {
+    /// What became of the spans that reached the lab.
+    pub tracing: Tracing,
+    /// How fast the machine is now; `None` of a run that was interrupted.
+    pub speed: Option<MachineSpeed>,
+}
+
 /// Writes checks and scores; returns how the run ends.
 pub(crate) fn conclude(
     scenario: &Scenario,
@@ -66,7 +75,7 @@ pub(crate) fn conclude(
     notes: &Circumstances,
     engine: &Engine,
     interrupted: bool,
-    tracing: record::Tracing,
+    measured: Measuring,
 ) -> End {
     let (mut checks, mut valid) = (Vec::new(), Vec::new());
     for (id, (list, assertion)) in assertions(scenario).enumerate() {
@@ -91,7 +100,7 @@ pub(crate) fn conclude(
     }
     let notes = Circumstances {
         no_symptom: steps_without_symptom(scenario, record, notes),
-        tracing,
+        tracing: measured.tracing,
         ..notes.clone()
     };
     let mut lints = record.query(|tally| scorecard::lints(tally, &notes)).unwrap_or_default();
@@ -118,7 +127,8 @@ pub(crate) fn conclude(
         lints,
         lines: record.counts(),
         dropped_updates: record.dropped(),
-        tracing,
+        tracing: measured.tracing,
+        speed: measured.speed,
     }
 }
 
@@ -230,7 +240,7 @@ for = "1s"
                 &Circumstances::default(),
                 &Engine::default(),
                 false,
-                record::Tracing::default(),
+                Measuring::default(),
             );
             end.lints.into_iter().map(|lint| (lint.name, lint.verdict, lint.text)).collect::<Vec<_>>()
         };
@@ -254,8 +264,8 @@ for = "1s"
         record.append(Entry::Header(Box::new(fixture::header_line())));
         let scenario = fixture::scenario(&fixture::two_arms(""));
         let end = |interrupted| {
-            let tracing = record::Tracing::default();
-            conclude(&scenario, &record, &Circumstances::default(), &Engine::default(), interrupted, tracing)
+            let measured = Measuring::default();
+            conclude(&scenario, &record, &Circumstances::default(), &Engine::default(), interrupted, measured)
         };
         assert_eq!((end(true).verdict, end(true).exit_code), (None, judge::EXIT_INTERRUPTED));
         let judged = end(false);

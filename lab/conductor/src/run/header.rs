@@ -1,7 +1,7 @@
 //! The record's first line: the machine, the arms as they start, and what the scenario plans and expects.
 
 use contract::ProcessPlan;
-use record::{ExpectationPlan, Header, JourneyPlan, StepPlan};
+use record::{ExpectationPlan, Header, JourneyPlan, MachineSpeed, StepPlan};
 use runtime::clock;
 use scenario::{Prices, Scenario};
 use traffic::load::{Model, Overload};
@@ -29,6 +29,8 @@ pub(crate) struct LoadStart<'a> {
     pub now_ns: u64,
     /// Host and port of the user's collector, which spans are sent on to.
     pub collector: Option<String>,
+    /// How fast the machine was before; `None` where nothing is started.
+    pub speed: Option<MachineSpeed>,
 }
 
 /// The record's first line.
@@ -52,7 +54,7 @@ pub(crate) fn header(plan: &RunPlan<'_>, arms: Vec<record::Arm>, start: &LoadSta
         wall_us: clock::wall_us() - i64::try_from(start.now_ns / 1_000).unwrap_or(0),
         way: if options.interleaved { "interleaved" } else { "side by side" }.to_owned(),
         rounds: options.rounds,
-        machine: host::machine(),
+        machine: record::Machine { speed: start.speed, ..host::machine() },
         steps: step_plans(scenario, &arms, options.seed),
         base: options.against.as_ref().and_then(|name| letter_of(&arms, name)),
         arms: with_builds(arms, options.change.as_ref()),

@@ -49,8 +49,14 @@ pub fn plan(options: &RunOptions, cores: usize) -> Result<PlannedRun, RunError> 
     let data = Arc::new(Dataset::generate(Seed(options.seed), load.size, &load.graph));
     let rounds = if options.interleaved { options.rounds } else { 1 };
     let schedules = Schedules::plan(options.seed, rounds, &options.scenario, &data);
-    let start =
-        LoadStart { schedules: &schedules, ready_ms: 0, load_start_ns: 0, now_ns: 0, collector: None };
+    let start = LoadStart {
+        schedules: &schedules,
+        ready_ms: 0,
+        load_start_ns: 0,
+        now_ns: 0,
+        collector: None,
+        speed: None,
+    };
     let mut header = header(&plan, arms.iter().map(describe_planned).collect(), &start);
     if let Some(scale) = &options.scenario.scale {
         header.arms.iter_mut().zip(&arms).for_each(|(arm, planned)| group(arm, planned, scale));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::placement::process_count;
 use model::startup::Startup;
-use record::{Entry, Tracing, Verdict};
+use record::{Entry, MachineSpeed, Tracing, Verdict};
 use runtime::clock;
 use scenario::DataRetention;
 use scorecard::Engine;
@@ -14,9 +14,9 @@ use crate::arm::arm_plan::ArmPlan;
 use crate::arm::resources::group_arms;
 use crate::arm::server_product::is_server_folder;
 use crate::arm::servers::ArmServers;
-use crate::process::cgroup;
+use crate::process::{cgroup, speed_probe};
 use crate::run::block::Block;
-use crate::run::finish;
+use crate::run::finish::{self, Measuring};
 use crate::run::header::{describe, describe_planned};
 use crate::run::options::{RunError, RunOptions, RunOutcome};
 use crate::run::plan::{PlannedArm, RunPlan, round_order, task_of};
@@ -35,6 +35,8 @@ pub(crate) struct Stage {
 struct Material {
     seeded: SeededData,
     schedules: Schedules,
+    /// How fast the machine was when they were made.
+    speed: Option<MachineSpeed>,
 }
 
 impl Material {
@@ -42,7 +44,7 @@ impl Material {
         let (scenario, rounds) = (&options.scenario, if options.interleaved { options.rounds } else { 1 });
         let seeded = SeededData::generate(options.seed, &scenario.load);
         let schedules = Schedules::plan(options.seed, rounds, scenario, &seeded.data);
-        Self { seeded, schedules }
+        Self { seeded, schedules, speed: speed_probe::measure() }
     }
 }
 
@@ -90,11 +92,13 @@ impl Stage {
         if let Err(source) = runtime::blocking(move || recalled.recall()).await {
             return Err(RunError::Recall { path: self.session.folder, source });
         }
+        let mut measured = Measuring { tracing, speed: None };
         if !self.session.is_interrupted() {
             self.session.metrics.last_scrape().await;
+            measured.speed = runtime::blocking(speed_probe::measure).await;
         }
         let keep_data = options.keep_data;
-        let outcome = self.judge(tracing);
+        let outcome = self.judge(measured);
         if !is_data_kept(keep_data, outcome.verdict) {
             remove_databases(&planned);
         }
@@ -201,8 +205,8 @@ impl Stage {
     }
 
     fn block<'a>(&'a self, arms: &'a [Arc<Arm>], round: u32, material: &'a Material) -> Block<'a> {
-        let schedules = &material.schedules;
-        Block { session: &self.session, arms, round, states: &self.states, schedules }
+        let (schedules, speed) = (&material.schedules, material.speed);
+        Block { session: &self.session, arms, round, states: &self.states, schedules, speed }
     }
 
     /// Puts fresh data where an arm expects it, in files and on the servers that it needs, which run from here on.
@@ -270,7 +274,7 @@ impl Stage {
         }
     }
 
-    fn judge(self, tracing: Tracing) -> RunOutcome {
+    fn judge(self, measured: Measuring) -> RunOutcome {
         let session = self.session;
         let scenario = &session.options.scenario;
         let interrupted = session.is_interrupted();
@@ -288,7 +292,7 @@ impl Stage {
             &notes,
             &Engine::new(session.options.starts.clone()),
             interrupted,
-            tracing,
+            measured,
         );
         let outcome = RunOutcome { verdict: end.verdict, exit_code: end.exit_code, folder: session.folder };
         session.record.append(Entry::End(Box::new(end)));

@@ -12,6 +12,10 @@ fn by_arm<V>(value: V) -> BTreeMap<char, V> {
     BTreeMap::from([('A', value)])
 }
 
+fn speed() -> MachineSpeed {
+    MachineSpeed { probe_ns: 2, low_ns: 1, high_ns: 3 }
+}
+
 fn prediction() -> Prediction {
     Prediction {
         run_id: "p".into(),
@@ -28,6 +32,7 @@ fn prediction() -> Prediction {
             error_p50: Some(0.5),
             error_p99: Some(0.5),
             error_cpu: Some(0.5),
+            speed: Some(speed()),
         },
         hosts: "one".into(),
         cores: 2,
@@ -76,7 +81,7 @@ fn header() -> Header {
         wall_us: 1,
         way: "side by side".into(),
         rounds: 1,
-        machine: Machine::default(),
+        machine: Machine { speed: Some(speed()), ..Machine::default() },
         arms: vec![Arm {
             letter: 'A',
             name: "mono".into(),
@@ -239,6 +244,7 @@ fn end() -> End {
         lines: map("window", 1),
         dropped_updates: 0,
         tracing: Tracing::default(),
+        speed: Some(speed()),
     }
 }
 

@@ -19,6 +19,7 @@ fn ended(mut run: Run, verdict: Option<Verdict>, lints: Vec<record::Lint>) -> Ru
         lines: BTreeMap::new(),
         dropped_updates: 0,
         tracing: record::Tracing::default(),
+        speed: None,
     };
     run.add(50 * SECOND, Entry::End(Box::new(end)));
     run

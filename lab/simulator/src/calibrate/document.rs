@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::ComponentName;
 use contract::hash::fnv1a64;
-use record::{CalibrationIdentity, Machine};
+use record::{CalibrationIdentity, Machine, MachineSpeed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use traffic::Load;
@@ -15,8 +15,10 @@ use super::level::{FitError, Level};
 use super::memory::MemoryUse;
 use crate::dist::{Distribution, Histogram};
 
-/// Version of the document: a reader refuses any other.
-pub const VERSION: u32 = 3;
+/// Version of the document, as it is written.
+pub const VERSION: u32 = 4;
+/// The oldest version that is read: it lacks the speed of the machine. A reader refuses those before it and later ones.
+pub const OLDEST_VERSION: u32 = 3;
 
 /// Why a text is no calibration.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,9 @@ pub enum DocumentError {
     #[error("invalid calibration: {0}; write one with: cleave calibrate hop-tax")]
     Json(#[from] serde_json::Error),
     /// Another version wrote it.
-    #[error("the calibration has version {0}: expected {VERSION}; write one with: cleave calibrate hop-tax")]
+    #[error(
+        "the calibration has version {0}: expected {OLDEST_VERSION} to {VERSION}; write one with: cleave calibrate hop-tax"
+    )]
     Version(u32),
     /// It was edited or cut: it has what no calibration can have.
     #[error("the calibration cannot be used: {0}; write one with: cleave calibrate hop-tax")]
@@ -37,14 +41,18 @@ pub enum DocumentError {
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Version of the document: refuse any other.
-    #[schemars(range(min = VERSION, max = VERSION))]
+    #[schemars(range(min = OLDEST_VERSION, max = VERSION))]
     pub schema_version: u32,
     /// When the newest of its runs began, microseconds since the Unix epoch.
     pub wall_us: i64,
     /// Version of Cleave that made the runs, with its commit.
     pub version: String,
-    /// The machine of the runs; its load average is that of the newest one's start, noise to be compared with.
+    /// The machine of the runs; its load average and speed are those of the newest one's start, noise to be compared with.
     pub machine: Machine,
+    /// How fast the machine was during the runs, before and after the load of each; absent where they do not have it, and in
+    /// version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<MachineSpeed>,
     /// The runs.
     pub sources: Vec<SourceRun>,
     /// Size of the data set: `tiny`, `small`, ...
@@ -448,6 +456,7 @@ impl Calibration {
             error_p50: self.error("latency_p50"),
             error_p99: self.error("latency_p99"),
             error_cpu: self.held_out_error("cpu_per_journey"),
+            speed: self.speed,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::document::{ActivityKind, Calibration, DocumentError, Operation, Times, VERSION};
+use super::document::{ActivityKind, Calibration, DocumentError, OLDEST_VERSION, Operation, Times, VERSION};
 use super::ledger::calls_of;
 
 /// Faults that are named at most.
@@ -31,7 +31,7 @@ impl Calibration {
             schema_version: u32,
         }
         let Version { schema_version } = serde_json::from_str(text)?;
-        if schema_version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&schema_version) {
             return Err(DocumentError::Version(schema_version));
         }
         let calibration: Self = serde_json::from_str(text)?;
@@ -55,6 +55,9 @@ fn faults(calibration: &Calibration) -> Vec<String> {
     ];
     let mut ranges: Vec<(String, f64, f64, f64)> =
         figures.into_iter().map(|(name, ns)| (name.to_owned(), ns, 0.0, MAX_NS)).collect();
+    if let Some(speed) = calibration.speed {
+        ranges.push(("speed.probe_ns".to_owned(), speed.probe_ns as f64, 1.0, MAX_NS));
+    }
     for (carrier, hop) in &calibration.hops {
         ranges.push((format!("hops.{carrier}.served_ns"), hop.served_ns, 0.0, MAX_NS));
         ranges.push((format!("hops.{carrier}.called_ns"), hop.called_ns, 0.0, MAX_NS));
@@ -160,7 +163,7 @@ fn next_of<'c>(calibration: &'c Calibration, name: &str, some: &BTreeSet<&str>) 
 
 #[cfg(test)]
 mod tests {
-    use record::Machine;
+    use record::{Machine, MachineSpeed};
 
     use super::super::document::{Activity, Stage};
     use super::*;
@@ -199,6 +202,10 @@ mod tests {
     fn what_was_learnt_is_sound_and_each_edit_is_named() {
         assert_eq!(fault(|_| {}), "");
         assert_eq!(fault(|of| of.machine.cores = 0), "`machine.cores` is 0");
+        assert_eq!(
+            fault(|of| of.speed = Some(MachineSpeed::default())),
+            "`speed.probe_ns` is 0, not from 1 to 3600000000000"
+        );
         assert!(fault(|of| of.generator_ns = -1.0).starts_with("`generator_ns` is -1, not from 0 to "));
         let quantum = fault(|of| of.parameters.quantum_ns.value = 1.0);
         assert_eq!(quantum, "`parameters.quantum_ns` is 1, less than 1000");

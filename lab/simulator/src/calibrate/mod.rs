@@ -41,7 +41,7 @@ use std::sync::Arc;
 use ::scenario::Scenario;
 use contract::ComponentName;
 use model::{Run, Window};
-use record::Verdict;
+use record::{MachineSpeed, Verdict};
 use traffic::{Dataset, Seed};
 
 pub use self::document::{
@@ -159,6 +159,8 @@ fn names_of(sources: &[Source<'_>]) -> String {
 /// What is known of a calibration without a look at its figures.
 fn begin(sources: &[Source<'_>]) -> Result<Calibration, CalibrateError> {
     let mut calibration = Calibration { schema_version: document::VERSION, ..Calibration::default() };
+    let speeds: Vec<MachineSpeed> = sources.iter().filter_map(|source| source.run.speed()).collect();
+    calibration.speed = MachineSpeed::of_probes(&speeds);
     for (at, Source { run, scenario }) in sources.iter().enumerate() {
         let header = &run.header;
         if run.is_simulated() {

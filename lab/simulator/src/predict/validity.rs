@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::speed::{self, Compared};
 use model::sweep::MAX_SIDE_BY_SIDE;
 use policy::units::HumanDuration;
 use record::{Machine, Validity};
@@ -217,6 +218,12 @@ fn of_identity(calibration: &Calibration, here: &Circumstances) -> Vec<String> {
     .collect();
     if then.cores != now.cores {
         differences.push(format!("{} cores, calibrated with {}", now.cores, then.cores));
+    }
+    // What another CPU or build takes is no speed of this one.
+    if (&then.cpu, &then.profile) == (&now.cpu, &now.profile) {
+        let speeds = calibration.speed.zip(now.speed);
+        differences
+            .extend(speeds.and_then(|(calibrated, now)| speed::sentence(calibrated, now, Compared::Now)));
     }
     if !calibration.is_rest_known {
         differences.push(

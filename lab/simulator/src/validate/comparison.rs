@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use model::Run;
 use model::format::value;
 use model::predicted::PredictedFigure;
+use record::MachineSpeed;
 
 use super::explanation::{self, Explanation};
 use super::held_out::HeldOut;
@@ -84,6 +85,10 @@ pub struct Validation {
     pub not_compared: Vec<String>,
     /// Arms with a miss.
     pub explanations: Vec<Explanation>,
+    /// How fast the machine was when it was calibrated; `None` where the calibration does not have it.
+    pub calibrated: Option<MachineSpeed>,
+    /// How fast it was in the live runs of each held-out scenario.
+    pub speeds: Vec<(String, Vec<MachineSpeed>)>,
 }
 
 impl Validation {
@@ -101,6 +106,8 @@ impl Validation {
             self.not_compared.push(held_out.name.clone());
             return;
         };
+        self.calibrated = calibration.speed;
+        self.speeds.push((held_out.name.clone(), runs.iter().filter_map(Run::speed).collect()));
         let others: Vec<_> = others.iter().map(Run::predicted_figures).collect();
         let mut rows: Vec<(char, Row)> = Vec::new();
         for figure in first.predicted_figures() {
@@ -197,6 +204,7 @@ impl Validation {
                     .to_owned(),
             );
         }
+        lines.extend(self.speed());
         if !self.not_compared.is_empty() {
             lines.push(format!(
                 "{} of {} held-out scenarios were compared; without a valid live run: {}",
@@ -207,6 +215,31 @@ impl Validation {
         }
         lines.extend(self.excluded.iter().map(|run| format!("excluded: {run}")));
         lines
+    }
+
+    /// The speed of the machine when it was calibrated and in each live run, in a line: what a miss may come from. `None` where
+    /// either is not known.
+    fn speed(&self) -> Option<String> {
+        let calibrated = self.calibrated?;
+        let s = |ns: u64| format!("{:.2} ms", ns as f64 / 1e6);
+        let of = |speed: &MachineSpeed| {
+            format!("{} ({:+.0} %)", s(speed.probe_ns), speed.slower_than(&calibrated) * 100.0)
+        };
+        let measured = self.speeds.iter().filter(|(_, speeds)| !speeds.is_empty());
+        let runs: Vec<String> = measured
+            .map(|(scenario, speeds)| {
+                format!("{scenario} {}", speeds.iter().map(of).collect::<Vec<_>>().join(", "))
+            })
+            .collect();
+        (!runs.is_empty()).then(|| {
+            format!(
+                "speed of the machine, as CPU of a fixed piece of work (more is slower): calibrated at {} ({} to {}); {}",
+                s(calibrated.probe_ns),
+                s(calibrated.low_ns),
+                s(calibrated.high_ns),
+                runs.join("; ")
+            )
+        })
     }
 
     /// Arms with a miss as a Markdown table: each part of their CPU as predicted and as measured. Empty where there is none.
@@ -296,5 +329,35 @@ mod tests {
         validation.rows.iter_mut().for_each(|row| row.null.station = Some(1.0));
         assert!(!validation.holds(), "a station is exact");
         assert!(!Validation::default().holds(), "nothing was measured");
+    }
+
+    #[test]
+    fn the_speed_of_the_machine_stands_beside_the_figures_run_by_run() {
+        let speed = |us: u64| MachineSpeed { probe_ns: us * 1_000, low_ns: us * 990, high_ns: us * 1_020 };
+        let mut validation = Validation {
+            rows: vec![row("latency_p50", 1.0, &[1.0])],
+            calibrated: Some(speed(3_000)),
+            speeds: vec![
+                ("held-out-load-55".into(), vec![speed(3_270), speed(2_970)]),
+                ("held-out-mix".into(), Vec::new()),
+            ],
+            ..Validation::default()
+        };
+        let line = "speed of the machine, as CPU of a fixed piece of work (more is slower): calibrated at 3.00 ms (2.97 ms to \
+                    3.06 ms); held-out-load-55 3.27 ms (+9 %), 2.97 ms (-1 %)";
+        assert!(validation.summary().iter().any(|known| known == line), "{:?}", validation.summary());
+        validation.calibrated = None;
+        assert!(!validation.summary().iter().any(|known| known.starts_with("speed")), "of version 3");
+        // What live runs measured is taken from them.
+        let of_run = || {
+            let machine = record::Machine { speed: Some(speed(3_100)), ..record::Machine::default() };
+            Run::new(record::Header { machine, ..record::Header::default() })
+        };
+        let mut validation = Validation::default();
+        let calibration = Calibration { speed: Some(speed(3_000)), ..Calibration::default() };
+        let held_out = HeldOut { name: "held-out-mix".into(), ..HeldOut::default() };
+        validation.add(&held_out, None, &[of_run()], &calibration);
+        assert_eq!(validation.calibrated, calibration.speed);
+        assert_eq!(validation.speeds, [("held-out-mix".to_owned(), vec![speed(3_100)])]);
     }
 }

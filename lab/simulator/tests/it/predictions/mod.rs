@@ -15,9 +15,9 @@ use contract::ComponentName;
 use contract::resources::EqualWorkers;
 use model::Run;
 use policy::units::Rate;
-use record::{Header, JourneyPlan, Line, Machine, Validity};
+use record::{Header, JourneyPlan, Line, Machine, MachineSpeed, Validity};
 use scenario::{Application, Scenario, TelemetryLevel};
-use simulator::calibrate::document::VERSION;
+use simulator::calibrate::document::{OLDEST_VERSION, VERSION};
 use simulator::calibrate::{
     Activity, ActivityKind, Calibration, Hop, Operation, Origin, Parameter, Parameters, SourceRun, Stage,
     Times,
@@ -294,6 +294,9 @@ fn a_calibration_is_written_and_read_alike_and_another_version_is_refused() {
         assert!(named, "{error}");
     }
     assert_eq!(of_version(VERSION), Ok(known.clone()));
+    // The one before has no speed of the machine.
+    let before = of_version(OLDEST_VERSION).expect("read as before");
+    assert_eq!((before.schema_version, before.speed, &before.operations), (3, None, &known.operations));
     assert!(Calibration::read("{}").expect_err("none").to_string().contains("cleave calibrate"));
     // One of 1 ns would make an event of every nanosecond.
     let mut edited = known;
@@ -334,6 +337,21 @@ fn a_label_is_no_better_than_what_was_calibrated() {
     assert!(label == Validity::Extrapolated && because[0].contains("hosts: per-component"), "{because:?}");
     let (label, because) = validity("", |predictor| predictor.here.machine.cpu = "another".into());
     assert!(label == Validity::Assumed && because[0].contains("CPU another"), "{because:?}");
+    // The machine is as fast as it was within 5 %, or not.
+    let timed = |now: Option<u64>| {
+        let probe = |ns: u64| MachineSpeed { probe_ns: ns, low_ns: ns - 10, high_ns: ns + 10 };
+        let calibration = Calibration { speed: Some(probe(3_000)), ..calibration() };
+        let made = Made::with(&calibration, &scenario(""), |predictor| {
+            brief(predictor);
+            predictor.here.machine.speed = now.map(probe);
+        });
+        (made.predicted.prediction.validity, made.predicted.prediction.because)
+    };
+    for same in [Some(3_000), Some(3_120), None] {
+        assert_eq!(timed(same), (Validity::Interpolated, Vec::new()), "{same:?}");
+    }
+    let (label, because) = timed(Some(3_270));
+    assert!(label == Validity::Assumed && because[0].starts_with("the machine is 9 % slower"), "{because:?}");
     let mut restless = calibration();
     restless.is_rest_known = false;
     let prediction = Made::with(&restless, &scenario(""), brief).predicted.prediction;
