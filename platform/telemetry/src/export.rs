@@ -142,24 +142,27 @@ impl SplitExporter {
     }
 }
 
-/// One component's resource: `service.name` is the component, inside a monolith too.
+/// One component's resource.
 fn resource(component: &str, labels: &ProcessLabels) -> Resource {
+    let attributes = resource_attributes(component, labels);
     Resource::builder_empty()
-        .with_attributes([
-            KeyValue::new("service.name", component.to_owned()),
-            KeyValue::new("service.namespace", "cleave"),
-            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new(
-                "service.instance.id",
-                format!("{}/{}/{}", labels.run_id, labels.arm, labels.instance),
-            ),
-            KeyValue::new("deployment.environment.name", "lab"),
-            KeyValue::new(attr::RUN_ID, labels.run_id.clone()),
-            KeyValue::new(attr::SCENARIO, labels.scenario.clone()),
-            KeyValue::new(attr::ARM, labels.arm.clone()),
-            KeyValue::new(attr::TOPOLOGY, labels.topology.clone()),
-        ])
+        .with_attributes(attributes.map(|(name, value)| KeyValue::new(name, value)))
         .build()
+}
+
+/// Attributes of a component's resource, by name: `service.name` is the component, inside a monolith too.
+pub fn resource_attributes(component: &str, labels: &ProcessLabels) -> [(&'static str, String); 9] {
+    [
+        ("service.name", component.to_owned()),
+        ("service.namespace", "cleave".to_owned()),
+        ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("service.instance.id", format!("{}/{}/{}", labels.run_id, labels.arm, labels.instance)),
+        ("deployment.environment.name", "lab".to_owned()),
+        (attr::RUN_ID, labels.run_id.clone()),
+        (attr::SCENARIO, labels.scenario.clone()),
+        (attr::ARM, labels.arm.clone()),
+        (attr::TOPOLOGY, labels.topology.clone()),
+    ]
 }
 
 /// The component a span was marked with when it began.

@@ -78,6 +78,7 @@ pub fn install(options: Options) -> Result<Telemetry, InstallError> {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("cleave"))
             .with_location(false)
+            .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_filter(EnvFilter::new(SPAN_FILTER))

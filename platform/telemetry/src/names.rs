@@ -370,6 +370,10 @@ pub mod attr {
     pub const ARM: &str = "cleave.arm";
     /// The topology.
     pub const TOPOLOGY: &str = "cleave.topology";
+    /// Number of a journey's arrival, the same in every arm.
+    pub const REQUEST: &str = "cleave.request";
+    /// The phase a journey was due in.
+    pub const PHASE: &str = "cleave.phase";
     /// `caller->callee` of a call.
     pub const EDGE: &str = "cleave.edge";
     /// How it travels.

@@ -1,4 +1,5 @@
-//! Every span, named once. Attribute names follow the semantic conventions 1.42.0.
+//! Every span, named once. Attribute names follow the semantic conventions 1.42.0. Numbers are `i64`: of an unsigned one the
+//! layer makes a text.
 //!
 //! A request is sampled or not as it arrives ([`server_span`]); everything below it is traced where there is a span around it
 //! ([`is_traced`]). What is not traced has the span [`Span::none`]: nothing is allocated, and no clock is read.
@@ -99,7 +100,7 @@ pub fn server_end(span: &Span, status: u16) {
     if span.is_disabled() {
         return;
     }
-    span.record("http.response.status_code", status);
+    span.record("http.response.status_code", i64::from(status));
     if status >= 500 {
         span.record("error.type", status.to_string().as_str());
         span.record("otel.status_code", "ERROR");
@@ -119,14 +120,14 @@ pub fn client_span(method: &str, template: &str, peer: ComponentName, addr: &str
             http.request.method = known,
             url.template = template,
             server.address = host,
-            server.port = port,
+            server.port = port.parse::<i64>().ok(),
             peer.service = peer.as_str(),
             http.request.resend_count = Empty,
             http.response.status_code = Empty,
             error.type = Empty,
         );
         if resend > 0 {
-            span.record("http.request.resend_count", resend);
+            span.record("http.request.resend_count", i64::from(resend));
         }
         span
     })
@@ -139,7 +140,7 @@ pub fn client_end(span: &Span, result: Result<u16, &str>) {
     }
     match result {
         Ok(status) => {
-            span.record("http.response.status_code", status);
+            span.record("http.response.status_code", i64::from(status));
             if status >= 400 {
                 span.record("error.type", status.to_string().as_str());
                 span.record("otel.status_code", "ERROR");
@@ -205,7 +206,7 @@ pub fn wait_span(wait: Wait) -> Span {
 
 /// Time a fault takes: labelled, never mistaken for work.
 pub fn fault_span(kind: &str, delay: Duration) -> Span {
-    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     below(|| info_span!("fault.inject", cleave.fault.kind = kind, cleave.fault.delay_ms = delay_ms))
 }
 
@@ -249,4 +250,71 @@ pub fn consumer_span(system: &'static str, topic: &str, producer: TraceContext) 
     );
     span.add_link(remote(producer));
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry::Value;
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::error::OTelSdkResult;
+    use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanProcessor};
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    /// Keeps the spans that ended.
+    #[derive(Clone, Debug, Default)]
+    struct Ended(Arc<Mutex<Vec<SpanData>>>);
+
+    impl SpanProcessor for Ended {
+        fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &opentelemetry::Context) {}
+
+        fn on_end(&self, span: SpanData) {
+            self.0.lock().expect("no panic while held").push(span);
+        }
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    impl Ended {
+        /// An attribute of any of them.
+        fn attribute(&self, name: &str) -> Option<Value> {
+            let spans = self.0.lock().expect("no panic while held");
+            let mut attributes = spans.iter().flat_map(|span| &span.attributes);
+            attributes.find(|attribute| attribute.key.as_str() == name).map(|found| found.value.clone())
+        }
+    }
+
+    #[test]
+    fn numbers_are_exported_as_numbers() {
+        let ended = Ended::default();
+        let provider = SdkTracerProvider::builder().with_span_processor(ended.clone()).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let parent = TraceContext { trace_id: 7, span_id: 9, sampled: true };
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            let server = server_span("GET", "/v1/feed", "/v1/feed", "1.1", parent, Origin::Suite);
+            server.in_scope(|| {
+                let client = client_span("GET", "/v1/feed", ComponentName::GATEWAY, "127.0.0.1:80", 2);
+                client_end(&client, Ok(503));
+                let _fault = fault_span("delay", Duration::from_millis(150));
+            });
+        });
+        for (name, number) in [
+            ("http.response.status_code", 503),
+            ("http.request.resend_count", 2),
+            ("server.port", 80),
+            ("cleave.fault.delay_ms", 150),
+        ] {
+            assert_eq!(ended.attribute(name), Some(Value::I64(number)), "{name}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use discovery::Location;
 use policy::balance::COPY_WEIGHT;
 use policy::{BodyOptions, NetworkOptions, Policy, ServiceOptions};
 use serde::{Deserialize, Serialize};
-use telemetry::Level;
+use telemetry::{Level, ProcessLabels};
 
 use crate::databases::{ServerDatabase, database_path};
 
@@ -181,6 +181,17 @@ impl NodeConfig {
         match self.postgres.get(store) {
             Some(database) => database.location(&self.postgres_password),
             None => Ok(database_path(&self.data, store).into()),
+        }
+    }
+
+    /// What its metrics and spans are labelled with.
+    pub fn labels(&self) -> ProcessLabels {
+        ProcessLabels {
+            run_id: self.run_id.clone(),
+            scenario: self.scenario.clone(),
+            arm: self.arm.clone(),
+            topology: self.topology.clone(),
+            instance: self.instance.clone(),
         }
     }
 

@@ -14,7 +14,7 @@ use contract::broker::CREDENTIALS_VARIABLE;
 use discovery::Location;
 use history::History;
 use runtime::limits::{self, ResourceLimit};
-use telemetry::{LogTarget, Options, ProcessLabels};
+use telemetry::{LogTarget, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE, TlsFiles};
@@ -292,13 +292,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 }
 
 async fn serve(config: NodeConfig, contents: NodeContents, lifeline: bool) -> ExitCode {
-    let labels = ProcessLabels {
-        run_id: config.run_id.clone(),
-        scenario: config.scenario.clone(),
-        arm: config.arm.clone(),
-        topology: config.topology.clone(),
-        instance: config.instance.clone(),
-    };
+    let labels = config.labels();
     let otlp_endpoint =
         match config.otlp.clone().map_or_else(telemetry::otlp_endpoint_from_env, |url| Ok(Some(url))) {
             Ok(endpoint) => endpoint,
