@@ -2,12 +2,14 @@
 //! the requests that are kept. What comes in is forwarded to the user's own collector, where there is one.
 //!
 //! - `otlp`: OTLP over gRPC and HTTP, on loopback. - `spans`: what arrives, as `trace` needs it.
-//! - `forward`: the connection to the user's collector, which may be dead.
+//! - `forward`: the connection to the user's collector, which may be dead. - `journeys`: the roots of traces, for it.
 
 mod forward;
+mod journeys;
 mod otlp;
 mod spans;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use load_protocol::TracedJourney;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};
+use telemetry::ProcessLabels;
 use trace::{Gatherer, Journey, Observed};
 
 use self::forward::Forwarder;
@@ -42,6 +45,8 @@ struct CollectorState {
     phases: Vec<PhasePlan>,
     gatherer: Mutex<Gatherer>,
     forwarder: Option<Forwarder>,
+    /// Labels of the arms that trace.
+    arms: Mutex<BTreeMap<char, ProcessLabels>>,
     /// The current round, and when its load began.
     block: Mutex<Option<(u32, Instant, u64)>>,
 }
@@ -74,6 +79,7 @@ impl Collector {
             phases,
             gatherer: Mutex::default(),
             forwarder: onward.map(|endpoint| Forwarder::start(tasks, endpoint)),
+            arms: Mutex::default(),
             block: Mutex::default(),
         });
         let grpc = otlp::grpc(tasks, shared.clone()).await?;
@@ -90,9 +96,10 @@ impl Collector {
         Ok(Self { shared, grpc, http })
     }
 
-    /// The arms of the run that trace.
-    pub fn set_arms(&self, arms: impl IntoIterator<Item = char>) {
-        self.shared.gatherer().set_arms(arms);
+    /// The arms of the run that trace, and the labels of their nodes.
+    pub fn set_arms(&self, arms: BTreeMap<char, ProcessLabels>) {
+        self.shared.gatherer().set_arms(arms.keys().copied());
+        *self.shared.arms.lock().expect("no panic while held") = arms;
     }
 
     /// A round's load on some arms begins at `start`, which is `start_ns` of the run.
@@ -104,12 +111,11 @@ impl Collector {
     /// Journeys are over.
     pub fn traced(&self, traced: Vec<TracedJourney>) {
         let Some(block) = *self.shared.block.lock().expect("no panic while held") else { return };
+        let journeys: Vec<Journey> =
+            traced.iter().filter_map(|one| self.shared.journey(one, block)).collect();
+        self.shared.forward(&journeys);
         let mut gatherer = self.shared.gatherer();
-        for one in traced {
-            if let Some(journey) = self.shared.journey(&one, block) {
-                gatherer.journey(journey);
-            }
-        }
+        journeys.into_iter().for_each(|journey| gatherer.journey(journey));
     }
 
     /// Arms have ended in a round, and their nodes with them: all their spans have arrived.
@@ -153,6 +159,16 @@ impl CollectorState {
             forwarder.send(request, spans.len() as u64);
         }
         self.gatherer().spans(spans);
+    }
+
+    /// Sends the roots of traces to the user's collector: of nodes it gets what is below them.
+    fn forward(&self, journeys: &[Journey]) {
+        let Some(forwarder) = &self.forwarder else { return };
+        let arms = self.arms.lock().expect("no panic while held");
+        let (request, spans) = journeys::export(journeys, &arms, &self.phases);
+        if spans > 0 {
+            forwarder.send(request, spans);
+        }
     }
 
     fn settle(&self) {

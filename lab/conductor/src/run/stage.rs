@@ -66,7 +66,8 @@ impl Stage {
         }
         if let Some(collector) = &self.session.collector {
             let traces = |arm: &&PlannedArm| arm.plan.config.telemetry.traces();
-            collector.set_arms(planned.iter().filter(traces).map(|arm| arm.letter));
+            let labels = |arm: &PlannedArm| (arm.letter, arm.plan.config.labels());
+            collector.set_arms(planned.iter().filter(traces).map(labels).collect());
         }
         if options.interleaved {
             self.interleaved(&planned, &material).await?;
