@@ -357,13 +357,13 @@ mod tests {
         let (store, plain) = (bounded(1 << 20, 100), HeaderMap::new());
         let german = headers(&[("accept-language", "de")]);
         let elsewhere = Arc::new(CacheKey { host: "elsewhere".into(), target: "/1/small".into() });
-        let [other, beside] = [key("/2/small"), key("/10")];
-        for kept in [&key("/1"), &key("/1?a=b"), &key("/1/small"), &elsewhere, &other, &beside] {
+        let [other, sibling] = [key("/2/small"), key("/10")];
+        for kept in [&key("/1"), &key("/1?a=b"), &key("/1/small"), &elsewhere, &other, &sibling] {
             assert!(keep(&store, kept, &answer(1, &plain, "")));
         }
         assert!(keep(&store, &key("/1/small"), &answer(1, &german, "accept-language")));
         store.remove(&WriteReach::of(&Method::DELETE, "/1"));
-        assert!(store.size().0 == 2 && has(&store, &other, &plain) && has(&store, &beside, &plain));
+        assert!(store.size().0 == 2 && has(&store, &other, &plain) && has(&store, &sibling, &plain));
     }
 
     #[test]

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_speed_of_the_machine_stands_beside_the_figures_run_by_run() {
+    fn the_speed_of_the_machine_stands_with_the_figures_run_by_run() {
         let speed = |us: u64| MachineSpeed { probe_ns: us * 1_000, low_ns: us * 990, high_ns: us * 1_020 };
         let mut validation = Validation {
             rows: vec![row("latency_p50", 1.0, &[1.0])],
