@@ -46,6 +46,7 @@ mod history;
 pub mod host;
 pub mod incidents;
 pub mod journeys;
+mod known_quantiles;
 pub mod latency;
 pub mod limit;
 pub mod moment;

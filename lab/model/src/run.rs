@@ -12,6 +12,7 @@ use crate::SECOND;
 use crate::block::{Block, Turn};
 use crate::cpu_samples::CpuSamples;
 use crate::history::History;
+use crate::known_quantiles::KnownQuantiles;
 use crate::second::{self, Second};
 use crate::segments::{Retention, Segments};
 use crate::totals::WindowTotals;
@@ -63,6 +64,7 @@ pub struct Run {
     pub(crate) delays: Vec<Delay>,
     /// The last of each arm and round.
     pub(crate) audits: BTreeMap<Turn, Audit>,
+    pub(crate) known_quantiles: KnownQuantiles,
 }
 
 impl Run {

@@ -2,6 +2,7 @@
 
 use record::Latencies;
 
+use crate::known_quantiles::ClosedSeconds;
 use crate::latency::{P999_SECONDS, Quantile};
 use crate::processes::MIB;
 use crate::run::Run;
@@ -117,16 +118,26 @@ impl Run {
             .filter(|(_, second)| second.closed)
             .collect();
         let sum = |of: fn(&Second) -> u64| known.iter().map(|(_, second)| of(second)).sum::<u64>();
-        let windows = known.iter().flat_map(|(_, second)| second.windows());
-        let latencies = Latencies::merged(windows.map(|window| &window.intended));
         let (good, sent) = (sum(|second| second.good), sum(|second| second.sent));
         let (probes, stale) = (sum(|second| second.probes), sum(|second| second.stale));
         let length = seconds_of(known.len() as u64 * SECOND);
         let to = known.last().map_or(from, |(second, _)| second + 1);
+        let seconds = ClosedSeconds {
+            round: position.round,
+            from,
+            to,
+            count: known.len(),
+            sent,
+            ok: sum(|second| second.ok),
+        };
+        let [p50, p99] = self.known_quantiles.of(arm, seconds, || {
+            let windows = known.iter().flat_map(|(_, second)| second.windows());
+            Latencies::merged(windows.map(|window| &window.intended))
+        });
         let cpu = self.own_cpu_ns_between(arm, position, from, to).filter(|_| sent > 0);
         SoFar {
-            latency_p50: Quantile::of(&latencies, 0.5).into(),
-            latency_p99: Quantile::of(&latencies, 0.99).into(),
+            latency_p50: p50.into(),
+            latency_p99: p99.into(),
             rate: Figure::counted((length > 0.0).then(|| good as f64 / length)),
             cpu_per_journey: Figure {
                 value: cpu.map(|ns| ns as f64 / MS / sent as f64),
@@ -169,6 +180,39 @@ mod tests {
         run.add(&Line { t: SECOND, entry: Entry::from(window) });
         run.settle();
         run.lag_at(2 * SECOND)
+    }
+
+    #[test]
+    fn the_phase_so_far_has_each_window_that_came() {
+        let window = |journey: &str, second, latency_us: u64| Window {
+            arm: 'A',
+            round: 1,
+            journey: journey.into(),
+            second,
+            offered: 200,
+            sent: 200,
+            ok: 200,
+            good: 200,
+            intended: std::iter::repeat_n(latency_us, 200).collect(),
+            closed: true,
+            ..Window::default()
+        };
+        let steady = PhasePlan { name: "steady".into(), start_ns: 0, length_ns: 3 * SECOND, measure: true };
+        let arm = record::Arm { letter: 'A', name: "a".into(), ..record::Arm::default() };
+        let mut run =
+            Run::new(Header { phases: vec![steady], arms: vec![arm], rounds: 1, ..Header::default() });
+        let phase = Phase { index: 0, name: "steady".into(), round: 1, arms: "A".into() };
+        run.add(&Line { t: 0, entry: Entry::Phase(phase) });
+        let mut medians = Vec::new();
+        for added in [window("home-feed", 0, 1_000), window("search", 0, 9_000), window("search", 1, 9_000)] {
+            run.add(&Line { t: SECOND, entry: Entry::from(added) });
+            run.settle();
+            let asked = [run.so_far_at('A', 2 * SECOND), run.so_far_at('A', 2 * SECOND)];
+            assert_eq!(asked[0], asked[1]);
+            assert_eq!(asked[0], run.clone().so_far_at('A', 2 * SECOND));
+            medians.push(asked[0].latency_p50.value.expect("samples").round());
+        }
+        assert_eq!(medians, [1.0, 1.0, 9.0]);
     }
 
     #[test]
