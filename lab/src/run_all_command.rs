@@ -1,45 +1,23 @@
 //! `cleave run --all`: every shipped scenario, or some of them, one after another, and one table.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+mod results;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use conductor::arm::given_servers::GivenServers;
-use model::format::{printable, printable_lines};
-use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
+use model::format::printable;
 use report::junit::Suite;
 use scenario::Scenario;
-use serde_json::json;
 
+use self::results::{ScenarioResult, line, print_json, print_table, worst};
 use crate::cli::{self, Document, Output, ReportOutput};
-use crate::output::EXIT_INTERRUPTED;
-use crate::run_files::{self, RECORD_FILE};
+use crate::run_files;
 use crate::run_view::View;
-use crate::{
-    capacity_probe, execution, given_servers, output, report_command, result_document, scenario_files,
-    signals,
-};
+use crate::{capacity_probe, execution, given_servers, output, report_command, scenario_files, signals};
 
 /// Seconds of a minute.
 const MINUTE: f64 = 60.0;
-
-/// The result of one scenario.
-struct ScenarioResult {
-    name: String,
-    seconds: u64,
-    exit_code: u8,
-    verdict: Option<Verdict>,
-    folder: String,
-    /// Names of its arms, by their letters.
-    arms: BTreeMap<char, String>,
-    /// Checks that did not pass, with their reasons.
-    open: Vec<Check>,
-    lints: Vec<Lint>,
-    error: Option<String>,
-    /// Why it was not tried.
-    skipped: Option<String>,
-}
 
 /// `cleave run --all`.
 pub fn run_all(args: &cli::Run) -> ExitCode {
@@ -79,7 +57,7 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
         };
         let result = capacity_probe::resolve_rate(options, &interrupts)
             .and_then(|options| execution::execute(options, view, &interrupts, cli::Screen::default()));
-        let result = scenario_result(scenario.name.clone(), started.elapsed().as_secs(), result);
+        let result = ScenarioResult::of(scenario.name.clone(), started.elapsed().as_secs(), result);
         output::progress(format_args!("== {position} {}", line(&result, 0)));
         let (suite, problem) = written(args, &result);
         suites.push(suite);
@@ -214,176 +192,13 @@ fn write_junit(args: &cli::Run, suites: &[Suite]) -> Result<(), String> {
     Ok(())
 }
 
-/// `hop-tax  pass          65s`, the name padded to a width.
-fn line(result: &ScenarioResult, width: usize) -> String {
-    format!("{:width$}  {:12}  {:>4}s", result.name, verdict_of(result), result.seconds)
-}
-
-impl ScenarioResult {
-    /// One that is not tried.
-    fn skipped(name: String, reason: String) -> Self {
-        Self {
-            name,
-            seconds: 0,
-            exit_code: 0,
-            verdict: None,
-            folder: String::new(),
-            arms: BTreeMap::new(),
-            open: Vec::new(),
-            lints: Vec::new(),
-            error: None,
-            skipped: Some(reason),
-        }
-    }
-}
-
-fn scenario_result(
-    name: String,
-    seconds: u64,
-    result: Result<conductor::RunOutcome, conductor::RunError>,
-) -> ScenarioResult {
-    let mut scenario = ScenarioResult {
-        name,
-        seconds,
-        exit_code: output::EXIT_USAGE,
-        verdict: None,
-        folder: String::new(),
-        arms: BTreeMap::new(),
-        open: Vec::new(),
-        lints: Vec::new(),
-        error: None,
-        skipped: None,
-    };
-    match result {
-        Ok(outcome) => {
-            scenario.exit_code = outcome.exit_code;
-            scenario.verdict = outcome.verdict;
-            scenario.folder = outcome.folder.display().to_string();
-            match unmet_checks(&outcome.folder.join(RECORD_FILE)) {
-                Ok(unmet) => {
-                    (scenario.arms, scenario.open, scenario.lints) = (unmet.arms, unmet.checks, unmet.lints);
-                }
-                Err(error) => scenario.error = Some(output::error_chain(&error)),
-            }
-        }
-        Err(error) => scenario.error = Some(output::error_chain(&error)),
-    }
-    scenario
-}
-
-/// What of a record did not pass.
-#[derive(Default)]
-struct Unmet {
-    /// Names of its arms, by their letters.
-    arms: BTreeMap<char, String>,
-    checks: Vec<Check>,
-    lints: Vec<Lint>,
-}
-
-/// Checks of a record that did not pass, and its lints.
-fn unmet_checks(record: &Path) -> Result<Unmet, ReadError> {
-    let mut unmet = Unmet::default();
-    for line in Reader::open(record)?.only(&[Kind::Header, Kind::Check, Kind::End]) {
-        match line?.entry {
-            Entry::Header(header) => {
-                unmet.arms = header.arms.into_iter().map(|arm| (arm.letter, arm.name)).collect();
-            }
-            Entry::Check(check) if check.verdict != Verdict::Pass => unmet.checks.push(check),
-            Entry::End(end) => unmet.lints = end.lints,
-            _ => {}
-        }
-    }
-    Ok(unmet)
-}
-
-/// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive.
-fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
-    if interrupted {
-        return EXIT_INTERRUPTED;
-    }
-    let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == code);
-    [output::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
-}
-
-fn verdict_of(scenario: &ScenarioResult) -> &'static str {
-    match scenario.verdict {
-        Some(Verdict::Pass) => "pass",
-        Some(Verdict::Fail) => "FAIL",
-        Some(Verdict::Inconclusive) => "inconclusive",
-        Some(Verdict::Invalid) => "INVALID",
-        None if scenario.skipped.is_some() => "skipped",
-        None if scenario.error.is_some() => "no run",
-        None => "interrupted",
-    }
-}
-
-fn print_table(results: &[ScenarioResult]) -> std::io::Result<()> {
-    output::stdout().write_all(table(results).as_bytes())
-}
-
-/// The table, whatever messages in it are made of: some are of servers and of programs that ended.
-fn table(results: &[ScenarioResult]) -> String {
-    let width = results.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-    let mut text = String::from("\n");
-    for one in results {
-        text += &format!("{}\n", line(one, width));
-        for check in &one.open {
-            let (value, _) = model::limit::value_and_limit(check);
-            let arm = one.arms.get(&check.arm).map_or_else(String::new, |name| format!(" [{name}]"));
-            let why = if check.reason.is_empty() { "" } else { &check.reason };
-            text += &format!("{:width$}    {}{arm}: {value} {why}\n", "", check.text);
-        }
-        for (lint, more) in once_each(&one.lints) {
-            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-            text += &format!("{:width$}    {}, {}: {}{more}\n", "", lint.word(), lint.name, lint.text);
-        }
-        if let Some(error) = one.error.as_ref().or(one.skipped.as_ref()) {
-            text += &format!("{:width$}    {error}\n", "");
-        }
-    }
-    printable_lines(&text).into_owned()
-}
-
-/// The first lint of each name, and how many more there are of it: a run of 52 arms may have one for each.
-fn once_each(lints: &[Lint]) -> Vec<(&Lint, usize)> {
-    let mut once: Vec<(&Lint, usize)> = Vec::new();
-    for lint in lints {
-        match once.iter_mut().find(|(first, _)| first.name == lint.name) {
-            Some((_, more)) => *more += 1,
-            None => once.push((lint, 0)),
-        }
-    }
-    once
-}
-
-fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> {
-    let one = |scenario: &ScenarioResult| {
-        json!({
-            "scenario": scenario.name,
-            "verdict": scenario.verdict,
-            "exit_code": scenario.exit_code,
-            "seconds": scenario.seconds,
-            "run_dir": scenario.folder,
-            "open": scenario.open,
-            "lints": scenario.lints,
-            "error": scenario.error,
-            "skipped": scenario.skipped,
-        })
-    };
-    let runs: Vec<_> = results.iter().map(one).collect();
-    let document =
-        json!({ "schema_version": result_document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
-    let mut out = output::stdout();
-    serde_json::to_writer_pretty(&mut out, &document)?;
-    writeln!(out)
-}
-
 #[cfg(test)]
 mod tests {
     use conductor::arm::server_product::ServerProduct;
     use conductor::arm::servers::availability;
 
     use super::*;
+    use crate::run_files::RECORD_FILE;
 
     fn left(scenarios: &[Scenario], rounds: Option<u32>) -> String {
         time_left(scenarios, rounds, &GivenServers::default())
@@ -415,10 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_has_a_reason_and_fails_nothing() {
-        let skipped = ScenarioResult::skipped("stores".into(), "no server".into());
-        assert!(line(&skipped, 8).starts_with("stores    skipped"));
-        assert_eq!(worst(&[skipped], false), 0);
+    fn what_is_skipped_has_a_reason() {
         let files = chosen(&["first-look".to_owned()]).expect("shipped");
         assert_eq!(lacking(&files[0]), None, "files are always there");
         for (name, product) in [("stores", ServerProduct::Postgres), ("broker-outage", ServerProduct::Nats)] {
@@ -429,53 +241,6 @@ mod tests {
         let reason = lacking(&built[0]).expect("it builds for minutes");
         assert!(reason.contains("run it by itself: cleave run change-one-service"), "{reason}");
         assert_eq!(left(&built, None), "about 0 s left");
-    }
-
-    #[test]
-    fn a_lint_of_many_arms_takes_one_line() {
-        let lint = |name: &str, arm: &str| Lint {
-            name: name.into(),
-            verdict: Verdict::Invalid,
-            text: format!("{arm}: nothing was offered"),
-        };
-        let lints =
-            [lint("no_samples", "A"), lint("pace", "A"), lint("no_samples", "B"), lint("no_samples", "C")];
-        assert_eq!(once_each(&lints), [(&lints[0], 2), (&lints[1], 0)]);
-    }
-
-    #[test]
-    fn a_claim_that_two_arms_fail_names_each() {
-        let check = |arm: char, value: f64| Check {
-            id: 0,
-            text: "hops <= 3".into(),
-            arm,
-            value: Some(value),
-            interval: None,
-            is_censored: false,
-            limit: Some(3.0),
-            unit: String::new(),
-            margin: None,
-            n: 100,
-            verdict: Verdict::Fail,
-            reason: String::new(),
-            note: None,
-            since_ns: None,
-        };
-        let failed = ScenarioResult {
-            arms: BTreeMap::from([('A', "mono".to_owned()), ('B', "micro".to_owned())]),
-            open: vec![check('A', 3.004), check('B', 4.0), check('-', 5.0)],
-            ..ScenarioResult::skipped("one".into(), String::new())
-        };
-        let text = table(&[failed]);
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("hops")).collect();
-        assert_eq!(lines, ["hops <= 3 [mono]: 3.004", "hops <= 3 [micro]: 4", "hops <= 3: 5"]);
-    }
-
-    #[test]
-    fn a_message_reaches_no_terminal_raw() {
-        let error = Some("a\u{1b}[2J\n  because: b".to_owned());
-        let failed = ScenarioResult { error, ..ScenarioResult::skipped("one".into(), String::new()) };
-        assert!(table(&[failed]).ends_with("a\\u{1b}[2J\n  because: b\n"));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::Line;
 use crate::index::IndexFile;
+use crate::{Line, LockedFile};
 
 /// Appends lines. Each is one write, so that a reader sees whole lines and a
 /// crash tears at most the last. The file is locked until the writer is dropped or its program has ended.
 pub struct Writer {
-    file: File,
+    file: LockedFile,
     path: PathBuf,
     last: LastLine,
     /// `None` where it could not be written: a reader makes it anew.
@@ -57,7 +57,7 @@ impl Writer {
         // A file system without locks leaves it unknown whether the writer lives: see `is_being_written`.
         let _ = file.lock();
         let index = IndexFile::create(path, &file).ok();
-        Ok(Self { file, path: path.to_owned(), last: LastLine::default(), index })
+        Ok(Self { file: file.into(), path: path.to_owned(), last: LastLine::default(), index })
     }
 
     /// Appends a line. Where the disk took a part of the one before, its rest comes first: only the last line of a record
@@ -80,7 +80,7 @@ impl Writer {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.last.finish(&mut self.file)?;
+        self.last.finish(&mut *self.file)?;
         // After the line: an index knows no second that the record does not have.
         let (t, length) = (self.last.t, self.last.bytes.len());
         self.index.take_if(|index| index.add(t, length).is_err());
@@ -90,15 +90,6 @@ impl Writer {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-impl Drop for Writer {
-    /// A child that is started at this moment has the open file as well until it executes its program, and with it the lock:
-    /// closing the file is not enough.
-    fn drop(&mut self) {
-        // Without locks there is nothing to release.
-        let _ = self.file.unlock();
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use record::LockedFile;
 use scenario::names::arm_folder;
 
 use super::child;
@@ -22,16 +23,7 @@ pub(super) struct Scratch {
     /// The copy of the source tree.
     pub tree: PathBuf,
     /// Locked while it lives.
-    lock: File,
-}
-
-impl Drop for Scratch {
-    /// A child that is started at this moment has the open file as well until it executes its program, and with it the lock:
-    /// closing the file is not enough.
-    fn drop(&mut self) {
-        // Without locks there is nothing to release.
-        let _ = self.lock.unlock();
-    }
+    _lock: LockedFile,
 }
 
 impl Scratch {
@@ -67,7 +59,7 @@ impl Scratch {
                 folder.display()
             )
         })?;
-        Ok(Self { tree: folder.join("tree"), folder, lock })
+        Ok(Self { tree: folder.join("tree"), folder, _lock: lock.into() })
     }
 
     /// Makes the copy what the source tree is now. A file that is the same stays as it is, so that nothing is built for it.

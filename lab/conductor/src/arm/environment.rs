@@ -77,6 +77,7 @@ impl RunEnvironment {
         self.given = given;
         self
     }
+
     /// Withdraws the list of scrape targets, and waits for the end of the guardian, which undoes what is left.
     pub fn close(&self) {
         self.scrape_targets.withdraw();

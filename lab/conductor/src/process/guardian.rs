@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
+use record::LockedFile;
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 
@@ -191,31 +192,17 @@ fn hold(journal: &File) {
     let _ = journal.lock_shared();
 }
 
-/// A journal that no conductor and no guardian holds, locked meanwhile.
-///
-/// A child that is started at this moment has the open file as well until it executes its program, and with it the lock:
-/// closing the file is not enough.
-struct Abandoned(File);
-
-impl Abandoned {
-    /// `None` where its conductor or its guardian lives. A file system without locks has no protection.
-    fn open(journal: &Path) -> io::Result<Option<Self>> {
-        let file = File::open(journal)?;
-        let is_held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-        Ok((!is_held).then_some(Self(file)))
-    }
-}
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        // Without locks there is nothing to release.
-        let _ = self.0.unlock();
-    }
+/// A journal that no conductor and no guardian holds, locked meanwhile; `None` where one of them lives. A file system without
+/// locks has no protection.
+fn lock_abandoned(journal: &Path) -> io::Result<Option<LockedFile>> {
+    let file = File::open(journal)?;
+    let is_held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    Ok((!is_held).then(|| file.into()))
 }
 
 /// Whether the conductor or the guardian of a journal lives; false where there is no journal.
 pub fn is_held(journal: &Path) -> bool {
-    Abandoned::open(journal).is_ok_and(|abandoned| abandoned.is_none())
+    lock_abandoned(journal).is_ok_and(|abandoned| abandoned.is_none())
 }
 
 /// Undoes what a journal leaves open whose conductor and guardian have ended; `None` where one of them lives.
@@ -223,7 +210,7 @@ pub fn is_held(journal: &Path) -> bool {
 /// # Errors
 /// When the journal cannot be read or ended.
 pub fn clean_abandoned(journal: &Path, secrets: &ServerSecrets) -> io::Result<Option<CleanUp>> {
-    let Some(_abandoned) = Abandoned::open(journal)? else { return Ok(None) };
+    let Some(_abandoned) = lock_abandoned(journal)? else { return Ok(None) };
     let is_clean = open_actions(journal)?.is_empty();
     if is_clean { Ok(Some(CleanUp::default())) } else { clean_up(journal, secrets).map(Some) }
 }
