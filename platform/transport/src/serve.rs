@@ -87,7 +87,7 @@ where
         phase: watch::Sender::new(Phase::Open),
         open: AtomicUsize::new(0),
         closed: watch::Sender::new(()),
-        connections: Arc::new(Connections::new(options.connection_limits)),
+        connections: Arc::new(Connections::new(options.connection_limits, options.max_connections)),
         replies: BodyBudget::new(options.reply_bytes),
         room: Arc::new(Semaphore::new(options.max_connections)),
         turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),

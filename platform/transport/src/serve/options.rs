@@ -18,7 +18,8 @@ pub struct Options {
     pub body_idle: Duration,
     /// Largest header block, bytes: 431 beyond. A hundred headers are hyper's own limit.
     pub max_header_bytes: usize,
-    /// Connections at once; the others wait in the kernel's backlog.
+    /// Connections at once; the others wait in the kernel's backlog. Of requests at work there are no more over HTTP/2 than this
+    /// either, those over HTTP/1.1 counted in: a stream beyond them is refused, and may be repeated.
     pub max_connections: usize,
     /// How many of these one address may have, and how many may be idle.
     pub connection_limits: ConnectionLimits,

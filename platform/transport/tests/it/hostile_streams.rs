@@ -100,7 +100,17 @@ async fn streams_beyond_the_limit_are_refused() {
 async fn an_address_has_no_more_requests_at_work_than_it_may_have_connections() {
     let connection_limits =
         serve::ConnectionLimits { per_address: Some(3), ..serve::ConnectionLimits::SHARED };
-    let (pair, server) = served(serve::Options { connection_limits, ..usual() }).await;
+    of_four_requests_three_are_at_work(serve::Options { connection_limits, ..usual() }).await;
+}
+
+#[tokio::test]
+async fn all_addresses_have_no_more_requests_at_work_than_there_may_be_connections() {
+    of_four_requests_three_are_at_work(serve::Options { max_connections: 3, ..usual() }).await;
+}
+
+/// Over two connections.
+async fn of_four_requests_three_are_at_work(options: serve::Options) {
+    let (pair, server) = served(options).await;
     let (mut one, mut other) = (client(&server, &[]).await, client(&server, &[]).await);
     let ponder = |number: u32| call(2 * number + 1, "greeter.ponder");
     one.write(&[ponder(0), ponder(1)].concat()).await.expect("written");
@@ -109,7 +119,7 @@ async fn an_address_has_no_more_requests_at_work_than_it_may_have_connections() 
     let refused = read_until(&mut other, RST_STREAM).await;
     assert_eq!((refused.stream, refused.number(0)), (3, REFUSED_STREAM));
     until("three are at work", || pair.greeter.begun() == 3).await;
-    // They are given up with their connections, and leave room for another client of the address.
+    // They are given up with their connections, and leave room for another client.
     drop((one, other));
     until("both have left", || server.connections() == 0).await;
     others_are_served(&pair).await;
