@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use contract::ComponentName;
-use telemetry::{Level, LogTarget, Options, ServerMetrics};
+use telemetry::{Level, LogTarget, Options, ServerMetrics, ServerOutcome};
 
 use crate::counts::{Comparison, Counts};
 
@@ -54,7 +54,7 @@ fn walk(planted: Option<&str>) {
     // As a node has it, with no request sampled. The first measurement finds out how fast the clock runs, which takes long.
     let options = Options { level: Level::Sampled(0.0), log: LogTarget::Nowhere, ..Options::default() };
     let _telemetry = telemetry::install(options).expect("once a process");
-    ServerMetrics::of(ComponentName::CLIENT, "GET", "/").record(200, Duration::ZERO);
+    ServerMetrics::of(ComponentName::CLIENT, "GET", "/").record(ServerOutcome::of(200), Duration::ZERO);
     for mut path in paths::all() {
         let more = if planted == Some(path.name) { WALKS / 10 } else { 0 };
         path.walk(WALKS + more);

@@ -15,7 +15,7 @@ use policy::breaker::{Breaker, BreakerOptions, Permission};
 use policy::budget::{BudgetOptions, RetryBudget};
 use policy::{BodyLimits, EndpointLoad, Picker};
 use profile_api::{ProfilesByIds, UserId};
-use telemetry::{Origin, ServerMetrics};
+use telemetry::{Origin, ServerMetrics, ServerOutcome};
 use testkit::fakes::Roster;
 use tokio::runtime::Runtime;
 use transport::body_budget::BodyBudget;
@@ -191,7 +191,7 @@ fn hold_reply_bytes(bodies: &BodyBudget) {
 #[inline(never)]
 fn record_request(metrics: &Arc<ServerMetrics>) {
     let _active = metrics.begin();
-    metrics.record(black_box(200), Duration::from_micros(300));
+    metrics.record(ServerOutcome::of(black_box(200)), Duration::from_micros(300));
 }
 
 #[inline(never)]
@@ -204,7 +204,7 @@ fn trace_unsampled() {
         black_box(telemetry::current_trace());
         telemetry::client_end(&client, Ok(200));
     });
-    telemetry::server_end(&span, 200);
+    telemetry::server_end(&span, ServerOutcome::of(200));
 }
 
 #[inline(never)]

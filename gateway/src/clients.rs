@@ -20,6 +20,8 @@ use runtime::cost::{self, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout_at};
 
+use crate::failure_source::FailureSource;
+
 pub(crate) use self::shares::{AccountBytes, ClientStream};
 
 /// Clients whose failures are remembered; beyond them those that are over are looked for. What more fail at once is no single
@@ -276,11 +278,11 @@ impl ClientRequest {
         Ok(ClientStream { clients: self.clients.clone(), keys })
     }
 
-    /// The request has been answered; `is_hasty` where the client gave it less time than its route does. An answer to a
-    /// failure of the client's own may be held back.
-    pub fn end(mut self, status: StatusCode, is_hasty: bool) -> Option<HeldAnswer> {
+    /// The request has been answered; by `source` it was late, if it was. An answer to a failure of the client's own may be held
+    /// back.
+    pub fn end(mut self, status: StatusCode, source: FailureSource) -> Option<HeldAnswer> {
         self.has_ended = true;
-        let hold_ns = if is_clients_failure(status, is_hasty) { self.fail() } else { 0 };
+        let hold_ns = if source.is_clients_failure(status) { self.fail() } else { 0 };
         let place = (hold_ns > 0).then(|| self.clients.0.held.clone().try_acquire_owned().ok()).flatten()?;
         Some(HeldAnswer { length: Duration::from_nanos(hold_ns), _place: place })
     }
@@ -288,16 +290,6 @@ impl ClientRequest {
     fn fail(&self) -> u64 {
         let hold_ns = |(client, limits)| self.clients.state().fail(client, &limits);
         self.keys.into_iter().flatten().map(hold_ns).max().unwrap_or(0)
-    }
-}
-
-/// What a client causes: a body that does not come, is too long or means nothing, asking too often, and a deadline of its own
-/// that passes. A wrong name or token is no waste.
-fn is_clients_failure(status: StatusCode, is_hasty: bool) -> bool {
-    match status.as_u16() {
-        400 | 408 | 413 | 415 | 422 | 429 => true,
-        504 => is_hasty,
-        _ => false,
     }
 }
 
@@ -383,21 +375,21 @@ mod tests {
     #[tokio::test]
     async fn failures_of_its_own_are_held_and_all_others_are_not() {
         let clients = by_account();
-        let held = |status, is_hasty| request(&clients, 1).end(status, is_hasty).map(|held| held.length);
+        let held = |status, source| request(&clients, 1).end(status, source).map(|held| held.length);
         for status in [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE].repeat(10) {
-            assert_eq!(held(status, true), None, "{status}");
+            assert_eq!(held(status, FailureSource::Client), None, "{status}");
         }
         assert_eq!(
-            held(StatusCode::GATEWAY_TIMEOUT, false),
+            held(StatusCode::GATEWAY_TIMEOUT, FailureSource::Suite),
             None,
             "the route's deadline is not the client's"
         );
-        assert_eq!(held(StatusCode::GATEWAY_TIMEOUT, true), None, "the first");
+        assert_eq!(held(StatusCode::GATEWAY_TIMEOUT, FailureSource::Client), None, "the first");
         // Left without an answer: the second.
         drop(request(&clients, 1));
-        assert!(held(StatusCode::UNPROCESSABLE_ENTITY, false).is_some(), "two are free");
-        assert_eq!(held(StatusCode::OK, false), None);
-        let other = request(&clients, 2).end(StatusCode::BAD_REQUEST, false);
+        assert!(held(StatusCode::UNPROCESSABLE_ENTITY, FailureSource::Suite).is_some(), "two are free");
+        assert_eq!(held(StatusCode::OK, FailureSource::Suite), None);
+        let other = request(&clients, 2).end(StatusCode::BAD_REQUEST, FailureSource::Suite);
         assert!(other.is_none(), "another account");
     }
 
@@ -419,7 +411,7 @@ mod tests {
         for account in 0..10 {
             let request = request(&clients, account);
             drop(request.places(soon()).await.expect("nothing is under way"));
-            assert!(request.end(StatusCode::OK, false).is_none());
+            assert!(request.end(StatusCode::OK, FailureSource::Suite).is_none());
         }
         assert!(clients.state().lines.is_empty() && clients.state().failures.is_empty());
     }
@@ -430,7 +422,7 @@ mod tests {
         let failures = Quota { burst: 1, ..LIMITS.failures };
         let limits = ClientLimits { failures, ..LIMITS };
         let clients = Clients::new(ClientOptions { account: Some(limits), ..ClientOptions::default() });
-        let fail = |account| request(&clients, account).end(StatusCode::BAD_REQUEST, false);
+        let fail = |account| request(&clients, account).end(StatusCode::BAD_REQUEST, FailureSource::Suite);
         let most = MAX_CLIENTS as u64;
         assert!((0..most + 100).all(|account| fail(account).is_none()), "the first of each is free");
         assert_eq!(clients.state().failures.len(), MAX_CLIENTS);
@@ -458,7 +450,9 @@ mod tests {
         }
         assert!((1..1_000).contains(&places.len()), "{} at once", places.len());
         drop(request(&clients, 1).places(soon()).await.expect("an account has a line of its own"));
-        let held = anonymous.into_iter().filter_map(|request| request.end(StatusCode::BAD_REQUEST, false));
+        let held = anonymous
+            .into_iter()
+            .filter_map(|request| request.end(StatusCode::BAD_REQUEST, FailureSource::Suite));
         assert!(held.count() > 800, "all but the first hundred");
     }
 }

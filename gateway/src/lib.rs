@@ -2,6 +2,7 @@
 //!
 //! - `proxy`: one request, from its first byte to its last. Start here.
 //! - `request_context`: what the gateway makes of a request's head.
+//! - `request_count`: what metrics and traces have of it. `failure_source`: whose doing its failure is.
 //! - `request_body`: a request's body, taken whole before anything works for it.
 //! - `clients`: how many requests of one client are served and wait, and what its failures cost it.
 //! - `api_keys`: which programs may use a route that asks for a key.
@@ -23,11 +24,13 @@ mod backend;
 mod clients;
 pub mod config;
 mod exchange;
+mod failure_source;
 mod gateway;
 mod mirror;
 mod proxy;
 mod request_body;
 mod request_context;
+mod request_count;
 #[cfg(feature = "response-cache")]
 mod response_cache;
 pub mod table;

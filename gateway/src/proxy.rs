@@ -2,20 +2,19 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{ComponentName, Deadline, Principal, Refusal, RefusalKind, TraceContext};
 use futures_util::FutureExt;
 use http::header::{ALLOW, AUTHORIZATION, CONNECTION};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use policy::ClientOptions;
 use runtime::cost::{self, Part};
 use runtime::{clock, scope};
-use telemetry::{Origin, ServerMetrics, UnsampledRequest, Wait, names};
+use telemetry::{Origin, Wait};
 use tokio::time::{timeout, timeout_at};
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -27,17 +26,16 @@ use crate::admission_queue::{Admission, Permit};
 use crate::backend::Location;
 use crate::clients::{ClientPlaces, ClientRequest};
 use crate::exchange::{Exchange, failed_response};
+use crate::failure_source::{FailureSource, attributed};
 use crate::gateway::Gateway;
 use crate::mirror::send_copy;
 use crate::request_body::{BodyFailure, RequestBody};
 use crate::request_context::{AttemptHeaders, Rejection, RequestContext, screen};
+use crate::request_count::{RequestCount, Unsampled, count_unrouted};
 #[cfg(feature = "response-cache")]
 use crate::response_cache::Lookup;
 use crate::table::{ResolvedRoute, RouteMatch};
 
-/// The status under which a request is counted whose client left before the
-/// answer (nginx's convention).
-const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// When a shed client may come back.
 const SHED_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long a body is read that is not wanted.
@@ -74,11 +72,11 @@ impl Gateway {
         // Boxed: it is most of what a request takes here, and hyper and each future around it would move it along.
         let served = Box::pin(self.serve_request(&request, &client, body)).instrument(span.clone());
         let operation = request_count.metrics.operation;
-        let (mut response, is_hasty) = scope::serving(operation, cost::part(Part::Business, served)).await;
+        let (mut response, source) = scope::serving(operation, cost::part(Part::Business, served)).await;
         response.headers_mut().remove(headers::SHED);
-        telemetry::server_end(&span, response.status().as_u16());
-        request_count.status = response.status().as_u16();
-        if let Some(held) = client.end(response.status(), is_hasty) {
+        request_count.outcome = source.outcome(response.status());
+        telemetry::server_end(&span, request_count.outcome);
+        if let Some(held) = client.end(response.status(), source) {
             // The request is over: nothing but its client waits for what is left of it.
             drop(request_count);
             let response = taken_over(response).await;
@@ -123,28 +121,28 @@ impl Gateway {
         }
     }
 
-    /// A routed request, and whether its client left the component less time than the route gives it.
+    /// A routed request, and whose doing it is if it is not answered in time.
     async fn serve_request(
         &self,
         request: &RequestContext,
         client: &ClientRequest,
         body: Body,
-    ) -> (Response<Body>, bool) {
+    ) -> (Response<Body>, FailureSource) {
         let Some(deadline) = request.deadline else {
             telemetry::deadline_refused(ComponentName::GATEWAY);
-            return (refusal_response::encode(&Refusal::too_late()), true);
+            return (refusal_response::encode(&Refusal::too_late()), FailureSource::Client);
         };
         let body = match self.take_body(request, client, body, deadline).await {
             Ok(body) => body,
-            Err(refused) => return (*refused, deadline.is_chosen_by_client()),
+            Err(refused) => return (*refused, FailureSource::of(deadline)),
         };
         #[cfg(feature = "response-cache")]
-        let (response, is_hasty) = self.answered(request, client, &body, deadline).await;
+        let (response, source) = self.answered(request, client, &body, deadline).await;
         #[cfg(not(feature = "response-cache"))]
         let places = client.places(deadline.instant()).await;
         #[cfg(not(feature = "response-cache"))]
-        let (response, is_hasty) = self.forward(request, places, &body, deadline).await;
-        (within_streams(client, request, response), is_hasty)
+        let (response, source) = self.forward(request, places, &body, deadline, Duration::ZERO).await;
+        (within_streams(client, request, response), source)
     }
 
     /// An answer that is kept, or the component's.
@@ -155,43 +153,44 @@ impl Gateway {
         client: &ClientRequest,
         body: &RequestBody,
         deadline: Deadline,
-    ) -> (Response<Body>, bool) {
+    ) -> (Response<Body>, FailureSource) {
         let cache = &self.0.response_cache;
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         if !(request.target.route.cache && is_read && body.is_empty()) {
             let write = cache.begin_write(request);
             let places = client.places(deadline.instant()).await;
-            let (response, is_hasty) = self.forward(request, places, body, deadline).await;
+            let (response, source) = self.forward(request, places, body, deadline, Duration::ZERO).await;
             if let Some(write) = write {
                 write.answered(&response);
             }
-            return (response, is_hasty);
+            return (response, source);
         }
         loop {
             let mut fill = match cache.look_up(request, client, deadline).await {
-                Lookup::Answer(response) => return (*response, deadline.is_chosen_by_client()),
+                Lookup::Answer(response) => return (*response, FailureSource::Condition),
                 Lookup::Ask(fill) => fill,
             };
             let places = fill.places(client, deadline).await;
-            let (response, is_hasty) = self.forward(fill.request(request), places, body, deadline).await;
+            let asked = self.forward(fill.request(request), places, body, deadline, fill.waited());
+            let (response, source) = asked.await;
             if let Some(response) = fill.finish(request, response).await {
-                return (response, is_hasty);
+                return (response, source);
             }
         }
     }
 
-    /// A request that its component is asked, once there is room for it.
+    /// A request that its component is asked, once there is room for it. `waited` is how long it has waited for the answer to
+    /// another one.
     async fn forward(
         &self,
         request: &RequestContext,
         places: ClientPlaces,
         body: &RequestBody,
         deadline: Deadline,
-    ) -> (Response<Body>, bool) {
-        // What a client takes for its body, and waits behind requests of its own, it does not leave to the component.
-        let half = Duration::from_millis(request.target.route.deadline_ms) / 2;
-        let is_late = deadline.remaining(clock::now()).unwrap_or_default() < half;
-        let deadline = if is_late { deadline.chosen_by_client() } else { deadline };
+        waited: Duration,
+    ) -> (Response<Body>, FailureSource) {
+        let route_time = Duration::from_millis(request.target.route.deadline_ms);
+        let deadline = attributed(deadline, route_time, waited, clock::now());
         let response = match places {
             Ok(_places) => match self.admit(deadline).await {
                 Ok(_permit) => {
@@ -202,7 +201,7 @@ impl Gateway {
             },
             Err(refusal) => refusal_response::encode(&refusal),
         };
-        (response, deadline.is_chosen_by_client())
+        (response, FailureSource::of(deadline))
     }
 
     /// Size, key and token, and then all of the body; or what the client gets in their place.
@@ -434,66 +433,4 @@ fn status_only(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-/// Counts a request that matched no route, under one label for all of them.
-fn count_unrouted(head: &Parts, arrived: Instant, response: Response<Body>) -> Response<Body> {
-    let metrics = ServerMetrics::of(ComponentName::GATEWAY, head.method.as_str(), names::UNMATCHED);
-    metrics.record(response.status().as_u16(), clock::now() - arrived);
-    response
-}
-
-/// Counts a request when its answer has ended; one that never got an answer, as given up.
-struct RequestCount {
-    target: Arc<ResolvedRoute>,
-    metrics: Arc<ServerMetrics>,
-    arrived: Instant,
-    status: u16,
-    unsampled: Option<Unsampled>,
-    _active: telemetry::metrics::ActiveRequestGuard,
-}
-
-/// What a request that is not sampled is known by, should it turn out to be worth a span.
-struct Unsampled {
-    method: Method,
-    path: Option<PathAndQuery>,
-    trace: TraceContext,
-}
-
-impl Unsampled {
-    fn of(head: &Parts, trace: TraceContext) -> Self {
-        Self { method: head.method.clone(), path: head.uri.path_and_query().cloned(), trace }
-    }
-}
-
-impl RequestCount {
-    fn begin(
-        target: Arc<ResolvedRoute>,
-        method: &Method,
-        unsampled: Option<Unsampled>,
-        arrived: Instant,
-    ) -> Self {
-        let metrics = target.metrics(method);
-        let active = metrics.begin();
-        Self { target, metrics, arrived, status: CLIENT_CLOSED_REQUEST, unsampled, _active: active }
-    }
-}
-
-impl Drop for RequestCount {
-    fn drop(&mut self) {
-        let took = clock::now() - self.arrived;
-        self.metrics.record(self.status, took);
-        if let Some(unsampled) = &self.unsampled {
-            let request = UnsampledRequest {
-                component: ComponentName::GATEWAY,
-                method: unsampled.method.as_str(),
-                route: &self.target.route.path,
-                path: unsampled.path.as_ref().map_or("", PathAndQuery::path),
-                status: self.status,
-                took,
-                parent: unsampled.trace,
-            };
-            request.keep_if_notable();
-        }
-    }
 }

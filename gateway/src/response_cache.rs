@@ -86,6 +86,8 @@ pub(crate) struct Fill {
     may_store: bool,
     /// Places of its client, where it has asked for them.
     places: Option<ClientPlaces>,
+    /// How long it has waited for others.
+    waited: Duration,
 }
 
 /// A write that is under way. Dropped before its answer, its client has left, and it may come about all the same.
@@ -129,21 +131,24 @@ impl ResponseCache {
         let is_plain = !conditions::are_beyond_a_cache(fields);
         let (asked, is_authorized) = (RequestDirectives::of(fields), fields.contains_key(AUTHORIZATION));
         let until = self.waits_until(deadline);
-        let (mut has_waited, mut lead, mut places) = (false, None, None);
+        let (mut waited, mut lead, mut places) = (None::<Duration>, None, None);
         loop {
-            if !is_plain {
+            if !is_plain && !asked.only_if_cached {
                 break;
             }
             let now_ns = clock::now_ns();
             let found = self.0.store.find(&key, fields, component, now_ns);
             let known = match &found {
-                Found::Answer(answer) if answer.allows_authorization() || !is_authorized => Some(answer),
+                Found::Answer(answer) if is_plain && (answer.allows_authorization() || !is_authorized) => {
+                    Some(answer)
+                }
                 _ => None,
             };
             if let Some(answer) = known.filter(|answer| !asked.no_cache && answer.is_fresh(now_ns, &asked)) {
-                telemetry::response_cache(component, if has_waited { "coalesced" } else { "hit" });
+                telemetry::response_cache(component, if waited.is_some() { "coalesced" } else { "hit" });
                 return Lookup::Answer(Box::new(answer.response(&request.method, fields, now_ns)));
             }
+            // That it gets none is its own condition, and counts against neither side.
             if asked.only_if_cached {
                 telemetry::response_cache(component, "miss");
                 return Lookup::Answer(Box::new(refusal_response::encode(&not_kept())));
@@ -156,7 +161,7 @@ impl ResponseCache {
             }
             if let Some(lead) = lead.take() {
                 let fill = self.leading(request, key, lead, known.cloned());
-                return Lookup::Ask(Box::new(Fill { places, ..fill }));
+                return Lookup::Ask(Box::new(Fill { places, waited: waited.unwrap_or_default(), ..fill }));
             }
             match self.0.flights.board(&key, self.0.store.selection(&key, fields), places.is_some()) {
                 // It looks once more: another one may have ended since it looked.
@@ -170,15 +175,17 @@ impl ResponseCache {
                     }
                 }
                 Boarding::Follow(other) if clock::now() < until => {
+                    let began = clock::now();
                     cost::part(Part::Queueing, other.ended(until)).await;
-                    has_waited = true;
+                    waited = Some(waited.unwrap_or_default() + (clock::now() - began));
                 }
                 Boarding::Follow(_) | Boarding::Full => break,
             }
         }
         telemetry::response_cache(component, "pass");
         let may_store = is_plain && !asked.no_store && request.method == Method::GET;
-        Lookup::Ask(Box::new(Fill { may_store, places, ..self.fill(key) }))
+        let waited = waited.unwrap_or_default();
+        Lookup::Ask(Box::new(Fill { may_store, places, waited, ..self.fill(key) }))
     }
 
     /// A request that is sent and may write: what is kept for its target is out of date once it has come about.
@@ -209,8 +216,18 @@ impl ResponseCache {
 
     fn fill(&self, key: Arc<CacheKey>) -> Fill {
         let writes = self.0.writes.reaching(&key);
-        let (began, request, stale, lead, places) = (clock::now(), None, None, None, None);
-        Fill { cache: self.clone(), key, writes, began, request, stale, lead, may_store: true, places }
+        Fill {
+            cache: self.clone(),
+            key,
+            writes,
+            began: clock::now(),
+            request: None,
+            stale: None,
+            lead: None,
+            may_store: true,
+            places: None,
+            waited: Duration::ZERO,
+        }
     }
 
     /// A request that is sent for all that wait: for the whole answer whatever its client has, or to hear that what is kept still
@@ -241,6 +258,11 @@ impl Fill {
     /// The request as it is sent; `own` is the client's.
     pub fn request<'a>(&'a self, own: &'a RequestContext) -> &'a RequestContext {
         self.request.as_deref().unwrap_or(own)
+    }
+
+    /// How long it has waited for the answers to other requests, which is not its client's doing.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Places of its client, which are asked for now unless they have been. They are not kept until its answer is whole.
@@ -389,7 +411,8 @@ fn key_of(request: &RequestContext) -> CacheKey {
     CacheKey::new(request.uri(), request.host().map(HeaderValue::as_bytes).unwrap_or_default())
 }
 
-/// RFC 9111, section 5.2.1.7.
+/// A request that asks for no answer but a kept one (RFC 9111, section 5.2.1.7), also where it asks for a part or has a
+/// condition that none of these can meet.
 fn not_kept() -> Refusal {
     let message = "no kept answer holds for this request, which asks for no other";
     Refusal::new(RefusalKind::DeadlineExceeded, "not_cached", message)

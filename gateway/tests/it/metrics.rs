@@ -1,4 +1,4 @@
-//! What the gateway counts: requests by route, those that their copy was too busy for, second tries, requests over an adaptive
+//! What the gateway counts: requests by route, whose failures they are, those that their copy was too busy for, second tries, requests over an adaptive
 //! limit, copies of requests, and requests with an API key.
 
 use std::sync::Arc;
@@ -54,6 +54,24 @@ async fn requests_are_counted_by_route() {
         line("http_server_request_duration_seconds_count", &served) == Some(64.0)
     })
     .await;
+    failures_of_each_side(&tasks).await;
+    let failed = |route: &str, status: &str, is_failure: bool| {
+        let parts = [format!(r#"http_route="{route}""#), format!(r#"http_response_status_code="{status}""#)];
+        let text = telemetry.render();
+        let is_it = |line: &&str| {
+            line.starts_with("http_server_request_duration_seconds_count{")
+                && parts.iter().all(|part| line.contains(part.as_str()))
+                && line.contains("error_type=") == is_failure
+        };
+        text.lines().find(is_it).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    let of_status = |status, is_failure| failed("/v1/status/{counted}", status, is_failure);
+    until("each is counted", || of_status("504", true) == Some(1.0) && of_status("504", false) == Some(2.0))
+        .await;
+    until("this as well", || of_status("500", true) == Some(1.0) && of_status("404", false) == Some(1.0))
+        .await;
+    assert_eq!((of_status("500", false), of_status("404", true)), (None, None));
+
     let unmatched = [r#"service="gateway""#, r#"http_route="<unmatched>""#, r#"http_request_method="PATCH""#];
     assert!(line("http_server_request_duration_seconds_count", &unmatched).is_some());
 
@@ -88,29 +106,56 @@ async fn requests_are_counted_by_route() {
 
     #[cfg(feature = "response-cache")]
     {
-        three_reads_of_one_kept_answer().await;
+        let gateway = before_kept_answers();
+        let answered = async |fields: &str| read_kept(&gateway, fields).await;
+        assert_eq!(answered("only-if-cached").await, 504);
+        assert_eq!(failed("/v1/kept", "504", false), Some(1.0));
+        assert_eq!(failed("/v1/kept", "504", true), None, "its client's own condition is no failure");
+        for _ in 0..3 {
+            assert_eq!(answered("max-age=60").await, 200);
+        }
         let of = |outcome| {
             line("cleave_response_cache_requests_total", &[r#"peer_service="kept-photo""#, outcome])
         };
-        assert_eq!((of(r#"outcome="miss""#), of(r#"outcome="hit""#)), (Some(1.0), Some(2.0)));
+        assert_eq!((of(r#"outcome="miss""#), of(r#"outcome="hit""#)), (Some(2.0), Some(2.0)));
+    }
+}
+
+/// A component answers with a failure, that it finds nothing, and that it was too slow; two clients leave it no time at all.
+async fn failures_of_each_side(tasks: &Tasks) {
+    let copy = copy(tasks, echo(Hits::default())).await;
+    let routes = vec![patient("GET", "/v1/status/{counted}")];
+    let policy = Some(Policy { attempts: Some(1), ..Policy::default() });
+    let tuning = Tuning { routes: Some(routes), policy, ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster_of(&[copy.addr()])), tuning).await;
+    for status in [500, 404, 504] {
+        let asked = request("GET", &format!("/v1/status/{status}"), "", b"");
+        assert_eq!(exchange(fixture.addr, asked).await.status, status);
+    }
+    for _ in 0..2 {
+        let hasty = request("GET", "/v1/status/200", "x-deadline-ms: 0\r\n", b"");
+        assert_eq!(exchange(fixture.addr, hasty).await.status, 504);
     }
 }
 
 /// Of a component that no other test has.
 #[cfg(feature = "response-cache")]
-async fn three_reads_of_one_kept_answer() {
+fn before_kept_answers() -> gateway::Gateway {
     const KEPT: contract::ComponentName = contract::ComponentName::of("kept-photo");
     let answer = || async { ([("cache-control", "max-age=60")], "a photo") };
     let router = Router::new().route("/v1/kept", any(answer));
     let routes = vec![gateway::Route { cache: true, ..gateway::Route::new("GET", "/v1/kept", KEPT) }];
     let find = move |name| (name == KEPT).then(|| Upstream::Local(router.clone()));
     let table = gateway::RouteTable { routes };
-    let gateway = gateway::Gateway::new(crate::fixture::options(), table, find).expect("a valid table");
-    for _ in 0..3 {
-        let request = http::Request::builder().uri("/v1/kept").header("host", "cleave");
-        let response = gateway.handle(request.body(transport::Body::empty()).expect("a request")).await;
-        assert_eq!(response.status(), 200);
-    }
+    gateway::Gateway::new(crate::fixture::options(), table, find).expect("a valid table")
+}
+
+/// The status of a read with this `Cache-Control`. It is counted as its answer is dropped.
+#[cfg(feature = "response-cache")]
+async fn read_kept(gateway: &gateway::Gateway, cache_control: &str) -> u16 {
+    let request = http::Request::builder().uri("/v1/kept").header("host", "cleave");
+    let request = request.header("cache-control", cache_control).body(transport::Body::empty());
+    gateway.handle(request.expect("a request")).await.status().as_u16()
 }
 
 /// The second goes to another copy than the first, which has as much as it may of two.

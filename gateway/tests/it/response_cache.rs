@@ -202,6 +202,8 @@ async fn a_request_can_ask_for_another_answer_or_for_none_but_a_kept_one() {
         open(&tasks, component(&hits, |number, _| numbered(number, KEPT)), CacheOptions::default()).await;
     let only = ask(fixture.addr, "GET", "cache-control: only-if-cached\r\n").await;
     assert_eq!((only.status, only.code().as_str(), hits.count()), (504, "not_cached", 0));
+    let part = ask(fixture.addr, "GET", "cache-control: only-if-cached\r\nrange: bytes=0-1\r\n").await;
+    assert_eq!((part.status, part.code().as_str(), hits.count()), (504, "not_cached", 0));
     assert_eq!(text(&fixture, "cache-control: no-store\r\n").await, "answer 1");
     assert_eq!(text(&fixture, "").await, "answer 2", "that was not kept");
     assert_eq!(text(&fixture, "cache-control: only-if-cached\r\n").await, "answer 2");

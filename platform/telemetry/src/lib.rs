@@ -5,6 +5,7 @@
 //! - [`install`](mod@install): sets it up, once a process.
 //! - [`metrics`]: handles, so that no label is hashed per request. `recent_maximum`: the longest wait of the last
 //!   second. `histograms`: durations, counted where they are recorded.
+//! - [`server_outcome`]: how a request ended where it was served, for metrics and spans.
 //! - [`spans`]: every span, named once. [`sampling`]: whether a request has any. [`tail`]: what is kept of those that have none.
 //!   `second_budget`: so many a second.
 //! - [`export`]: export of spans, counted and split by component.
@@ -22,6 +23,7 @@ pub mod options;
 mod recent_maximum;
 pub mod sampling;
 mod second_budget;
+pub mod server_outcome;
 pub mod spans;
 pub mod tail;
 
@@ -39,6 +41,7 @@ pub use metrics::{
 pub use options::{Level, LevelParseError, LogTarget, Options, ProcessLabels};
 pub use sampling::Origin;
 pub use second_budget::SecondBudget;
+pub use server_outcome::ServerOutcome;
 pub use spans::{
     Wait, call_span, client_end, client_span, consumer_span, current_trace, db_span, fault_span, is_traced,
     process_name, producer_span, server_end, server_span, wait_span,

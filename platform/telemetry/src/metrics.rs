@@ -12,6 +12,7 @@ use runtime::cost::{self, Operation, Part};
 
 use crate::names;
 use crate::recent_maximum::RecentMaximum;
+use crate::server_outcome::ServerOutcome;
 
 /// Handles by key, made once and kept.
 struct Cache<K, V>(LazyLock<RwLock<HashMap<K, V>>>);
@@ -64,7 +65,7 @@ pub struct ServerMetrics {
     /// What their CPU is charged to.
     pub operation: &'static Operation,
     active: Gauge,
-    by_status: ShortCache<u16, Histogram>,
+    by_outcome: ShortCache<ServerOutcome, Histogram>,
 }
 
 static SERVERS: Cache<(ComponentName, &'static str, Arc<str>), Arc<ServerMetrics>> = Cache::new();
@@ -80,24 +81,32 @@ impl ServerMetrics {
                 operation: Operation::of(service, &operation_name(method, &route)),
                 route,
                 active: gauge!(names::HTTP_SERVER_ACTIVE_REQUESTS, names::SERVICE => service.as_str()),
-                by_status: ShortCache::new(),
+                by_outcome: ShortCache::new(),
             })
         })
     }
 
-    /// A request was answered.
-    pub fn record(&self, status: u16, took: Duration) {
-        let made = || {
-            histogram!(
+    /// A request was answered; a failure of the component has an `error_type`.
+    pub fn record(&self, outcome: ServerOutcome, took: Duration) {
+        let made = || match outcome.error_type() {
+            None => histogram!(
                 names::HTTP_SERVER_REQUEST_DURATION,
                 names::SERVICE => self.service.as_str(),
                 names::HTTP_REQUEST_METHOD => self.method,
                 names::HTTP_ROUTE => self.route.to_string(),
-                names::HTTP_RESPONSE_STATUS_CODE => status.to_string(),
-            )
+                names::HTTP_RESPONSE_STATUS_CODE => outcome.status.to_string(),
+            ),
+            Some(error_type) => histogram!(
+                names::HTTP_SERVER_REQUEST_DURATION,
+                names::SERVICE => self.service.as_str(),
+                names::HTTP_REQUEST_METHOD => self.method,
+                names::HTTP_ROUTE => self.route.to_string(),
+                names::HTTP_RESPONSE_STATUS_CODE => outcome.status.to_string(),
+                names::ERROR_TYPE => error_type,
+            ),
         };
         cost::run(Part::Telemetry, || {
-            self.by_status.with(status, made, |histogram| histogram.record(took.as_secs_f64()));
+            self.by_outcome.with(outcome, made, |histogram| histogram.record(took.as_secs_f64()));
         });
     }
 
@@ -437,8 +446,8 @@ pub fn cache_read(service: ComponentName, hit: bool) {
 static CACHED: Cache<(ComponentName, &'static str), Counter> = Cache::new();
 
 /// Where the answer to a read of a component came from, on a route of the gateway that keeps them: `hit` and `coalesced` were kept,
-/// the latter for a request that waited for another one; `revalidated` was kept and confirmed; `miss` is the component's, and
-/// `pass` as well, which no other request waited for.
+/// the latter for a request that waited for another one; `revalidated` was kept and confirmed; `miss` is the component's, or none
+/// where the request asked for none but a kept one, and `pass` is the component's as well, which no other request waited for.
 pub fn response_cache(peer: ComponentName, outcome: &'static str) {
     let made = || counter!(names::RESPONSE_CACHE_REQUESTS, names::PEER_SERVICE => peer.as_str(), names::OUTCOME => outcome);
     CACHED.get(&(peer, outcome), made).increment(1);

@@ -18,7 +18,7 @@ pub const HTTP_REQUEST_METHOD: &str = "http_request_method";
 pub const HTTP_ROUTE: &str = "http_route";
 /// Status of an answer.
 pub const HTTP_RESPONSE_STATUS_CODE: &str = "http_response_status_code";
-/// Why there was no answer.
+/// Why there was no answer; of requests served, the status of an answer that is a failure of the component.
 pub const ERROR_TYPE: &str = "error_type";
 /// Database product.
 pub const DB_SYSTEM_NAME: &str = "db_system_name";
@@ -103,7 +103,7 @@ pub fn has_namespace(metric: &str) -> bool {
 pub const UNMATCHED: &str = "<unmatched>";
 
 // Metrics.
-/// Requests served: duration by route and status.
+/// Requests served: duration by route and status, with an `error_type` where the component has failed.
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http_server_request_duration_seconds";
 /// Requests being served.
 pub const HTTP_SERVER_ACTIVE_REQUESTS: &str = "http_server_active_requests";

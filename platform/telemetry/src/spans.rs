@@ -15,6 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::metrics::known_method;
 use crate::sampling::{self, Origin};
+use crate::server_outcome::ServerOutcome;
 
 /// Whether what runs now belongs to something that is traced.
 pub fn is_traced() -> bool {
@@ -95,14 +96,14 @@ pub fn server_span(
     })
 }
 
-/// The request was answered: 5xx is our error, 4xx the caller's.
-pub fn server_end(span: &Span, status: u16) {
+/// The request was answered.
+pub fn server_end(span: &Span, outcome: ServerOutcome) {
     if span.is_disabled() {
         return;
     }
-    span.record("http.response.status_code", i64::from(status));
-    if status >= 500 {
-        span.record("error.type", status.to_string().as_str());
+    span.record("http.response.status_code", i64::from(outcome.status));
+    if let Some(error_type) = outcome.error_type() {
+        span.record("error.type", error_type.as_str());
         span.record("otel.status_code", "ERROR");
     }
 }

@@ -15,6 +15,7 @@ use runtime::{clock, scope};
 use crate::metrics::known_method;
 use crate::names::attr;
 use crate::second_budget::SecondBudget;
+use crate::server_outcome::ServerOutcome;
 use crate::spans::remote;
 
 /// A request that took so long is slow: users notice a second, and a page asks for more than one thing.
@@ -42,7 +43,7 @@ pub struct UnsampledRequest<'a> {
     /// Its path.
     pub path: &'a str,
     /// How it was answered.
-    pub status: u16,
+    pub outcome: ServerOutcome,
     /// From its arrival to the end of its answer.
     pub took: Duration,
     /// The trace of its client, if it has one.
@@ -53,7 +54,7 @@ impl UnsampledRequest<'_> {
     /// Why it is worth a span; `None` for most.
     fn reason(&self) -> Option<&'static str> {
         match self {
-            Self { status: 500.., .. } => Some("error"),
+            Self { outcome: ServerOutcome { is_failure: true, .. }, .. } => Some("error"),
             Self { took, .. } if *took >= SLOW => Some("slow"),
             _ => None,
         }
@@ -77,13 +78,12 @@ impl UnsampledRequest<'_> {
             KeyValue::new("url.path", self.path.to_owned()),
             KeyValue::new("url.scheme", "http"),
             KeyValue::new("network.protocol.version", "1.1"),
-            KeyValue::new("http.response.status_code", i64::from(self.status)),
+            KeyValue::new("http.response.status_code", i64::from(self.outcome.status)),
             KeyValue::new(attr::KEPT, reason),
         ];
-        let is_error = self.status >= 500;
-        if is_error {
-            attributes.push(KeyValue::new("error.type", self.status.to_string()));
-        }
+        let error_type = self.outcome.error_type();
+        let is_error = error_type.is_some();
+        attributes.extend(error_type.map(|error_type| KeyValue::new("error.type", error_type)));
         let builder = tracer
             .span_builder(format!("{method} {}", self.route))
             .with_kind(SpanKind::Server)
@@ -105,13 +105,13 @@ impl UnsampledRequest<'_> {
 mod tests {
     use super::*;
 
-    fn ended(status: u16, took: Duration) -> UnsampledRequest<'static> {
+    fn ended(outcome: ServerOutcome, took: Duration) -> UnsampledRequest<'static> {
         UnsampledRequest {
             component: ComponentName::GATEWAY,
             method: "GET",
             route: "/v1/feed",
             path: "/v1/feed",
-            status,
+            outcome,
             took,
             parent: TraceContext::default(),
         }
@@ -120,9 +120,13 @@ mod tests {
     #[test]
     fn what_failed_or_was_slow_is_notable() {
         let quick = Duration::from_millis(3);
-        assert_eq!(ended(200, quick).reason(), None);
-        assert_eq!(ended(404, quick).reason(), None, "the client's doing");
-        assert_eq!(ended(503, quick).reason(), Some("error"));
-        assert_eq!(ended(200, SLOW).reason(), Some("slow"));
+        let reason = |status, took| ended(ServerOutcome::of(status), took).reason();
+        assert_eq!(reason(200, quick), None);
+        assert_eq!(reason(404, quick), None, "the client's doing");
+        assert_eq!(reason(503, quick), Some("error"));
+        assert_eq!(reason(200, SLOW), Some("slow"));
+        let of_client = ServerOutcome { status: 504, is_failure: false };
+        assert_eq!(ended(of_client, quick).reason(), None, "so is this, for all its status");
+        assert_eq!(ended(of_client, SLOW).reason(), Some("slow"));
     }
 }

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use runtime::cost::{self, Part};
 use runtime::{clock, scope};
-use telemetry::Origin;
+use telemetry::{Origin, ServerOutcome};
 use tracing::Instrument;
 
 use crate::call_route::CallRoute;
@@ -45,8 +45,9 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
                 telemetry::server_span("POST", &entry.route, path, version, trace, Origin::Suite)
             });
             let response = answer(&router_state, &entry, &head, body.into()).instrument(span.clone()).await;
-            telemetry::server_end(&span, response.status().as_u16());
-            entry.metrics.record(response.status().as_u16(), clock::now() - started);
+            let outcome = ServerOutcome::of(response.status().as_u16());
+            telemetry::server_end(&span, outcome);
+            entry.metrics.record(outcome, clock::now() - started);
             response
         }
     };

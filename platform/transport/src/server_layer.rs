@@ -13,7 +13,7 @@ use contract::{ComponentName, Refusal};
 use http::HeaderMap;
 use runtime::cost::{self, Operation, Part};
 use runtime::{ShutdownPolicy, clock, scope};
-use telemetry::ServerMetrics;
+use telemetry::{ServerMetrics, ServerOutcome};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
@@ -65,9 +65,9 @@ impl ServerLayer {
             Err(refusal) => refusal_response::encode(&refusal).map(Into::into),
             Ok(()) => self.work(service, request, route, metrics.operation).instrument(span.clone()).await,
         };
-        let status = response.status().as_u16();
-        telemetry::server_end(&span, status);
-        metrics.record(status, clock::now() - started);
+        let outcome = ServerOutcome::of(response.status().as_u16());
+        telemetry::server_end(&span, outcome);
+        metrics.record(outcome, clock::now() - started);
         response
     }
 

@@ -13,7 +13,7 @@ pub(super) fn board() -> Board {
     let status = names::HTTP_RESPONSE_STATUS_CODE;
     let rate_of = |more: &str, by: &str| rate(&served, &format!("{this}{more}"), by);
     let all = rate_of("", names::ARM);
-    let broken = rate_of(&format!(",{status}=~\"5..\""), names::ARM);
+    let broken = rate_of(&format!(",{}!=\"\"", names::ERROR_TYPE), names::ARM);
     let took = |q, by: &str| quantile(q, names::HTTP_SERVER_REQUEST_DURATION, &this, by);
     let lines =
         |title, unit, description, queries| Panel::lines(title, unit, description, queries).of_nodes();
@@ -30,7 +30,7 @@ pub(super) fn board() -> Board {
         lines(
             "Errors",
             "percentunit",
-            "Share of requests answered with a status of 500 or above.",
+            "Share of requests that failed here: answered with a status of 500 or above that is not their client's own doing.",
             vec![(BY_ARM, format!("({broken} or 0 * {all}) / {all}"))],
         ),
         lines(

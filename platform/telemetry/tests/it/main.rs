@@ -8,8 +8,9 @@ use allocation_counter::measure;
 use contract::{ComponentName, TraceContext};
 use telemetry::tail::SLOW;
 use telemetry::{
-    Level, LogTarget, Options, Origin, Telemetry, UnsampledRequest, Wait, call_span, client_end, client_span,
-    current_trace, db_span, fault_span, producer_span, server_end, server_span, wait_span,
+    Level, LogTarget, Options, Origin, ServerOutcome, Telemetry, UnsampledRequest, Wait, call_span,
+    client_end, client_span, current_trace, db_span, fault_span, producer_span, server_end, server_span,
+    wait_span,
 };
 
 const FEED: ComponentName = ComponentName::of("feed");
@@ -35,7 +36,7 @@ fn request(parent: TraceContext, origin: Origin) -> TraceContext {
         let _event = producer_span("PhotoPosted", "PhotoPosted/7");
         passed_on
     });
-    server_end(&span, 500);
+    server_end(&span, ServerOutcome::of(500));
     passed_on
 }
 
@@ -52,7 +53,7 @@ fn over(status: u16, took: Duration) {
         method: "GET",
         route: "/v1/feed",
         path: "/v1/feed",
-        status,
+        outcome: ServerOutcome::of(status),
         took,
         parent: trace(false),
     };

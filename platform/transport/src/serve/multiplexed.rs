@@ -4,10 +4,10 @@
 //! beyond [`StreamLimits::max_streams`] are refused, and a client that resets more than as many streams before they are taken
 //! up, or continues a header without end, has its connection closed (`ENHANCE_YOUR_CALM`). What they leave open is bounded
 //! here: of the streams of one address those beyond the connections that it may have are refused as well, and of all streams
-//! those beyond [`super::Options::max_connections`], or HTTP/2 would multiply by a hundred what may be under way; a stream whose reply is not taken ends after
-//! [`StreamLimits::longest_stream`], or where readers have a minimum rate once it has not been kept after that, and a connection
-//! when it has had no stream at work for [`super::Options::header_timeout`], also one that has sent half a header or does not
-//! take the last frames of its replies.
+//! those beyond [`super::Options::max_connections`], or HTTP/2 would multiply by a hundred what may be under way; a stream
+//! whose reply is not taken ends after [`StreamLimits::longest_stream`], or where readers have a minimum rate once it has not been
+//! kept after that, and a connection when it has had no stream at work for [`super::Options::header_timeout`], also one that has
+//! sent half a header or does not take the last frames of its replies.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
