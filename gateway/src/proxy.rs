@@ -334,6 +334,10 @@ async fn call(
 ) -> Result<Response<Body>, Refusal> {
     let attempt_headers = AttemptHeaders::first(deadline, clock::now(), telemetry::current_trace());
     let body = body.lend().unwrap_or_default();
+    #[cfg(feature = "response-cache")]
+    if let Some(sent) = request.sent() {
+        sent.add();
+    }
     let request = request.request(body, None, &attempt_headers).map(axum::body::Body::from);
     let answered = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
     match timeout_at(deadline.instant().into(), answered).await {

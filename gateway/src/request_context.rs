@@ -13,6 +13,8 @@ use policy::deadline::remaining_ms;
 use policy::retry::Idempotency;
 use runtime::random;
 use transport::Peer;
+#[cfg(feature = "response-cache")]
+use transport::attempt::SentTries;
 use transport::{Body, headers, sanitize};
 
 use crate::table::ResolvedRoute;
@@ -108,6 +110,9 @@ pub(crate) struct RequestContext {
     pub peer: IpAddr,
     /// The key of all dice that are thrown for this request.
     pub request: u64,
+    /// How often it has been sent, of one that may write.
+    #[cfg(feature = "response-cache")]
+    sent: Option<SentTries>,
 }
 
 impl RequestContext {
@@ -156,6 +161,8 @@ impl RequestContext {
         sanitize::forwarded(&mut head.headers, &client, is_secured, host.as_ref());
         head.headers.insert(headers::CALLER, HeaderValue::from_static(ComponentName::GATEWAY.as_str()));
         Self {
+            #[cfg(feature = "response-cache")]
+            sent: (!head.method.is_safe()).then(SentTries::default),
             target,
             method: head.method,
             uri: origin_form(head.uri),
@@ -215,6 +222,10 @@ impl RequestContext {
             fields.insert(HOST, host.clone());
         }
         *request.headers_mut() = fields;
+        #[cfg(feature = "response-cache")]
+        if let Some(sent) = &self.sent {
+            request.extensions_mut().insert(sent.clone());
+        }
         request
     }
 
@@ -235,6 +246,11 @@ impl RequestContext {
     /// Path and query.
     pub fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// How often it has been sent; `None` of one that only reads.
+    pub fn sent(&self) -> Option<&SentTries> {
+        self.sent.as_ref()
     }
 
     /// The same request with other headers.

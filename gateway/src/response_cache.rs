@@ -35,6 +35,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use runtime::clock;
 use runtime::cost::{self, Part};
+use transport::attempt::SentTries;
 use transport::{Body, BodyError, refusal_response};
 
 use self::cache_control::RequestDirectives;
@@ -57,7 +58,7 @@ struct Shared {
     store: Store,
     flights: Flights,
     writes: WriteCounts,
-    /// Whether any route has asked for it so far: before, a write has nothing to do here.
+    /// Whether any route has asked for it so far: a write that is over before has nothing to do here.
     is_used: AtomicBool,
 }
 
@@ -90,13 +91,23 @@ pub(crate) struct Fill {
     waited: Duration,
 }
 
-/// A write that is under way. Dropped before its answer, its client has left, and it may come about all the same.
-pub(crate) struct PossibleWrite {
-    cache: ResponseCache,
-    /// The host of its client's request.
-    host: String,
-    reaches: Vec<WriteReach>,
-    has_changed: bool,
+/// A write that is under way. Once it is over, what is kept of what it reaches goes where it may have come about (RFC 9111,
+/// section 4.4, and beyond):
+///
+/// - Its component has answered that it has (2xx, 3xx).
+/// - It has been sent, and has no such answer: it failed, or its client has left, which drops this before an answer. It may have
+///   come about all the same, and an answer that goes for nothing is asked for once more, while one that is out of date stays.
+/// - Not where its component has refused it (4xx), unless another try of it had been sent before.
+/// - Not where none of it has been sent: the gateway has refused it, no connection has taken it, or its client has left while it
+///   waited. Otherwise the cache could be emptied by writes that no component ever had to refuse.
+pub(crate) struct PossibleWrite<'a> {
+    cache: &'a ResponseCache,
+    request: &'a RequestContext,
+    sent: &'a SentTries,
+    /// What its answer names as changed.
+    named: Vec<WriteReach>,
+    /// The last of its tries has changed nothing.
+    is_refused: bool,
 }
 
 impl ResponseCache {
@@ -125,7 +136,8 @@ impl ResponseCache {
         client: &ClientRequest,
         deadline: Deadline,
     ) -> Lookup {
-        self.0.is_used.store(true, Ordering::Relaxed);
+        // Before anything is asked: a write that does not see it was over by then.
+        self.0.is_used.store(true, Ordering::SeqCst);
         let (fields, component) = (request.headers(), component_of(request));
         let key = Arc::new(key_of(request));
         let is_plain = !conditions::are_beyond_a_cache(fields);
@@ -188,15 +200,14 @@ impl ResponseCache {
         Lookup::Ask(Box::new(Fill { may_store, places, waited, ..self.fill(key) }))
     }
 
-    /// A request that is sent and may write: what is kept for its target is out of date once it has come about.
-    pub fn begin_write(&self, request: &RequestContext) -> Option<PossibleWrite> {
-        let is_of_interest = !request.method.is_safe() && self.0.is_used.load(Ordering::Relaxed);
-        is_of_interest.then(|| PossibleWrite {
-            cache: self.clone(),
-            host: key_of(request).host,
-            reaches: vec![WriteReach::of(&request.method, request.uri().path())],
-            has_changed: true,
-        })
+    /// A request that is to be sent, if it may write.
+    pub fn begin_write<'a>(&'a self, request: &'a RequestContext) -> Option<PossibleWrite<'a>> {
+        let sent = request.sent()?;
+        Some(PossibleWrite { cache: self, request, sent, named: Vec::new(), is_refused: false })
+    }
+
+    fn is_used(&self) -> bool {
+        self.0.is_used.load(Ordering::SeqCst)
     }
 
     /// What is kept of what a write reaches goes, and what is on its way is not kept any more.
@@ -382,24 +393,27 @@ impl Fill {
     }
 }
 
-impl PossibleWrite {
-    /// It has been answered so. A component that refused it has changed nothing (RFC 9111, section 4.4); of any other failure
-    /// that is not certain. One that came about may have changed more, which its answer names.
+impl PossibleWrite<'_> {
+    /// It has been answered so. One that came about may have changed more than its target, which its answer names.
     pub fn answered(mut self, response: &Response<Body>) {
         let status = response.status();
-        self.has_changed = !status.is_client_error();
-        if status.is_success() || status.is_redirection() {
-            self.reaches.extend(WriteReach::named_by(response.headers(), &self.host));
+        self.is_refused = status.is_client_error();
+        if self.cache.is_used() && (status.is_success() || status.is_redirection()) {
+            let host = key_of(self.request).host;
+            self.named.extend(WriteReach::named_by(response.headers(), &host));
         }
     }
 }
 
-impl Drop for PossibleWrite {
+impl Drop for PossibleWrite<'_> {
     fn drop(&mut self) {
-        if self.has_changed {
-            self.reaches.iter().for_each(|reach| self.cache.invalidate(reach));
-            self.cache.report_size();
+        let may_have_changed = self.sent.count() > usize::from(self.is_refused);
+        if !may_have_changed || !self.cache.is_used() {
+            return;
         }
+        let own = WriteReach::of(&self.request.method, self.request.uri().path());
+        self.named.iter().chain([&own]).for_each(|reach| self.cache.invalidate(reach));
+        self.cache.report_size();
     }
 }
 

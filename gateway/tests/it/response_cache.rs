@@ -24,6 +24,23 @@ const PATH: &str = "/v1/echo/7";
 /// What most components here allow.
 const KEPT: &[(&str, &str)] = &[("cache-control", "max-age=60")];
 
+/// Another client.
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+/// Each client has one request of a route served at once, and a few may wait.
+fn one_at_once() -> ClientOptions {
+    let limits = ClientLimits {
+        in_flight: 1,
+        in_flight_failing: 1,
+        waiting: 8,
+        streams: 8,
+        body_bytes: u64::MAX,
+        failures: Quota { burst: 100, interval_ns: 1_000_000_000 },
+        longest_hold_ns: 0,
+    };
+    ClientOptions { address: Some(limits), ..ClientOptions::default() }
+}
+
 /// What a component answers to its first, second, .. request.
 fn numbered(number: usize, fields: &[(&'static str, &'static str)]) -> Response {
     let mut response = format!("answer {number}").into_response();
@@ -350,19 +367,8 @@ async fn one_whose_client_leaves_is_replaced() {
 
 #[tokio::test]
 async fn no_other_client_waits_for_one_that_waits_behind_itself() {
-    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-    let one_at_once = ClientLimits {
-        in_flight: 1,
-        in_flight_failing: 1,
-        waiting: 8,
-        streams: 8,
-        body_bytes: u64::MAX,
-        failures: Quota { burst: 100, interval_ns: 1_000_000_000 },
-        longest_hold_ns: 0,
-    };
-    let clients = ClientOptions { address: Some(one_at_once), ..ClientOptions::default() };
     let (tasks, hits) = (Tasks::new(), Hits::default());
-    let fixture = open_to(&tasks, silent_at_first(&hits), CacheOptions::default(), clients).await;
+    let fixture = open_to(&tasks, silent_at_first(&hits), CacheOptions::default(), one_at_once()).await;
     let mut first = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
     first.send(request("GET", "/v1/echo/8", "", b"")).await;
     until("it is inside", || hits.count() == 1).await;

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,28 @@ pub use crate::attempt_error::{AttemptError, NotSentReason};
 pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
 /// Largest answer of [`get`], bytes.
 const MAX_ANSWER: u64 = 16 << 20;
+
+/// How many tries of a request have gone out: what is handed to a connection, an endpoint may have seen. An extension of the
+/// request, whose clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct SentTries(Arc<AtomicUsize>);
+
+impl SentTries {
+    /// So many until now.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// One more goes out.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It has come back whole, and no endpoint has seen it.
+    fn take_back(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Sends `request` to `endpoint` and waits for the head of its response until
 /// `until`. The endpoint counts as in use until the response's body has ended.
@@ -103,6 +126,10 @@ async fn exchange(
                 pooled = fresh.map_err(|why| AttemptError::NotSent(why.into()))?;
             }
         }
+        let sent = request.extensions().get::<SentTries>().cloned();
+        if let Some(sent) = &sent {
+            sent.add();
+        }
         let mut error = match pooled.send(request, until).await.ok_or(AttemptError::TimedOut)? {
             Ok(response) => {
                 // The connection goes with it: what follows on it may be anything.
@@ -119,6 +146,9 @@ async fn exchange(
             Err(error) => error,
         };
         let message = error.take_message();
+        if let Some(sent) = sent.filter(|_| message.is_some()) {
+            sent.take_back();
+        }
         let again = again.take().filter(|_| pooled.is_reused());
         request = match (message, again) {
             (Some(message), Some(_)) => message,

@@ -1,6 +1,7 @@
 //! What a write makes go, and what it does not let in.
 
 use super::*;
+use crate::fixture::{instances, refusing_addr};
 
 #[tokio::test]
 async fn a_write_makes_answers_for_its_target_go() {
@@ -105,4 +106,97 @@ async fn an_answer_that_a_write_overtakes_is_not_kept() {
     assert_eq!(answer_of(before).await.body, b"answer 1");
     assert_eq!(answer_of(after).await.body, b"answer 3");
     assert_eq!(text(&fixture, "").await, "answer 3");
+}
+
+/// A component that never answers a write.
+fn silent_to_writes(hits: &Hits) -> Router {
+    let hits = hits.clone();
+    let answered = move |method: Method| {
+        let number = hits.hit();
+        async move {
+            if method == Method::POST {
+                std::future::pending::<()>().await;
+            }
+            numbered(number, KEPT)
+        }
+    };
+    Router::new().route("/v1/echo/{id}", any(answered))
+}
+
+#[tokio::test]
+async fn a_write_whose_client_leaves_once_it_was_sent_may_have_come_about() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let fixture = open(&tasks, silent_to_writes(&hits), CacheOptions::default()).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    let mut leaving = RawConnection::open(fixture.addr).await;
+    leaving.send(request("POST", PATH, "", b"")).await;
+    until("the write inside", || hits.count() == 2).await;
+    assert_eq!(text(&fixture, "").await, "answer 1", "it is not over");
+    drop(leaving);
+    until("nothing is kept", || fixture.gateway.cache_stats().entries == 0).await;
+    assert_eq!(text(&fixture, "").await, "answer 3");
+}
+
+#[tokio::test]
+async fn a_write_whose_client_leaves_before_it_is_sent_makes_nothing_go() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let fixture = open_to(&tasks, silent_to_writes(&hits), CacheOptions::default(), one_at_once()).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    let mut first = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
+    first.send(request("POST", "/v1/echo/8", "", b"")).await;
+    until("the first inside", || hits.count() == 2).await;
+    let mut second = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
+    second.send(request("POST", PATH, "", b"")).await;
+    // The second has been read once this has been answered, and waits for the place of the first.
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    drop(second);
+    until("it has left", || fixture.gateway_connections() == 1).await;
+    assert_eq!((text(&fixture, "").await.as_str(), hits.count()), ("answer 1", 2));
+}
+
+#[tokio::test]
+async fn a_write_that_no_component_gets_makes_nothing_go() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let copy = copy(&tasks, component(&hits, |number, _| numbered(number, KEPT))).await;
+    let cluster = cluster_of(&[copy.addr()]);
+    let routes = vec![kept("/v1/echo/{id}"), patient("POST", "/v1/echo/{id}")];
+    let tuning = Tuning { routes: Some(routes), ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Cluster(cluster.clone()), tuning).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    cluster.update(Vec::new());
+    let refused = ask(fixture.addr, "POST", "").await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "no_endpoint"));
+    let (_taken, refusing) = refusing_addr();
+    cluster.update(instances(&[refusing]));
+    assert_eq!(ask(fixture.addr, "POST", "").await.status, 503, "it is refused");
+    assert_eq!((text(&fixture, "").await.as_str(), hits.count()), ("answer 1", 1));
+}
+
+#[tokio::test]
+async fn a_refusal_is_of_the_last_try_and_one_before_it_may_have_come_about() {
+    let (tasks, hits) = (Tasks::new(), Hits::default());
+    let answer = |number: usize, _: HeaderMap| match number {
+        2 => panic!("on purpose: it has deleted, and its connection is lost"),
+        3 => StatusCode::NOT_FOUND.into_response(),
+        _ => numbered(number, KEPT),
+    };
+    let routes = vec![kept("/v1/echo/{id}"), patient("DELETE", "/v1/echo/{id}")];
+    let fixture = open_at(&tasks, component(&hits, answer), CacheOptions::default(), routes).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    assert_eq!(ask(fixture.addr, "DELETE", "").await.status, 404);
+    assert_eq!(text(&fixture, "").await, "answer 4");
+}
+
+#[tokio::test]
+async fn a_write_in_this_process_may_have_come_about_as_well() {
+    let hits = Hits::default();
+    let routes = vec![kept("/v1/echo/{id}"), patient("POST", "/v1/echo/{id}")];
+    let tuning = Tuning { routes: Some(routes), ..Tuning::default() };
+    let fixture = TestGateway::tuned(Upstream::Local(silent_to_writes(&hits)), tuning).await;
+    assert_eq!(text(&fixture, "").await, "answer 1");
+    let mut leaving = RawConnection::open(fixture.addr).await;
+    leaving.send(request("POST", PATH, "", b"")).await;
+    until("the write inside", || hits.count() == 2).await;
+    drop(leaving);
+    until("nothing is kept", || fixture.gateway.cache_stats().entries == 0).await;
 }
