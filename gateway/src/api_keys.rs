@@ -17,6 +17,11 @@ const MAX_NAME_BYTES: usize = 64;
 /// Lengths of a key, bytes: 16 random characters are beyond guessing.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 
+/// Code of the refusal of a request without a valid key.
+pub(crate) const REQUIRED: &str = "api_key_required";
+/// What that refusal asks for (`WWW-Authenticate`). There is no registered scheme for keys; a token would be `Bearer`.
+pub(crate) const SCHEME: &str = "ApiKey";
+
 /// The keys that are valid now, replaced whole while requests come. None at first: a route that asks for one is closed.
 #[derive(Default)]
 pub(crate) struct ApiKeys {
@@ -45,7 +50,7 @@ impl ApiKeys {
             return Ok(());
         }
         let message = "send a valid key as `x-api-key`; the operator of the gateway has them";
-        Err(Refusal::new(RefusalKind::Unauthenticated, "api_key_required", message))
+        Err(Refusal::new(RefusalKind::Unauthenticated, REQUIRED, message))
     }
 
     /// Names of the keys.

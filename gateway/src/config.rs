@@ -212,7 +212,7 @@ impl RouteTable {
 }
 
 /// Methods a route may name. `CONNECT` and `TRACE` are refused before routing.
-const METHODS: [Method; 7] =
+pub(crate) const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 fn method_error(name: &str) -> Option<String> {

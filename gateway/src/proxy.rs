@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::{ComponentName, Deadline, Principal, Refusal, RefusalKind, TraceContext};
 use futures_util::FutureExt;
-use http::header::{ALLOW, AUTHORIZATION, CONNECTION};
+use http::header::{ALLOW, AUTHORIZATION, CONNECTION, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -23,6 +23,7 @@ use transport::stack::OutboundCall;
 use transport::{Body, BodyError, headers, refusal_response, sanitize};
 
 use crate::admission_queue::{Admission, Permit};
+use crate::api_keys;
 use crate::backend::Location;
 use crate::clients::{ClientPlaces, ClientRequest};
 use crate::exchange::{Exchange, failed_response};
@@ -50,7 +51,7 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let host = match screen(&head) {
             Ok(host) => host,
-            Err(away) => return count_unrouted(&head, arrived, away.response(true)),
+            Err(away) => return count_unrouted(&head, arrived, self.rejected(&head, away)),
         };
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return count_unrouted(&head, arrived, status_only(StatusCode::NO_CONTENT));
@@ -106,19 +107,23 @@ impl Gateway {
                 Err(Box::new(refusal_response::encode(&refusal)))
             }
             RouteMatch::OtherMethods(methods) => {
-                let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
                 let away = Rejection {
                     status: StatusCode::METHOD_NOT_ALLOWED,
                     code: "method_not_allowed",
                     message: "this path exists, but not for this method; see `Allow`",
                 };
-                let mut response = away.response(false);
-                response
-                    .headers_mut()
-                    .insert(ALLOW, HeaderValue::try_from(allow).expect("methods are visible"));
-                Err(Box::new(response))
+                Err(Box::new(allowing(away.response(false), &methods)))
             }
         }
+    }
+
+    /// What the client gets of a request that goes no further than its head.
+    fn rejected(&self, head: &Parts, away: Rejection) -> Response<Body> {
+        let response = away.response(true);
+        if away.status != StatusCode::METHOD_NOT_ALLOWED {
+            return response;
+        }
+        allowing(response, &self.0.table.load().methods(head.uri.path()))
     }
 
     /// A routed request, and whose doing it is if it is not answered in time.
@@ -219,15 +224,16 @@ impl Gateway {
             return Err(refused(BodyFailure::TooLarge));
         }
         if let Err(refusal) = self.may_send(request, &body) {
-            let response = refusal_response::encode(&refusal);
-            let is_over = !request.expects_continue && discard(body, max_body).await;
+            let mut response = refusal_response::encode(&refusal);
+            if refusal.code == api_keys::REQUIRED {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(api_keys::SCHEME));
+            }
+            let is_over = !request.expects_continue && discard(body, max_body).await.is_ok();
             // What follows on the connection is unknown while the body has not ended.
             return Err(Box::new(if is_over { response } else { closing(response) }));
         }
         let body = if request.ignores_content && !body.is_end_stream() {
-            if !discard(body, max_body).await {
-                return Err(refused(BodyFailure::TooSlow));
-            }
+            discard(body, max_body).await.map_err(refused)?;
             Body::empty()
         } else {
             body.limited(max_body)
@@ -351,18 +357,16 @@ async fn call(
 }
 
 /// Reads a body that is not wanted: a client that is still sending when its connection is closed may
-/// never see the answer (RFC 9112, section 9.6). Whether it has ended.
-async fn discard(body: Body, max_bytes: u64) -> bool {
+/// never see the answer (RFC 9112, section 9.6). Why it has not ended, where it has not.
+async fn discard(body: Body, max_bytes: u64) -> Result<(), BodyFailure> {
     let mut body = body.limited(max_bytes);
     let reading = async {
         while let Some(frame) = body.frame().await {
-            if frame.is_err() {
-                return false;
-            }
+            frame.map_err(|error| BodyFailure::from(&error))?;
         }
-        true
+        Ok::<_, BodyFailure>(())
     };
-    timeout(DISCARD_TIMEOUT, reading).await.unwrap_or(false)
+    timeout(DISCARD_TIMEOUT, reading).await.unwrap_or(Err(BodyFailure::TooSlow))
 }
 
 /// A long answer is one of those that its client may be reading at once. What has been written has been, and is answered.
@@ -431,6 +435,13 @@ impl Rejection {
         *response.status_mut() = self.status;
         if close { closing(response) } else { response }
     }
+}
+
+/// A 405, with the methods that its target is served for (RFC 9110, section 15.5.6).
+fn allowing(mut response: Response<Body>, methods: &[Method]) -> Response<Body> {
+    let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    response.headers_mut().insert(ALLOW, HeaderValue::try_from(allow).expect("methods are visible"));
+    response
 }
 
 fn status_only(status: StatusCode) -> Response<Body> {

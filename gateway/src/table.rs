@@ -15,7 +15,7 @@ use telemetry::ServerMetrics;
 use tokio::sync::Semaphore;
 
 use crate::backend::Backend;
-use crate::config::{ConfigError, Mirror, Route, RouteTable};
+use crate::config::{ConfigError, METHODS, Mirror, Route, RouteTable};
 
 /// Tables one can go back to.
 const MAX_REVISIONS: usize = 8;
@@ -188,13 +188,24 @@ impl Snapshot {
         if let Ok(found) = self.any.at(path) {
             return RouteMatch::Matched(found.value);
         }
-        let others: Vec<Method> = self
-            .trees
-            .iter()
-            .filter(|(_, tree)| tree.at(path).is_ok())
-            .map(|(method, _)| method.clone())
-            .collect();
+        let others = self.methods(path);
         if others.is_empty() { RouteMatch::Nothing } else { RouteMatch::OtherMethods(others) }
+    }
+
+    /// The methods that a path is served for, as `Allow` has them; none where there is no such path.
+    pub fn methods(&self, path: &str) -> Vec<Method> {
+        if self.any.at(path).is_ok() {
+            return METHODS.to_vec();
+        }
+        let mut methods = Vec::new();
+        for (method, _) in self.trees.iter().filter(|(_, tree)| tree.at(path).is_ok()) {
+            for served in served_by(method) {
+                if !methods.contains(&served) {
+                    methods.push(served);
+                }
+            }
+        }
+        methods
     }
 
     fn at(&self, method: &Method, path: &str) -> Option<&Arc<ResolvedRoute>> {
@@ -203,13 +214,14 @@ impl Snapshot {
     }
 }
 
+/// The methods that a route of this one is served for: what has a representation has a head (RFC 9110, section 9.3.2).
+fn served_by(method: &Method) -> Vec<Method> {
+    if *method == Method::GET { vec![Method::GET, Method::HEAD] } else { vec![method.clone()] }
+}
+
 impl ResolvedRoute {
     fn new(route: Route, method: Option<&Method>, backend: Arc<Backend>) -> Self {
-        let methods = match method {
-            Some(method) if *method == Method::GET => vec![Method::GET, Method::HEAD],
-            Some(method) => vec![method.clone()],
-            None => Vec::new(),
-        };
+        let methods = method.map(served_by).unwrap_or_default();
         let of = |method: Method| {
             let metrics = ServerMetrics::of(ComponentName::GATEWAY, method.as_str(), &route.path);
             (method, metrics)

@@ -36,6 +36,7 @@ async fn a_route_that_asks_for_a_key_is_for_those_that_have_one() {
     for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
         let answer = ask_with(&fixture, wrong).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "api_key_required"), "{wrong}");
+        assert_eq!(answer.field("www-authenticate"), Some("ApiKey"));
     }
     assert_eq!(get(fixture.addr, "/v1/echo/7").await.status, 401);
     assert_eq!(exchange(fixture.addr, request("POST", "/v1/echo", "", b"a body")).await.status, 401);

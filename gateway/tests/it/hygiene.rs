@@ -174,6 +174,10 @@ async fn the_content_of_a_read_means_nothing_and_is_no_second_request() {
     }
     let large = "GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
     assert_eq!(exchange(fixture.addr, large).await.status, 413);
+    // In pieces, of which the last one never comes: 16 of 4 KiB are as much as it may have, and there is a byte more.
+    let pieces = format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(16);
+    let head = "GET /v1/echo/7 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert_eq!(exchange(fixture.addr, format!("{head}{pieces}1\r\nx\r\n")).await.status, 413);
 }
 
 #[tokio::test]

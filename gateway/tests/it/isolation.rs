@@ -254,6 +254,7 @@ async fn a_refused_body_is_read_so_that_its_client_hears_of_it() {
     line.send(request("POST", "/v1/large", "", &vec![b'x'; 3 << 20])).await;
     let answer = line.receive(false).await.expect("an answer");
     assert_eq!((answer.status, answer.code().as_str()), (401, "token_required"));
+    assert_eq!(answer.field("www-authenticate"), Some("Bearer"));
     line.send(request("GET", "/v1/echo/7", "", b"")).await;
     assert_eq!(line.receive(false).await.expect("on the same connection").status, 200);
     let answer = post(fixture.addr, "/v1/large", "authorization: Bearer any\r\n", b"x").await;

@@ -40,7 +40,9 @@ async fn what_is_not_in_the_table_is_not_there() {
         }
         let answer = exchange(fixture.addr, request("DELETE", "/v1/echo/7", "", b"")).await;
         assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
-        assert_eq!(answer.field("allow"), Some("GET"));
+        assert_eq!(answer.field("allow"), Some("GET, HEAD"));
+        let traced = exchange(fixture.addr, request("TRACE", "/v1/echo/7", "", b"")).await;
+        assert_eq!((traced.status, traced.field("allow")), (405, Some("GET, HEAD")));
         assert_eq!(hits.count(), 0, "nothing of it went further than the door");
     })
     .await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{Refusal, RefusalKind};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,10 @@ pub fn encode(refusal: &Refusal) -> Response<Body> {
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = StatusCode::from_u16(refusal.kind.status()).expect("kinds have real statuses");
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if refusal.kind == RefusalKind::Unauthenticated {
+        // A 401 names what it asks for (RFC 9110, section 15.5.2): a token (RFC 6750, section 3).
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(wait) = refusal.retry_after {
         // Whole seconds, rounded up: rounding down would invite a herd.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -81,6 +85,13 @@ mod tests {
         let decoded = decode(head.status, &head.headers, &body.collect().await.expect("whole").to_bytes());
         // Retry-After counts whole seconds: 1.2 s is 2.
         assert_eq!(decoded, Refusal { retry_after: Some(Duration::from_secs(2)), ..refusal });
+    }
+
+    #[test]
+    fn a_refusal_without_a_token_asks_for_one() {
+        assert_eq!(encode(&Refusal::unauthenticated()).headers()[WWW_AUTHENTICATE], "Bearer");
+        let forbidden = Refusal::new(RefusalKind::Forbidden, "not_yours", "it is another user's");
+        assert!(!encode(&forbidden).headers().contains_key(WWW_AUTHENTICATE));
     }
 
     #[test]
