@@ -2,7 +2,7 @@
 //! ask for it. With the feature `response-cache`.
 //!
 //! - `options`: its bounds. `store`: what is kept. `flights`: who asks for what others ask for as well.
-//! - `target`: what a request is addressed to. `writes`: what a write makes go.
+//! - `target`: what a request is addressed to. `writes`: what a write makes go. `unsettled_writes`: those that may still come about.
 //! - `stored`: an answer as it is kept. `freshness`: whether it may be, and for how long it holds.
 //! - `conditions`: what a client has already, and how a component is asked whether that still holds.
 //! - `cache_control`: directives as they are written.
@@ -22,6 +22,7 @@ mod options;
 mod store;
 mod stored;
 mod target;
+mod unsettled_writes;
 mod writes;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::flights::{Boarding, Flights, Lead};
 use self::store::{Found, Room, Store};
 use self::stored::{Arrival, StorableHead, StoredResponse};
 use self::target::CacheKey;
+use self::unsettled_writes::UnsettledWrites;
 use self::writes::{WriteCounts, WriteReach};
 use crate::clients::{ClientPlaces, ClientRequest};
 use crate::request_context::RequestContext;
@@ -58,6 +60,7 @@ struct Shared {
     store: Store,
     flights: Flights,
     writes: WriteCounts,
+    unsettled: UnsettledWrites,
     /// Whether any route has asked for it so far: a write that is over before has nothing to do here.
     is_used: AtomicBool,
 }
@@ -83,7 +86,7 @@ pub(crate) struct Fill {
     stale: Option<Arc<StoredResponse>>,
     /// Those that wait for it.
     lead: Option<Lead>,
-    /// Whether its answer may be kept, as far as the request shows it.
+    /// Whether its answer may be kept, as far as the request and the writes before it show that.
     may_store: bool,
     /// Places of its client, where it has asked for them.
     places: Option<ClientPlaces>,
@@ -97,6 +100,7 @@ pub(crate) struct Fill {
 /// - Its component has answered that it has (2xx, 3xx).
 /// - It has been sent, and has no such answer: it failed, or its client has left, which drops this before an answer. It may have
 ///   come about all the same, and an answer that goes for nothing is asked for once more, while one that is out of date stays.
+///   It may also do so later: until it cannot any more, no other answers are kept in their place ([`UnsettledWrites`]).
 /// - Not where its component has refused it (4xx), unless another try of it had been sent before.
 /// - Not where none of it has been sent: the gateway has refused it, no connection has taken it, or its client has left while it
 ///   waited. Otherwise the cache could be emptied by writes that no component ever had to refuse.
@@ -106,8 +110,8 @@ pub(crate) struct PossibleWrite<'a> {
     sent: &'a SentTries,
     /// What its answer names as changed.
     named: Vec<WriteReach>,
-    /// The last of its tries has changed nothing.
-    is_refused: bool,
+    /// How it was answered.
+    status: Option<StatusCode>,
 }
 
 impl ResponseCache {
@@ -118,6 +122,7 @@ impl ResponseCache {
             store: Store::new(options),
             flights: Flights::new(options.max_waiting),
             writes: WriteCounts::new(),
+            unsettled: UnsettledWrites::new(),
             is_used: AtomicBool::new(false),
         };
         Self(Arc::new(shared))
@@ -195,15 +200,16 @@ impl ResponseCache {
             }
         }
         telemetry::response_cache(component, "pass");
-        let may_store = is_plain && !asked.no_store && request.method == Method::GET;
+        let fill = self.fill(key);
+        let may_store = fill.may_store && is_plain && !asked.no_store && request.method == Method::GET;
         let waited = waited.unwrap_or_default();
-        Lookup::Ask(Box::new(Fill { may_store, places, waited, ..self.fill(key) }))
+        Lookup::Ask(Box::new(Fill { may_store, places, waited, ..fill }))
     }
 
     /// A request that is to be sent, if it may write.
     pub fn begin_write<'a>(&'a self, request: &'a RequestContext) -> Option<PossibleWrite<'a>> {
         let sent = request.sent()?;
-        Some(PossibleWrite { cache: self, request, sent, named: Vec::new(), is_refused: false })
+        Some(PossibleWrite { cache: self, request, sent, named: Vec::new(), status: None })
     }
 
     fn is_used(&self) -> bool {
@@ -227,6 +233,7 @@ impl ResponseCache {
 
     fn fill(&self, key: Arc<CacheKey>) -> Fill {
         let writes = self.0.writes.reaching(&key);
+        let may_store = !self.0.unsettled.reach(&key, clock::now_ns());
         Fill {
             cache: self.clone(),
             key,
@@ -235,7 +242,7 @@ impl ResponseCache {
             request: None,
             stale: None,
             lead: None,
-            may_store: true,
+            may_store,
             places: None,
             waited: Duration::ZERO,
         }
@@ -396,22 +403,34 @@ impl Fill {
 impl PossibleWrite<'_> {
     /// It has been answered so. One that came about may have changed more than its target, which its answer names.
     pub fn answered(mut self, response: &Response<Body>) {
-        let status = response.status();
-        self.is_refused = status.is_client_error();
-        if self.cache.is_used() && (status.is_success() || status.is_redirection()) {
+        self.status = Some(response.status());
+        if self.cache.is_used() && self.has_come_about() {
             let host = key_of(self.request).host;
             self.named.extend(WriteReach::named_by(response.headers(), &host));
         }
+    }
+
+    fn has_come_about(&self) -> bool {
+        self.status.is_some_and(|status| status.is_success() || status.is_redirection())
     }
 }
 
 impl Drop for PossibleWrite<'_> {
     fn drop(&mut self) {
-        let may_have_changed = self.sent.count() > usize::from(self.is_refused);
-        if !may_have_changed || !self.cache.is_used() {
+        // A refusal is the answer to the last try alone.
+        let refused = usize::from(self.status.is_some_and(|status| status.is_client_error()));
+        if self.sent.count() <= refused {
             return;
         }
-        let own = WriteReach::of(&self.request.method, self.request.uri().path());
+        let own = || WriteReach::of(&self.request.method, self.request.uri().path());
+        if !self.has_come_about() {
+            // First: a read whose writes are counted after this one then sees it here.
+            self.cache.0.unsettled.add(own(), clock::now_ns());
+        }
+        if !self.cache.is_used() {
+            return;
+        }
+        let own = own();
         self.named.iter().chain([&own]).for_each(|reach| self.cache.invalidate(reach));
         self.cache.report_size();
     }

@@ -89,8 +89,7 @@ impl Flights {
     /// Requests for what a write reaches do not wait any more for those that have asked until now: their answers may be out of
     /// date.
     pub fn part_with(&self, reach: &WriteReach) {
-        let ranges = reach.ranges();
-        self.open().retain(|(key, _), _| !ranges.iter().any(|range| range.contains(&**key)));
+        self.open().retain(|(key, _), _| !reach.reaches(key));
     }
 
     /// Requests that wait now.

@@ -46,6 +46,12 @@ impl WriteReach {
         })
     }
 
+    /// Whether it reaches this key.
+    pub fn reaches(&self, key: &CacheKey) -> bool {
+        let below = key.path().strip_prefix(self.path.as_str());
+        below.is_some_and(|below| below.is_empty() || (self.is_deep && below.starts_with('/')))
+    }
+
     /// The keys that it reaches, as ranges of their order: of the path, of the path with a query, and of what lies below.
     pub fn ranges(&self) -> Vec<Range<CacheKey>> {
         let key = |end: &str| CacheKey { target: format!("{}{end}", self.path), host: String::new() };
@@ -104,6 +110,7 @@ mod tests {
             counts.add(&reach);
             let is_reached = ranges.iter().any(|range| range.contains(&key(target)));
             assert_eq!(is_reached, expected, "{method} {path}: {target}");
+            assert_eq!(reach.reaches(&key(target)), expected, "{method} {path}: {target}");
             if expected {
                 assert_ne!(counts.reaching(&key(target)), before, "{method} {path}: {target}");
             }

@@ -135,6 +135,9 @@ async fn a_write_whose_client_leaves_once_it_was_sent_may_have_come_about() {
     drop(leaving);
     until("nothing is kept", || fixture.gateway.cache_stats().entries == 0).await;
     assert_eq!(text(&fixture, "").await, "answer 3");
+    assert_eq!(text(&fixture, "").await, "answer 4", "it may come about after that");
+    let elsewhere = async || exchange(fixture.addr, request("GET", "/v1/echo/8", "", b"")).await.body;
+    assert_eq!((elsewhere().await, elsewhere().await), (b"answer 5".to_vec(), b"answer 5".to_vec()));
 }
 
 #[tokio::test]
