@@ -34,12 +34,13 @@ impl Planted {
 
     /// Whether so few runs could contradict what is predicted at all, if none of them found it.
     fn can_be_contradicted(&self, tally: &Tally) -> bool {
-        self.predicted(tally).is_some_and(|power| contradicts(0, tally.runs, power))
+        self.predicted(tally).is_some_and(|power| contradicts(0, tally.planted_judged, power))
     }
 
-    /// Whether it was found less often than predicted.
+    /// Whether it was found less often than predicted. A prediction is of runs that judge the row: one that withheld it, on a
+    /// busy machine for instance, is no evidence against it.
     pub fn is_contradicted(&self, tally: &Tally) -> bool {
-        self.predicted(tally).is_some_and(|power| contradicts(tally.found, tally.runs, power))
+        self.predicted(tally).is_some_and(|power| contradicts(tally.found, tally.planted_judged, power))
     }
 }
 
@@ -57,7 +58,7 @@ pub struct Printed<'a> {
 
 impl Printed<'_> {
     /// Exit code: 1 where too many runs were false, or too few found what was planted; 4 where that cannot be known, since
-    /// too few runs judged a row, or nothing could be predicted or contradicted.
+    /// too few runs judged a row, or the planted one, or nothing could be predicted or contradicted.
     pub fn exit_code(&self) -> u8 {
         let (is_known, is_wrong) = match self.planted {
             Some(planted) => (planted.can_be_contradicted(self.tally), planted.is_contradicted(self.tally)),
@@ -109,19 +110,17 @@ impl Printed<'_> {
         let tally = self.tally;
         writeln!(
             out,
-            "{} more than the measured {:.2} ms of CPU per journey: found in {} of {} runs; power at least {:.2}",
+            "{} more than the measured {:.2} ms of CPU per journey: {}",
             planted.share,
             planted.cpu_ms,
-            tally.found,
-            tally.runs,
-            power_at_least(tally.found, tally.runs)
+            times_found(tally)
         )?;
         match (planted.predicted(tally), tally.could_see()) {
             (Some(power), _) => {
                 let verdict = match planted.is_contradicted(tally) {
                     true => "contradicted",
                     false if planted.can_be_contradicted(tally) => "not contradicted",
-                    false => "too few runs to contradict it",
+                    false => "too few runs judged the row to contradict it",
                 };
                 writeln!(out, "predicted power {power:.2}: {verdict}")
             }
@@ -151,8 +150,9 @@ impl Printed<'_> {
             json!({
                 "share": planted.share.get(),
                 "cpu_per_journey_ms": planted.cpu_ms,
+                "judged_runs": tally.planted_judged,
                 "found": tally.found,
-                "power_at_least": power_at_least(tally.found, tally.runs),
+                "power_at_least": lowest_power(tally),
                 "predicted_power": planted.predicted(tally),
                 "contradicted": planted.is_contradicted(tally),
             })
@@ -170,6 +170,25 @@ impl Printed<'_> {
             "never_judged": tally.never_judged().map(never).collect::<Vec<_>>(),
         })
     }
+}
+
+/// The exact lower bound of power as a user meets it: a run that withheld the row did not find what was planted. `None` where
+/// all did, of which nothing follows.
+fn lowest_power(tally: &Tally) -> Option<f64> {
+    (tally.planted_judged > 0).then(|| power_at_least(tally.found, tally.runs))
+}
+
+/// `found in 15 of 20 runs, of which 16 judged the row; power at least 0.54`.
+fn times_found(tally: &Tally) -> String {
+    let &Tally { runs, planted_judged, found, .. } = tally;
+    let Some(power) = lowest_power(tally) else {
+        return format!("none of {runs} runs judged the row, and nothing is known of the power");
+    };
+    let judged = match planted_judged == runs {
+        true => String::new(),
+        false => format!(", of which {planted_judged} judged the row"),
+    };
+    format!("found in {found} of {runs} runs{judged}; power at least {power:.2}")
 }
 
 /// `1 of 20 runs false; up to 4 may be`.
@@ -207,11 +226,11 @@ mod tests {
             "of five, and of a single one"
         );
         let planted = |power| Some(Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power });
-        let found = |found| Tally { runs: 20, found, ..Tally::default() };
+        let found = |found| Tally { runs: 20, planted_judged: 20, found, ..Tally::default() };
         assert_eq!(code(&found(19), planted(Some(0.97))), 0);
         assert_eq!(code(&found(15), planted(Some(0.97))), 1);
         assert_eq!(code(&found(20), planted(None)), 4, "nothing was predicted");
-        let once = Tally { runs: 1, ..Tally::default() };
+        let once = Tally { runs: 1, planted_judged: 1, ..Tally::default() };
         assert_eq!(code(&once, planted(Some(0.97))), 4, "missed once in thirty by chance");
     }
 
@@ -242,12 +261,45 @@ mod tests {
     #[test]
     fn what_was_planted_and_how_often_it_was_found() {
         let planted = Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power: Some(0.97) };
-        let tally = |found| Tally { runs: 20, found, ..Tally::default() };
+        let tally = |found| Tally { runs: 20, planted_judged: 20, found, ..Tally::default() };
         let text = printed(&tally(19), Some(planted));
         assert!(text.contains("found in 19 of 20 runs; power at least 0.78"), "{text}");
         assert!(text.contains("predicted power 0.97: not contradicted"), "{text}");
         assert!(planted.is_contradicted(&tally(15)), "15 of 20 at 0.97");
         let unknown = Planted { power: None, ..planted };
         assert!(!unknown.is_contradicted(&tally(0)), "nothing was predicted");
+    }
+
+    #[test]
+    fn a_run_that_withheld_the_row_is_no_evidence_against_the_prediction() {
+        let planted = Planted { share: Ratio::new(0.10), cpu_ms: 4.0, power: Some(0.97) };
+        let shown = |tally: &Tally| {
+            let result = Printed { scenario: "hop-tax", tally, planted: Some(planted), kept: "not kept" };
+            (printed(tally, Some(planted)), result.document()["planted"].clone(), result.exit_code())
+        };
+        // 15 of 20 contradict 0.97, 15 of 16 do not; that five of twenty runs found nothing stays in the bound.
+        let (text, document, code) =
+            shown(&Tally { runs: 20, planted_judged: 16, found: 15, ..Tally::default() });
+        assert!(
+            text.contains("found in 15 of 20 runs, of which 16 judged the row; power at least 0.54"),
+            "{text}"
+        );
+        assert!(text.contains("predicted power 0.97: not contradicted\n"), "{text}");
+        let of_all = power_at_least(15, 20);
+        assert_eq!((&document["judged_runs"], &document["found"]), (&json!(16), &json!(15)));
+        assert_eq!((&document["power_at_least"], &document["contradicted"]), (&json!(of_all), &json!(false)));
+        assert_eq!(code, 0);
+
+        let (text, document, code) = shown(&Tally { runs: 20, ..Tally::default() });
+        assert!(
+            text.contains(": none of 20 runs judged the row, and nothing is known of the power\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("predicted power 0.97: too few runs judged the row to contradict it\n"),
+            "{text}"
+        );
+        assert_eq!((&document["judged_runs"], &document["power_at_least"]), (&json!(0), &Value::Null));
+        assert_eq!(code, 4);
     }
 }

@@ -36,6 +36,8 @@ pub struct Tally {
     pub judged: u32,
     /// Runs with a row that was called different.
     pub false_runs: u32,
+    /// Runs that judged the planted row.
+    pub planted_judged: u32,
     /// Runs that found more CPU in the second arm.
     pub found: u32,
     /// Rows in the family of a run, in the run with most.
@@ -59,6 +61,7 @@ impl Tally {
         let is_more =
             |contrast: &Contrast| ratio_of(contrast).is_some_and(|ratio| differs(contrast) && ratio > 1.0);
         let planted = || contrasts().filter(|(score, _)| score.id == PLANTED_ROW);
+        self.planted_judged += u32::from(planted().any(|(_, contrast)| contrast.finding.is_some()));
         self.found += u32::from(planted().any(|(_, contrast)| is_more(contrast)));
         self.visible_effects.extend(planted().filter_map(|(_, contrast)| contrast.could_see));
         for (score, contrast) in contrasts() {
@@ -259,6 +262,16 @@ mod tests {
         tally.add(&[cpu(0.9, DIFFERS)]);
         tally.add(&[cpu(1.1, UNDECIDED)]);
         assert_eq!((tally.found, tally.could_see()), (1, Some(0.06)));
+    }
+
+    #[test]
+    fn a_run_that_withheld_the_planted_row_has_not_judged_it() {
+        let mut tally = Tally::default();
+        let other = || score("latency_p50", 1.0, Some(0.01), UNDECIDED);
+        tally.add(&[score(PLANTED_ROW, 1.1, Some(0.02), DIFFERS), other()]);
+        tally.add(&[score(PLANTED_ROW, 1.1, Some(0.02), UNDECIDED), other()]);
+        tally.add(&[score(PLANTED_ROW, 1.1, None, None), other()]);
+        assert_eq!((tally.runs, tally.judged, tally.planted_judged, tally.found), (3, 3, 2, 1));
     }
 
     #[test]
