@@ -47,6 +47,7 @@ pub fn run_all(args: &cli::Run) -> ExitCode {
         ));
         if let Some(reason) = missing(scenario, &given) {
             output::progress(format_args!("== {position} {} skipped: {reason}", scenario.name));
+            suites.push(Suite::skipped(&scenario.name, &reason));
             results.push(ScenarioResult::skipped(scenario.name.clone(), reason));
             continue;
         }

@@ -1,5 +1,5 @@
 //! JUnit's XML: a scenario is a suite, an expectation a case. What could not be judged is an error, never a failure
-//! and never skipped, which reads as green.
+//! and never skipped, which reads as green; skipped are scenarios that were not to be run here, each with the reason.
 
 use std::fmt::Write;
 
@@ -14,7 +14,8 @@ struct Case {
     name: String,
     line: u32,
     seconds: f64,
-    standing: Verdict,
+    /// `None` of what was skipped.
+    standing: Option<Verdict>,
     /// What was found; empty where it holds.
     found: String,
     why: String,
@@ -70,13 +71,22 @@ impl Suite {
         Self::with(&name, f64::from(run.length_s()), &properties, &cases(run))
     }
 
-    /// A scenario that was not run, and why.
+    /// A scenario that was to be run and was not, and why.
     pub fn without_run(scenario: &str, reason: &str) -> Self {
+        Self::of_one_case(scenario, Some(Verdict::Invalid), reason)
+    }
+
+    /// A scenario that was not to be run here, as one whose server is missing, and why.
+    pub fn skipped(scenario: &str, reason: &str) -> Self {
+        Self::of_one_case(scenario, None, reason)
+    }
+
+    fn of_one_case(scenario: &str, standing: Option<Verdict>, reason: &str) -> Self {
         let case = Case {
             name: "run".to_owned(),
             line: 0,
             seconds: 0.0,
-            standing: Verdict::Invalid,
+            standing,
             found: reason.to_owned(),
             why: String::new(),
         };
@@ -84,11 +94,12 @@ impl Suite {
     }
 
     fn with(scenario: &str, seconds: f64, properties: &[(String, String)], cases: &[Case]) -> Self {
-        let failures = cases.iter().filter(|case| case.standing == Verdict::Fail).count();
-        let errors = cases.iter().filter(|case| is_unjudged(case.standing)).count();
+        let failures = cases.iter().filter(|case| case.standing == Some(Verdict::Fail)).count();
+        let errors = cases.iter().filter(|case| case.standing.is_some_and(is_unjudged)).count();
+        let skipped = cases.iter().filter(|case| case.standing.is_none()).count();
         let tests = cases.len();
         let mut xml = format!(
-            "<testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" \
+            "<testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" \
              time=\"{seconds}\">\n<properties>\n",
             escaped(scenario)
         );
@@ -107,9 +118,15 @@ impl Suite {
                 case.seconds
             );
             let element = match case.standing {
-                Verdict::Pass => None,
-                Verdict::Fail => Some(("failure", "fail")),
-                Verdict::Inconclusive | Verdict::Invalid => Some(("error", case.standing.word())),
+                Some(Verdict::Pass) => None,
+                Some(Verdict::Fail) => Some(("failure", "fail")),
+                Some(unjudged @ (Verdict::Inconclusive | Verdict::Invalid)) => {
+                    Some(("error", unjudged.word()))
+                }
+                None => {
+                    let _ = write!(xml, "<skipped message=\"{}\"/>", escaped(&case.found));
+                    None
+                }
             };
             if let Some((element, kind)) = element {
                 let _ = write!(
@@ -153,7 +170,7 @@ fn all_cases(run: &Run) -> Vec<Case> {
         name: name.to_owned(),
         line: 0,
         seconds: f64::from(run.length_s()),
-        standing,
+        standing: Some(standing),
         found: found.to_owned(),
         why: String::new(),
     };
@@ -174,7 +191,7 @@ fn of_check(run: &Run, check: &Check) -> Case {
         name: format!("{}{arm}", check.text),
         line,
         seconds: seconds_of(run, check),
-        standing: run.verdict_of(check),
+        standing: Some(run.verdict_of(check)),
         found: run.finding_of(check),
         why: why.to_owned(),
     }

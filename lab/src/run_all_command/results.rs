@@ -7,6 +7,7 @@ use std::path::Path;
 use conductor::{RunError, RunOutcome};
 use model::format::printable_lines;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
+use scorecard::exit_code;
 use serde_json::json;
 
 use crate::output::{self, EXIT_INTERRUPTED};
@@ -82,10 +83,14 @@ fn unmet_checks(record: &Path) -> Result<Unmet, ReadError> {
     Ok(unmet)
 }
 
-/// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive.
+/// The exit code of all, the worst first: interrupted, not started, invalid, fail, inconclusive. Where every scenario was
+/// skipped nothing was judged, and that is no pass.
 pub(super) fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
     if interrupted {
         return EXIT_INTERRUPTED;
+    }
+    if results.iter().all(|scenario| scenario.skipped.is_some()) {
+        return exit_code(Verdict::Inconclusive);
     }
     let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == code);
     [output::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
@@ -169,10 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_skipped_fails_nothing() {
-        let skipped = ScenarioResult::skipped("stores".into(), "no server".into());
-        assert!(line(&skipped, 8).starts_with("stores    skipped"));
-        assert_eq!(worst(&[skipped], false), 0);
+    fn what_is_skipped_fails_nothing_and_passes_nothing() {
+        let skipped = || ScenarioResult::skipped("stores".into(), "no server".into());
+        assert!(line(&skipped(), 8).starts_with("stores    skipped"));
+        let with = |exit_code| [skipped(), ScenarioResult { exit_code, ..ScenarioResult::default() }];
+        assert_eq!([0, 1, 2, 4].map(|code| worst(&with(code), false)), [0, 1, 2, 4], "that of what ran");
+        assert_eq!(worst(&[skipped(), skipped()], false), 4, "nothing was judged");
+        assert_eq!(worst(&[skipped()], true), EXIT_INTERRUPTED);
     }
 
     #[test]

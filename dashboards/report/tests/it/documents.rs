@@ -44,6 +44,23 @@ fn what_cannot_be_judged_is_an_error_and_never_skipped() {
 }
 
 #[test]
+fn a_scenario_that_was_not_to_be_run_is_skipped_with_its_reason() {
+    let skipped = junit::Suite::skipped("stores", "no `initdb` & no `postgres`");
+    let xml = junit::document(&[skipped, junit::Suite::without_run("crash-one", "interrupted")]);
+    let document = roxmltree::Document::parse(&xml).expect("well-formed");
+    assert_eq!(document.root_element().attribute("errors"), Some("1"), "of the other one: {xml}");
+    let suites: Vec<_> = document.descendants().filter(|node| node.has_tag_name("testsuite")).collect();
+    let counts = ["tests", "failures", "errors", "skipped"].map(|name| suites[0].attribute(name));
+    assert_eq!(counts, [Some("1"), Some("0"), Some("0"), Some("1")], "{xml}");
+    assert_eq!(suites[1].attribute("skipped"), Some("0"), "{xml}");
+    let elements: Vec<_> = document.descendants().filter(|node| node.has_tag_name("skipped")).collect();
+    assert_eq!(elements.len(), 1, "{xml}");
+    assert_eq!(elements[0].attribute("message"), Some("no `initdb` & no `postgres`"));
+    let case = elements[0].parent_element().expect("a case");
+    assert_eq!((case.attribute("classname"), case.attribute("name")), (Some("stores"), Some("run")));
+}
+
+#[test]
 fn a_note_is_neither_a_case_nor_a_reason_to_doubt() {
     let mut noted = run();
     let text = "a debug build".to_owned();
