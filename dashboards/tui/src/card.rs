@@ -404,6 +404,8 @@ impl<W: Write> Card<'_, W> {
         let n = right(&count(n.map(|n| n as f64)), SAMPLES);
         let first = contrasts.first().filter(|_| contrasts.len() == 1).map(|(_, of)| of);
         let effect = first.map_or("", |of| of.effect.as_str());
+        // What would be cut stands below, whole.
+        let inline = if width(effect) < columns.effect { effect } else { "" };
         let (mark, tone) = first.map_or((' ', Tone::Plain), standing);
         // Of several arms each has its own finding below.
         let concluded =
@@ -424,14 +426,14 @@ impl<W: Write> Card<'_, W> {
             writeln!(self.out, "{indent}{line}")?;
         }
         let label = left(&format!("{indent}{}", if fits { &label } else { "" }), 2 + columns.label, false);
-        let row = format!("{label}{values} {}{n} {finding}", left(effect, columns.effect, false));
+        let row = format!("{label}{values} {}{n} {finding}", left(inline, columns.effect, false));
         writeln!(self.out, "{}", row.trim_end())?;
         if is_wide {
             let of_arms: Vec<String> =
                 columns.letters.iter().zip(&shown).map(|(arm, text)| format!("{arm} {text}")).collect();
             self.wrapped("    ", Tone::Plain, &of_arms.join(", "))?;
         }
-        if columns.effect == 0 && !effect.is_empty() {
+        if inline.is_empty() && !effect.is_empty() {
             self.wrapped(&format!("    {} ", columns.against), Tone::Quiet, effect)?;
         }
         if let Some(text) = rest {
@@ -443,11 +445,8 @@ impl<W: Write> Card<'_, W> {
                 let against = format!("    {arm}/{} ", columns.base);
                 let text = format!("{mark} {}", of.finding);
                 let text = self.painted(tone, text.trim());
-                writeln!(
-                    self.out,
-                    "{}",
-                    format!("{against}{} {text}", left(&of.effect, EFFECT, false)).trim_end()
-                )?;
+                let effect = left(&of.effect, EFFECT.max(width(&of.effect)), false);
+                writeln!(self.out, "{}", format!("{against}{effect} {text}").trim_end())?;
             }
         }
         score.notes.iter().try_for_each(|note| self.wrapped("    ", Tone::Quiet, note))

@@ -61,6 +61,16 @@ pub(crate) fn left(text: &str, cells: usize, ascii: bool) -> String {
     text + &" ".repeat(blank)
 }
 
+/// An effect, `+0.0% [-2.7%, +1.2%]`, in `cells`: without its interval where both do not fit, and nothing where the value
+/// does not either; a number that is cut lies.
+pub(crate) fn effect_in(text: &str, cells: usize) -> &str {
+    if width(text) <= cells {
+        return text;
+    }
+    let value = text.split(" [").next().unwrap_or_default();
+    if value.contains('[') || width(value) > cells { "" } else { value }
+}
+
 /// Padded with blanks on the left to `cells`, never cut: a number without its last digits lies.
 pub(crate) fn right(text: &str, cells: usize) -> String {
     let text = printable(text);
@@ -104,6 +114,14 @@ mod tests {
         assert_eq!(left("feed", 6, true), "feed  ");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+    }
+
+    #[test]
+    fn an_effect_that_does_not_fit_loses_its_interval_and_no_digit() {
+        let effect = "+0.0% [-2.7%, +1.2%]";
+        assert_eq!([20, 19, 5, 4].map(|cells| effect_in(effect, cells)), [effect, "+0.0%", "+0.0%", ""]);
+        // Brackets that are apart have an interval alone.
+        assert_eq!([13, 12].map(|cells| effect_in("×[0.33, 0.86]", cells)), ["×[0.33, 0.86]", ""]);
     }
 
     #[test]

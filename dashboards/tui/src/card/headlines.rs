@@ -8,9 +8,9 @@ use scorecard::glossary::short_name;
 use scorecard::headlines::{Headline, headlines};
 
 use super::Tone;
-use crate::text::{left, right, width, wrap};
+use crate::text::{effect_in, left, right, width, wrap};
 
-/// Cells of a value, of an effect with its interval, of a finding with its mark.
+/// Cells of a value, of an effect with its interval at least, of a finding with its mark.
 const VALUE: usize = 9;
 const EFFECT: usize = 19;
 const FINDING: usize = 12;
@@ -25,20 +25,19 @@ pub(super) type Pieces = Vec<(Tone, String)>;
 /// A headline row with its lines.
 type Drawn<'a> = (Headline<'a>, Vec<Pieces>);
 
+/// A claim with its rows.
+type Group<'a> = (&'a str, Vec<Drawn<'a>>);
+
 /// The lines of a folded scorecard, at most so many; and how many rows it has folded away.
 pub(super) fn lines(run: &Run, width: usize, most: usize) -> (Vec<Pieces>, usize) {
-    let grid = Grid::of(run, width);
-    let mut groups: Vec<(&str, Vec<Drawn<'_>>)> = headlines(run)
-        .into_iter()
-        .map(|(claim, rows)| (claim, rows.into_iter().map(|row| (row, grid.row(run, row.score))).collect()))
-        .collect();
-    let fixed = grid.heads(run).len() + grid.legend(run).len();
-    loop {
-        let of_rows: usize = groups.iter().flat_map(|(_, rows)| rows).map(|(_, lines)| lines.len()).sum();
-        let lightest = groups.iter().flat_map(|(_, rows)| rows).map(|(row, _)| row.rank).max();
-        let (true, Some(lightest)) = (fixed + of_rows + groups.len() > most, lightest) else { break };
-        groups.iter_mut().for_each(|(_, rows)| rows.retain(|(row, _)| row.rank != lightest));
-        groups.retain(|(_, rows)| !rows.is_empty());
+    let mut grid = Grid::of(run, width, EFFECT);
+    let mut groups = drawn(run, &grid, most);
+    // A difference in percent is longer than a ratio: names make room for it.
+    let effects = groups.iter().flat_map(|(_, rows)| rows).flat_map(|(row, _)| compared(run, row.score));
+    let widest = effects.map(|(_, of)| self::width(&of.effect)).max().unwrap_or(0);
+    if widest > EFFECT {
+        grid = Grid::of(run, width, widest);
+        groups = drawn(run, &grid, most);
     }
     let shown: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let mut lines = if groups.is_empty() { Vec::new() } else { grid.heads(run) };
@@ -52,9 +51,27 @@ pub(super) fn lines(run: &Run, width: usize, most: usize) -> (Vec<Pieces>, usize
     (lines, run.scores().len() - shown)
 }
 
+/// The rows that fit into so many lines with the heads and the legend, the weightiest.
+fn drawn<'a>(run: &'a Run, grid: &Grid, most: usize) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = headlines(run)
+        .into_iter()
+        .map(|(claim, rows)| (claim, rows.into_iter().map(|row| (row, grid.row(run, row.score))).collect()))
+        .collect();
+    let fixed = grid.heads(run).len() + grid.legend(run).len();
+    loop {
+        let of_rows: usize = groups.iter().flat_map(|(_, rows)| rows).map(|(_, lines)| lines.len()).sum();
+        let lightest = groups.iter().flat_map(|(_, rows)| rows).map(|(row, _)| row.rank).max();
+        let (true, Some(lightest)) = (fixed + of_rows + groups.len() > most, lightest) else { break };
+        groups.iter_mut().for_each(|(_, rows)| rows.retain(|(row, _)| row.rank != lightest));
+        groups.retain(|(_, rows)| !rows.is_empty());
+    }
+    groups
+}
+
 /// The columns at a width: with two arms a line for each row, with more one for each arm that is compared.
 struct Grid {
     name: usize,
+    effect: usize,
     width: usize,
     is_pair: bool,
     /// Whether arms are called by their names in the heads.
@@ -62,12 +79,15 @@ struct Grid {
 }
 
 impl Grid {
-    fn of(run: &Run, width: usize) -> Self {
+    /// With `effect` cells for an effect, or as many of them as leave room for a name.
+    fn of(run: &Run, width: usize, effect: usize) -> Self {
         let is_pair = run.header.arms.len() <= 2;
         let values = if is_pair { run.header.arms.len() * VALUE } else { 2 * VALUE + 3 };
-        let fixed = 2 + values + 1 + EFFECT + 1 + FINDING;
+        let fixed = 2 + values + 1 + 1 + FINDING;
+        let effect = effect.min(width.saturating_sub(fixed + MIN_NAME)).max(EFFECT);
         let has_names = is_pair && run.header.arms.iter().all(|arm| self::width(&arm.name) + 2 < VALUE);
-        Self { name: width.saturating_sub(fixed).max(MIN_NAME), width, is_pair, has_names }
+        let name = width.saturating_sub(fixed + effect).max(MIN_NAME);
+        Self { name, effect, width, is_pair, has_names }
     }
 
     fn heads(&self, run: &Run) -> Vec<Pieces> {
@@ -82,7 +102,7 @@ impl Grid {
             let other = others.first().map_or_else(String::new, |other| {
                 format!("{}/{}, {}−{}", other.letter, base.letter, other.letter, base.letter)
             });
-            format!("{name}{arms} {} {}", left(&other, EFFECT, false), "  finding")
+            format!("{name}{arms} {} {}", left(&other, self.effect, false), "  finding")
         } else {
             let base = base.letter;
             let head = format!("against {base}");
@@ -90,7 +110,7 @@ impl Grid {
                 "{name}{}   {} {} {}",
                 right(&base.to_string(), VALUE),
                 right("arm", VALUE),
-                left(&head, EFFECT, false),
+                left(&head, self.effect, false),
                 "  finding"
             )
         };
@@ -162,9 +182,9 @@ impl Grid {
     fn line(&self, figures: String, contrast: Option<&AgainstBase>) -> Pieces {
         let Some(of) = contrast else { return vec![(Tone::Plain, figures)] };
         let (tone, finding) = finding(of);
-        let (effect, finding) = match of.effect.as_str() {
+        let (effect, finding) = match effect_in(&of.effect, self.effect) {
             "" => (String::new(), finding.trim_start().to_owned()),
-            effect => (format!("{} ", left(effect, EFFECT, false)), finding),
+            effect => (format!("{} ", left(effect, self.effect, false)), finding),
         };
         let room = self.width.saturating_sub(width(&figures) + 1 + width(&effect));
         let finding = left(&finding, room, false).trim_end().to_owned();

@@ -1,10 +1,11 @@
 //! What is left when there is no screen: plain lines and the card.
 
 use model::Run;
-use record::Line;
+use record::{Contrast, Entry, Finding, Interval, Line, Measured};
+use tui::tab::Tab;
 use tui::{card, plain};
 
-use crate::fixture;
+use crate::{fixture, still};
 
 fn plain_lines() -> String {
     let mut out = Vec::new();
@@ -45,6 +46,43 @@ fn card_at_80_columns() {
     let widest = text.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(80), "80 columns hold, the widest line has {widest:?}");
     insta::assert_snapshot!(text);
+}
+
+/// The lines of a run whose shares differ: in points, which with their interval are longer than a ratio.
+fn lines_with_differences() -> Vec<Line> {
+    let mut lines = fixture::lines();
+    for line in &mut lines {
+        if let Entry::Score(score) = &mut line.entry
+            && score.unit == "%"
+        {
+            let interval = Some(Interval::new(-0.265, -0.208));
+            let difference = Some(Measured { value: Some(-0.237), interval, ..Measured::default() });
+            let contrast = Contrast { difference, finding: Some(Finding::Differs), ..Contrast::default() };
+            score.ratio = None;
+            score.contrasts = [('B', contrast)].into();
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_interval_of_a_difference_is_whole_at_80_columns() {
+    let lines = lines_with_differences();
+    let (mut whole, mut folded) = (Vec::new(), Vec::new());
+    card::print(&mut whole, &run(&lines), 80, false).expect("a vector takes everything");
+    card::print_folded(&mut folded, &run(&lines), 80, false).expect("a vector takes everything");
+    let [whole, folded] = [whole, folded].map(|text| String::from_utf8(text).expect("text"));
+    let mut state = still::after(lines);
+    state.tab = Tab::Score;
+    let screen = still::text(&still::drawn(&state, 80, 40));
+    let effect = "-23.7% [-26.5%, -20.8%]";
+    for text in [&whole, &folded, &screen] {
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "80 columns hold: {text}");
+        assert!(text.lines().any(|line| line.contains(effect)), "{text}");
+    }
+    // The last of them is a row's own, below or beside its figures.
+    let row = folded.lines().rev().find(|line| line.contains(effect)).expect("a row");
+    assert!(row.contains("70.0%    93.7% ") && row.ends_with(" differs"), "{row}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::table::{Column, Row, Table, more_columns};
 use super::{is_low, live};
 use crate::state::State;
 use crate::style::{Role, Theme};
-use crate::text::{NO_DATA, count as counted, value, width};
+use crate::text::{NO_DATA, count as counted, effect_in, value, width};
 
 /// Heads of the two arms' columns: a letter is a piece of this.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -36,6 +36,16 @@ pub(super) const CHECKS: &[Column] = &[
 const FIGURE_CELLS: usize = 9;
 /// And at most: `never (120 s watched)`. What is longer is whole where a row is opened.
 const MAX_FIGURE_CELLS: usize = 21;
+
+/// Cells of an effect, at least: `×2.52 [2.41, 2.63]`.
+const EFFECT_CELLS: usize = 18;
+/// Cells of a name and of a finding, and what they have where figures or effects need more.
+const NAME_CELLS: usize = 16;
+const FINDING_CELLS: usize = 15;
+const TIGHT_NAME_CELLS: usize = 15;
+const TIGHT_FINDING_CELLS: usize = 10;
+/// Cells of a name beside an effect that would be cut otherwise.
+const SHORT_NAME_CELLS: usize = 11;
 
 /// Below, a row's sentence has no room.
 const SENTENCES: u16 = 100;
@@ -224,15 +234,29 @@ fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect,
     }
     let head = |letter: char| LETTERS.find(letter).map_or("?", |at| &LETTERS[at..=at]);
     // A word such as `never (30 s watched)` needs more than a number does.
-    let cells = |column: usize| widest(&rows, column).max(FIGURE_CELLS);
-    // On a narrow screen such a word leaves room for a finding, if not for all of its words.
-    let figures = if first == other { cells(1) } else { cells(1).max(cells(2)) };
-    let is_tight = area.width < SENTENCES && figures > FIGURE_CELLS;
-    let (name, finding) = if is_tight { (15, 10) } else { (16, 15) };
-    let mut columns = vec![Column::rest("measure", name), Column::values(head(first), cells(1), 0)];
+    let [of_first, of_other] = [1, 2].map(|column| widest(&rows, column).max(FIGURE_CELLS));
+    let figures = if first == other { of_first } else { of_first.max(of_other) };
+    let room = usize::from(area.width);
+    let effect = if first == other { 0 } else { effect_cells(&rows, room, of_first + of_other) };
+    // On a narrow screen such a word, or an interval in percent, leaves room for a finding, if not for all of its words.
+    let whole = 2 + NAME_CELLS + 1 + of_first + 1 + of_other + 1 + effect + 1 + FINDING_CELLS;
+    let is_tight =
+        area.width < SENTENCES && (figures > FIGURE_CELLS || (effect > EFFECT_CELLS && whole > room));
+    let tight = 2 + 1 + of_first + 1 + of_other + 1 + effect + 1 + TIGHT_FINDING_CELLS;
+    let shortest = if effect > EFFECT_CELLS { SHORT_NAME_CELLS } else { TIGHT_NAME_CELLS };
+    let tight_name = room.saturating_sub(tight).clamp(shortest, TIGHT_NAME_CELLS);
+    let (name, finding) =
+        if is_tight { (tight_name, TIGHT_FINDING_CELLS) } else { (NAME_CELLS, FINDING_CELLS) };
+    let mut columns = vec![Column::rest("measure", name), Column::values(head(first), of_first, 0)];
     if first != other {
-        columns.push(Column::values(head(other), cells(2), 0));
-        columns.push(Column::words("ratio, difference", 18, 1));
+        columns.push(Column::values(head(other), of_other, 0));
+        columns.push(Column::words("ratio, difference", effect, 1));
+        for row in &mut rows {
+            if let Row::Cells(cells) = row {
+                let (text, _) = &mut cells[3];
+                *text = effect_in(text, effect).to_owned();
+            }
+        }
     }
     columns.extend([
         Column::values("n", 6, 4),
@@ -240,6 +264,15 @@ fn card(state: &State, items: &[Item], before: usize, chosen: usize, area: Rect,
         Column::words("window", 9, 5),
     ]);
     Table { columns: &columns, rows: &rows, chosen, sort: None, before }.draw(&state.theme, area, page)
+}
+
+/// Cells of the effects of two arms in so much room, beside figures that take so much: what the longest needs, if a finding
+/// fits behind it, or else in the place of the findings.
+fn effect_cells(rows: &[Row], room: usize, figures: usize) -> usize {
+    let room = room.saturating_sub(2 + SHORT_NAME_CELLS + 1 + figures + 2);
+    let with_finding = room.saturating_sub(1 + TIGHT_FINDING_CELLS);
+    let most = if with_finding < EFFECT_CELLS { room } else { with_finding };
+    widest(rows, 3).clamp(EFFECT_CELLS, most.max(EFFECT_CELLS))
 }
 
 /// Cells of a column's longest text.
