@@ -25,6 +25,8 @@ pub struct NoHeader;
 
 /// Seconds that may be out of date: a judge only adds lines and needs no percentile of a second.
 const MAX_CHANGED: usize = 256;
+/// The same while a run goes on: what is out of date also keeps what is too old in memory, and with two arms 256 are two minutes.
+const MAX_CHANGED_LIVE: usize = 32;
 
 /// A run, as far as its record has come.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +142,11 @@ impl Run {
                 }
                 self.counted.window(window, was_closed);
                 self.changed.entry(turn).or_default().insert(window.second);
-                if self.changed.values().map(BTreeSet::len).sum::<usize>() >= MAX_CHANGED {
+                let max_changed = match self.retention {
+                    Retention::Judged => MAX_CHANGED,
+                    Retention::Live => MAX_CHANGED_LIVE,
+                };
+                if self.changed.values().map(BTreeSet::len).sum::<usize>() >= max_changed {
                     self.settle();
                 }
             }

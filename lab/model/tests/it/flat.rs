@@ -163,6 +163,21 @@ fn a_live_run_holds_a_fixed_amount_after_ten_minutes() {
     assert!(grown < 3 * MIB, "{grown} bytes from minute ten to sixty");
 }
 
+/// The conductor's own run is asked for no percentile: nothing but its lines makes it let go of what is too old.
+#[test]
+fn a_live_run_that_no_view_settles_lets_go_of_detail_as_well() {
+    let mut run = Run::new(header()).live();
+    let steady = Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() };
+    run.add(&Line { t: 0, entry: Entry::Phase(steady) });
+    for s in 0..800 {
+        second(s).iter().for_each(|line| run.add(line));
+        let in_detail = run.seconds_between('A', 1, 0, u32::MAX).filter(|(_, of)| of.windows().count() > 0);
+        // Thirty-two seconds of arms are out of date at most: sixteen of each of two.
+        let most = usize::try_from(DETAIL_SECONDS).expect("small") + 20;
+        assert!(in_detail.count() <= most, "after {s} seconds");
+    }
+}
+
 #[test]
 fn a_live_run_keeps_samples_by_step_and_seconds_without_windows() {
     let Hour { run, .. } = hour();
