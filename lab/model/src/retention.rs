@@ -34,6 +34,8 @@ pub const THINNED_SECONDS: u64 = 1_800;
 pub const STEP_SECONDS: u32 = 30;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
+/// The same while a run goes on: what has come since is held beside the ten minutes.
+const INTERVAL_LIVE_NS: u64 = 10 * SECOND;
 
 impl Run {
     /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
@@ -55,7 +57,11 @@ impl Run {
             return;
         }
         self.thin_seconds(detail_from, thinned_from);
-        if self.now - self.segments.last_ns < INTERVAL_NS {
+        let interval = match self.retention {
+            Retention::Judged => INTERVAL_NS,
+            Retention::Live => INTERVAL_LIVE_NS,
+        };
+        if self.now - self.segments.last_ns < interval {
             return;
         }
         self.segments.last_ns = self.now;
