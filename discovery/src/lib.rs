@@ -7,6 +7,7 @@
 //! - [`registry`]: the state behind a lock, with its sweep, its log and its watchers; hosted in any process.
 //! - [`api`]: the registry's HTTP API.
 //! - [`location`]: the address of a registry.
+//! - `new_file`: what takes the place of an older file when it is whole.
 //! - [`client`]: the [`Registrar`] that announces a process, the [`Watcher`] that feeds its clusters.
 //!
 //! Start with [`registry_state::RegistryState::apply`].
@@ -24,6 +25,7 @@ pub mod client;
 pub mod instance;
 pub mod lease_table;
 pub mod location;
+mod new_file;
 pub mod registry;
 pub mod registry_log;
 pub mod registry_state;

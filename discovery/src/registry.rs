@@ -83,6 +83,7 @@ impl Registry {
             log.as_ref().map(|log| registry_log::read(&log.path)).transpose()?.unwrap_or_default();
         report(&recovered);
         let started = u64::try_from(clock::wall_us()).unwrap_or_default();
+        // A log with the last epoch that there is is refused above.
         let epoch = recovered.registry.map_or(started, |before| started.max(before.0 + 1));
         // Without a log it does not know of an earlier process, and takes it that there was one.
         let may_have_watchers = log.is_none() || recovered.registry.is_some();

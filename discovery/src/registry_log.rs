@@ -25,22 +25,25 @@
 //!
 //! A last line without its end is what a killed process leaves, and is cut off. Any other line that is damaged is skipped,
 //! counted, and reported: it costs what a change costs that was never written. A file without any valid line is some other
-//! file, and refused, as is another format.
+//! file, and refused, as are another format, a file of more than 64 MiB, and an epoch after which none comes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use contract::hash::fnv1a64;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::{Delta, Instance, Key, RegistryEpoch, Snapshot};
+use crate::new_file;
 
 /// Format of the file.
 const FORMAT: u32 = 1;
 /// Longest file that is not replaced, 1 MiB: some 5,000 changes of one instance. It is read within milliseconds.
 const COMPACT_BYTES: u64 = 1 << 20;
+/// Longest file that is read, 64 MiB: some 300,000 changes of one instance. A longer one is damaged, or has no end.
+const MAX_LOG_BYTES: u64 = 64 << 20;
 /// The checksum in hexadecimal, and a space.
 const PREFIX_BYTES: usize = 17;
 
@@ -95,6 +98,18 @@ pub enum LogError {
         /// Its format.
         format: u32,
     },
+    /// It is longer than any registry's.
+    #[error("the registry's log {} is longer than {} MiB; give another file, or remove it, and the registry starts empty", path.display(), MAX_LOG_BYTES >> 20)]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No epoch comes after that of its header.
+    #[error("the registry's log {} has the epoch {}, and none is later; remove it, and the registry starts empty", path.display(), u64::MAX)]
+    LastEpoch {
+        /// Its file.
+        path: PathBuf,
+    },
 }
 
 /// What a log held.
@@ -121,13 +136,20 @@ enum Entry {
 /// Reads a log; one that is not there is empty.
 ///
 /// # Errors
-/// If the file cannot be read, or is not a log of this format.
+/// If the file cannot be read, is longer than 64 MiB, is not a log of this format, or has the last epoch that there is.
 pub fn read(path: &Path) -> Result<Recovered, LogError> {
-    match fs::read(path) {
-        Ok(bytes) => recover(path, &bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recovered::default()),
-        Err(source) => Err(LogError::Read { path: path.to_owned(), source }),
+    let unreadable = |source| LogError::Read { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Recovered::default()),
+        Err(source) => return Err(unreadable(source)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_LOG_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_LOG_BYTES {
+        return Err(LogError::TooLong { path: path.to_owned() });
     }
+    recover(path, &bytes)
 }
 
 fn recover(path: &Path, bytes: &[u8]) -> Result<Recovered, LogError> {
@@ -140,6 +162,9 @@ fn recover(path: &Path, bytes: &[u8]) -> Result<Recovered, LogError> {
         match decode(line) {
             Some(Entry::Header { format, .. }) if format != FORMAT => {
                 return Err(LogError::Format { path: path.to_owned(), format });
+            }
+            Some(Entry::Header { registry: RegistryEpoch(u64::MAX), .. }) => {
+                return Err(LogError::LastEpoch { path: path.to_owned() });
             }
             Some(Entry::Header { registry, .. }) => recovered.registry = Some(registry),
             Some(Entry::Change(delta)) => {
@@ -221,7 +246,7 @@ impl RegistryLog {
             fs::create_dir_all(folder)?;
         }
         let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
+        let mut file = new_file::create(&new)?;
         file.write_all(&text)?;
         // Of an empty registry nothing could be lost.
         if !is_empty {

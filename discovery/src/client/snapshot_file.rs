@@ -1,6 +1,6 @@
 //! The last snapshot on disk, for a start without a registry.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::instance::{EventId, Snapshot};
+use crate::new_file;
 
 /// Shortest interval between writes: each costs an fsync.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ pub(crate) async fn save_changes(
 /// Writes atomically: a reader finds the old file or the new one.
 fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
+    let mut file = new_file::create(&new)?;
     file.write_all(&serde_json::to_vec(snapshot)?)?;
     file.sync_all()?;
     fs::rename(new, path)

@@ -140,6 +140,24 @@ fn another_file_and_another_format_are_refused_by_name() {
 }
 
 #[test]
+fn a_file_without_an_end_and_the_last_epoch_are_refused_by_name() {
+    let error = read(Path::new("/dev/zero")).expect_err("it has no end");
+    assert!(matches!(error, LogError::TooLong { .. }), "{error}");
+    assert!(error.to_string().contains("/dev/zero is longer than 64 MiB"), "{error}");
+
+    let fixture = Fixture::new(COMPACT_BYTES, &[]);
+    let header = |registry| {
+        let mut text = Vec::new();
+        encode(&Entry::Header { format: FORMAT, registry: RegistryEpoch(registry) }, &mut text);
+        text
+    };
+    let error =
+        fixture.read_as(&header(u64::MAX)).expect_err("a registry has a later epoch after every start");
+    assert!(matches!(error, LogError::LastEpoch { .. }), "{error}");
+    fixture.read_as(&header(u64::MAX - 1)).expect("one is later");
+}
+
+#[test]
 fn a_log_that_cannot_be_written_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
