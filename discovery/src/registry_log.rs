@@ -29,12 +29,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use contract::hash::fnv1a64;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded_file;
 use crate::instance::{Delta, Instance, Key, RegistryEpoch, Snapshot};
 use crate::new_file;
 
@@ -138,18 +139,14 @@ enum Entry {
 /// # Errors
 /// If the file cannot be read, is longer than 64 MiB, is not a log of this format, or has the last epoch that there is.
 pub fn read(path: &Path) -> Result<Recovered, LogError> {
-    let unreadable = |source| LogError::Read { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Recovered::default()),
-        Err(source) => return Err(unreadable(source)),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_LOG_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_LOG_BYTES {
-        return Err(LogError::TooLong { path: path.to_owned() });
+    match bounded_file::read(path, MAX_LOG_BYTES) {
+        Ok(bytes) => recover(path, &bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recovered::default()),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(LogError::TooLong { path: path.to_owned() })
+        }
+        Err(source) => Err(LogError::Read { path: path.to_owned(), source }),
     }
-    recover(path, &bytes)
 }
 
 fn recover(path: &Path, bytes: &[u8]) -> Result<Recovered, LogError> {

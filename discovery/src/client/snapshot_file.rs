@@ -10,15 +10,18 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::bounded_file;
 use crate::instance::{EventId, Snapshot};
 use crate::new_file;
 
 /// Shortest interval between writes: each costs an fsync.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest file that is read, 64 MiB, as of a registry's log. A longer one is damaged, or has no end.
+const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
 
 /// Reads the file. Errors are logged only: the registry will send a snapshot.
 pub(crate) async fn load(file: PathBuf) -> Option<Snapshot> {
-    let read = runtime::blocking(move || match fs::read(&file) {
+    let read = runtime::blocking(move || match bounded_file::read(&file, MAX_SNAPSHOT_BYTES) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -72,5 +75,6 @@ mod tests {
         assert_eq!(runtime.block_on(load(file.clone())), Some(snapshot));
         fs::write(&file, b"{\"rev\": 7").expect("writes");
         assert_eq!(runtime.block_on(load(file)), None);
+        assert_eq!(runtime.block_on(load("/dev/zero".into())), None, "it has no end");
     }
 }
