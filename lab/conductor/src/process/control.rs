@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::TcpStream;
+
+/// Longest answer, 16 MiB: far more than the metrics of any node.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,12 @@ pub enum ControlError {
         /// The time it had.
         limit: Duration,
     },
+    /// More than an answer has.
+    #[error("the answer of {addr} is longer than {} MiB", MAX_ANSWER_BYTES >> 20)]
+    TooLong {
+        /// The address.
+        addr: SocketAddr,
+    },
 }
 
 /// Sends requests to nodes. Cheap to clone.
@@ -50,7 +59,8 @@ impl ControlClient {
     /// Sends a request, and waits at most `limit` for the whole answer.
     ///
     /// # Errors
-    /// When the connection is refused or breaks, or the limit passes. A status that means failure is an answer.
+    /// When the connection is refused or breaks, the limit passes, or the answer is longer than 16 MiB. A status that means
+    /// failure is an answer.
     pub async fn request(
         &self,
         addr: SocketAddr,
@@ -81,7 +91,11 @@ impl ControlClient {
                 .map_err(|why| connection_error(why.into()))?;
             let response = sender.send_request(request).await.map_err(|why| connection_error(why.into()))?;
             let status = response.status();
-            let body = response.into_body().collect().await.map_err(|why| connection_error(why.into()))?;
+            let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|why| match why.is::<LengthLimitError>() {
+                true => ControlError::TooLong { addr },
+                false => connection_error(why),
+            })?;
             Ok((status, body.to_bytes()))
         };
         tokio::time::timeout(limit, exchange).await.map_err(|_| ControlError::Timeout { addr, limit })?
@@ -136,6 +150,21 @@ mod tests {
         let (status, body) =
             control.request(addr, Method::PUT, "/control/leases", "lease", LIMIT).await.expect("an answer");
         assert_eq!((status, &body[..]), (StatusCode::CONFLICT, &b"PUT secret lease"[..]));
+        tasks.finish(LIMIT).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_longer_than_any_of_a_node_is_refused_by_name() {
+        let tasks = Tasks::new();
+        let long = Router::new()
+            .route("/longest", any(|| async { vec![b'x'; MAX_ANSWER_BYTES] }))
+            .route("/longer", any(|| async { vec![b'x'; MAX_ANSWER_BYTES + 1] }));
+        let addr = serve(&tasks, long).await;
+        let control = ControlClient::new(tasks.clone(), "secret");
+        let (_, body) = control.get(addr, "/longest", LIMIT).await.expect("as long as it may be");
+        assert_eq!(body.len(), MAX_ANSWER_BYTES);
+        let error = control.get(addr, "/longer", LIMIT).await.expect_err("it is longer");
+        assert_eq!(error.to_string(), format!("the answer of {addr} is longer than 16 MiB"));
         tasks.finish(LIMIT).await;
     }
 
