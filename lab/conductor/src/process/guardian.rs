@@ -10,7 +10,7 @@
 //! looked at afterwards; what could not be undone stays in the journal for the next who looks.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -23,6 +23,7 @@ use record::LockedFile;
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 
+use crate::process::bounded_line;
 use crate::process::program::Program;
 use crate::process::server_data::{self, ServerSecrets};
 pub use crate::process::undo::{LISTS_FOLDER, ProcessIdentity, UndoAction};
@@ -30,6 +31,8 @@ use crate::process::undo::{is_undone, undo};
 
 /// The journal's name in a run's folder.
 pub const JOURNAL: &str = "undo.jsonl";
+/// Longest line of a journal, 1 MiB: an entry has a path or two. What has a longer one is damaged, or no journal.
+const MAX_ENTRY_BYTES: u64 = 1 << 20;
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,9 +183,8 @@ pub fn run(journal: &Path) -> io::Result<CleanUp> {
     let _ = ends.thread_block();
     let locked = File::open(journal)?;
     hold(&locked);
-    let mut nothing = Vec::new();
-    // The pipe carries no data; an error is an end as well.
-    let _ = io::Read::read_to_end(&mut io::stdin().lock(), &mut nothing);
+    // The pipe carries no data, and what comes all the same is not kept; an error is an end as well.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
     clean_up_within(GUARDIAN_TIMEOUT, journal, &ServerSecrets::of_environment())
 }
 
@@ -287,16 +289,17 @@ fn remove_from_servers(
 /// What a journal leaves open; nothing where it is clean.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read, or has a line that is longer than any entry.
 pub fn open_actions(journal: &Path) -> io::Result<Vec<UndoAction>> {
     Ok(numbered_actions(journal)?.into_iter().map(|(_, undo)| undo).collect())
 }
 
 fn numbered_actions(journal: &Path) -> io::Result<Vec<(u64, UndoAction)>> {
     let mut open: Vec<(u64, UndoAction)> = Vec::new();
-    for line in BufReader::new(File::open(journal)?).split(b'\n') {
+    let (mut lines, mut line) = (BufReader::new(File::open(journal)?), Vec::new());
+    while bounded_line::read(&mut lines, MAX_ENTRY_BYTES, &mut line)? {
         // A torn line was never acted on: it is written before the action. It may end within a letter.
-        match serde_json::from_slice::<JournalEntry>(&line?) {
+        match serde_json::from_slice::<JournalEntry>(&line) {
             Ok(JournalEntry::Undo { id, undo }) => open.push((id, undo)),
             Ok(JournalEntry::Done { id }) => open.retain(|(other, _)| *other != id),
             Ok(JournalEntry::Clean) => open.clear(),
@@ -356,6 +359,8 @@ mod tests {
         assert_eq!(open_actions(&path).expect("readable").len(), 1, "what is torn was never done");
         assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);
         assert!(open_actions(&path).expect("readable").is_empty());
+        let error = open_actions(Path::new("/dev/zero")).expect_err("it has no end");
+        assert_eq!(error.to_string(), "it has a line of more than 1048576 bytes");
     }
 
     #[test]

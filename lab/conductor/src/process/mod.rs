@@ -8,8 +8,10 @@
 //!   used, and has left. [`speed_probe`]: how fast it is now.
 //! - [`program`]: what children are started from. [`deployables`]: the application's own programs, before and after a change.
 //!   [`private`]: files that no other user reads.
-//! - `cause`: errors as one sentence. [`control`]: requests to a node's control and metrics endpoints.
+//! - `cause`: errors as one sentence. `bounded_line`: lines that another process wrote.
+//!   [`control`]: requests to a node's control and metrics endpoints.
 
+pub(crate) mod bounded_line;
 pub(crate) mod cause;
 pub mod cgroup;
 pub mod control;
