@@ -1,6 +1,7 @@
 //! Starts an instance's process, changes what it will be when it starts again, and stops it.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ChildStdout;
@@ -23,6 +24,7 @@ use crate::arm::config_file::{read_config, write_config};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::instance::{Health, Instance};
 use crate::arm::resources::MALLOC_ENVIRONMENT;
+use crate::process::bounded_line;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
 
@@ -39,6 +41,10 @@ const TOPOLOGY_STEP: u32 = 0;
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Stack of the thread that reads a child's output: it holds one line.
 const READER_STACK_BYTES: usize = 64 * 1024;
+/// Longest first line of a child: it has two addresses.
+const MAX_FIRST_LINE_BYTES: u64 = 64 * 1024;
+/// How much of the end of a log is read for its last lines.
+const LOG_TAIL_BYTES: u64 = 64 * 1024;
 
 /// The addresses of a node, as its first line announces them.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -96,7 +102,7 @@ pub(super) fn prepare(
 
 fn remove_stale_log(path: &Path) -> Result<(), ArmError> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(ArmError::Config { path: path.to_owned(), source })
         }
         _ => Ok(()),
@@ -214,27 +220,45 @@ pub(super) fn change_config(instance: &Instance, change: &dyn Fn(&mut NodeConfig
 
 /// The end of a log: the error and its cause.
 fn last_log_lines(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let bytes = last_bytes(log, LOG_TAIL_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
     let mut lines: Vec<&str> = text.lines().rev().take(2).map(str::trim).filter(|l| !l.is_empty()).collect();
     lines.reverse();
     if lines.is_empty() { String::new() } else { format!("; it logged: {}", lines.join(", ")) }
 }
 
+/// The end of a file: at most so many bytes.
+fn last_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
+    let mut bytes = Vec::new();
+    // It may grow meanwhile.
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The child's first line, read on a thread of its own: a pipe from the
 /// standard library, and the thread goes on to drain what else is printed.
-async fn read_first_line(stdout: ChildStdout) -> std::io::Result<ServingAddresses> {
+async fn read_first_line(stdout: ChildStdout) -> io::Result<ServingAddresses> {
     let (sender, first_line) = oneshot::channel();
     std::thread::Builder::new().name("first-line".into()).stack_size(READER_STACK_BYTES).spawn(
         move || {
-            let mut lines = BufReader::new(stdout).lines();
-            let first = lines.next().unwrap_or_else(|| Err(std::io::Error::other("it closed its output")));
+            let mut output = BufReader::new(stdout);
+            let mut line = Vec::new();
+            let first = match bounded_line::read(&mut output, MAX_FIRST_LINE_BYTES, &mut line) {
+                Ok(true) => Ok(line),
+                Ok(false) => Err(io::Error::other("it closed its output")),
+                Err(error) => Err(io::Error::other(format!("its output: {error}"))),
+            };
             // The launch may have given up.
             let _ = sender.send(first);
-            lines.map_while(Result::ok).for_each(drop);
+            // A pipe that breaks is at its end.
+            let _ = io::copy(&mut output, &mut io::sink());
         },
     )?;
-    let line = first_line.await.map_err(std::io::Error::other)??;
-    serde_json::from_str(&line).map_err(std::io::Error::other)
+    let line = first_line.await.map_err(io::Error::other)??;
+    serde_json::from_slice(&line).map_err(io::Error::other)
 }
 
 /// Ends an instance: asks it to drain, and kills it if it has not ended `within` that time.
@@ -263,6 +287,8 @@ pub(super) async fn stop(environment: &RunEnvironment, instance: &Instance, with
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use node::databases::ServerDatabase;
 
     use super::*;
@@ -290,6 +316,21 @@ mod tests {
         Arm::prepared(&environment, plan).expect("a folder of ours");
         assert!(!log.exists(), "its processes are not there any more");
         environment.tasks.finish(Duration::from_secs(1)).await;
+    }
+
+    #[test]
+    fn the_last_lines_of_a_log_are_read_and_nothing_else_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("app#0.log");
+        assert_eq!(last_log_lines(&log), "", "none yet");
+        std::fs::write(&log, "started\nno port\n  the cause\n").expect("a folder of ours");
+        assert_eq!(last_log_lines(&log), "; it logged: no port, the cause");
+        // A log of 1 GiB, of which nothing but the end takes room on the disk.
+        let mut long = File::options().write(true).open(&log).expect("ours");
+        long.seek(SeekFrom::Start(1 << 30)).expect("a sparse file");
+        long.write_all(b"x\nno memory\nthe cause\n").expect("a folder of ours");
+        assert_eq!(last_log_lines(&log), "; it logged: no memory, the cause");
+        assert_eq!(last_bytes(&log, 6).expect("readable"), b"cause\n");
     }
 
     #[test]

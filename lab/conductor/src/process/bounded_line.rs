@@ -11,7 +11,7 @@ pub(crate) fn read(from: &mut impl BufRead, limit: u64, line: &mut Vec<u8>) -> i
     line.clear();
     let read = Read::take(from, limit + 1).read_until(b'\n', line)?;
     if read as u64 > limit {
-        let text = format!("it has a line of more than {limit} bytes");
+        let text = format!("a line is longer than {limit} bytes");
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
     Ok(read > 0)
@@ -35,7 +35,7 @@ mod tests {
 
         let mut endless = BufReader::new(io::repeat(b'x'));
         let error = read(&mut endless, 12, &mut line).expect_err("it has no end");
-        assert_eq!(error.to_string(), "it has a line of more than 12 bytes");
+        assert_eq!(error.to_string(), "a line is longer than 12 bytes");
         assert_eq!(line.len(), 13, "no more than that is held");
     }
 }

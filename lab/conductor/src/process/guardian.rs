@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(clean_up(&path, &secrets()).expect("readable").undone, 1);
         assert!(open_actions(&path).expect("readable").is_empty());
         let error = open_actions(Path::new("/dev/zero")).expect_err("it has no end");
-        assert_eq!(error.to_string(), "it has a line of more than 1048576 bytes");
+        assert_eq!(error.to_string(), "a line is longer than 1048576 bytes");
     }
 
     #[test]
