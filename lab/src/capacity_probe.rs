@@ -75,7 +75,8 @@ fn arms_of(options: &RunOptions) -> Vec<String> {
 
 /// The kept capacities; none where the file is missing or unreadable.
 fn read(path: &Path) -> MeasuredCapacity {
-    std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    let bytes = whole_file::read(path, whole_file::MAX_BYTES).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Adds what was measured of a scenario to what the file has by now: another run may have added to it.

@@ -32,6 +32,7 @@ use crate::cli::change::ChangeOptions;
 use crate::output;
 use crate::structure_command::is_own_tree;
 use crate::structure_command::source_tree::{self, Repository};
+use crate::whole_file;
 
 /// A change that was built, and the folder it lies in, which no other run uses meanwhile.
 pub struct PreparedChange {
@@ -65,7 +66,7 @@ pub fn choose(scenario: &mut Scenario, options: &ChangeOptions) -> Result<(), St
             "--change: scenario `{name}` deploys no change; expected one with [change], e.g. change-one-service"
         ));
     };
-    change.patch = std::fs::read_to_string(path).map_err(|error| {
+    change.patch = whole_file::read_text(path, whole_file::MAX_BYTES).map_err(|error| {
         format!("--change {}: {error}; expected a patch, as `git diff` prints it", path.display())
     })?;
     if let Some(probe) = &options.probe {

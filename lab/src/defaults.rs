@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use node::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
 
+use crate::whole_file;
+
 /// Keys of the file: each the long flag of that name, in every command that has it. None of them changes what is measured.
 const KEYS: [&str; 6] = ["out", "theme", "ascii", "no-mouse", "no-tui", "keep-data"];
 /// Names the file, where it is another one than `cleave.toml` in the working folder.
@@ -55,7 +57,7 @@ impl Defaults {
     }
 
     fn of(path: &Path, must_exist: bool) -> Result<Self, String> {
-        match std::fs::read_to_string(path) {
+        match whole_file::read_text(path, whole_file::MAX_BYTES) {
             Ok(text) => {
                 let flags = read(&text).map_err(|text| format!("{}: {text}", path.display()))?;
                 Ok(Self { path: Some(path.to_owned()), flags })
@@ -200,5 +202,7 @@ mod tests {
         let missing = Defaults::of(Path::new("no/such/file.toml"), true).expect_err("not there");
         assert!(missing.contains("no/such/file.toml cannot be read") && missing.contains("CLEAVE_CONFIG"));
         assert_eq!(Defaults::of(Path::new("no/such/file.toml"), false), Ok(Defaults::default()));
+        let endless = Defaults::of(Path::new("/dev/zero"), false).expect_err("it has no end");
+        assert!(endless.starts_with("/dev/zero cannot be read: it is longer than 64 MiB"), "{endless}");
     }
 }

@@ -142,7 +142,8 @@ impl MachineNoise {
 
     /// What a file holds; nothing where it cannot be read.
     pub fn read(path: &Path) -> Self {
-        std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+        let bytes = whole_file::read(path, whole_file::MAX_BYTES).ok();
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
     /// Adds an entry in place of an older one.
@@ -251,6 +252,7 @@ mod tests {
         assert_eq!((found.rows[0].log_ratios[0], found.date.as_str()), (0.01, "20261129"));
         std::fs::write(&path, "not JSON").expect("a writable file");
         assert_eq!(MachineNoise::read(&path), MachineNoise::default());
+        assert_eq!(MachineNoise::read(Path::new("/dev/zero")), MachineNoise::default(), "it has no end");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A prediction, from a calibration to its record: for `cleave predict`, and for a run that is predicted first.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use simulator::predict::lines::{self, RecordContents};
 use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, Progress, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{calibrate_command, cli, output};
+use crate::{calibrate_command, cli, output, whole_file};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
@@ -91,7 +92,7 @@ pub fn frozen(options: &RunOptions, calibration: &Calibration) -> Result<Predict
 /// # Errors
 /// The exit code where there is none; why has been printed.
 pub fn calibration(file: &Path) -> Result<Calibration, ExitCode> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = whole_file::read_text(file, whole_file::MAX_BYTES).map_err(|error| {
         format!(
             "{} cannot be read: {error}; write a calibration with: cleave calibrate hop-tax",
             file.display()
@@ -235,8 +236,9 @@ fn record(
 fn write(path: &Path, lines: &[Line]) -> std::io::Result<String> {
     let mut writer = Writer::create(path)?;
     lines.iter().try_for_each(|line| writer.write(line))?;
-    let digest = Sha256::digest(std::fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut digest = Sha256::new();
+    std::io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Scenarios by name or file: of the working folder's `scenarios`, else those that the program was built with.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use scenario::{Application, Diagnostics, Scenario};
+
+use crate::whole_file;
 
 /// Largest scenario file, bytes: the longest that is shipped has less than a hundredth of it.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -36,7 +36,7 @@ pub fn text_of(requested: &str) -> Result<(PathBuf, String), String> {
     let folder = scenario::source::catalogue_folder();
     let path = if is_file { PathBuf::from(requested) } else { folder.join(format!("{requested}.toml")) };
     let built_in = built_in::SHIPPED.iter().find(|(name, _)| !is_file && *name == requested);
-    match (text_in(&path), built_in) {
+    match (whole_file::read_text(&path, MAX_FILE_BYTES), built_in) {
         (Ok(text), _) => Ok((path, text)),
         (Err(_), Some((_, text))) if !folder.is_dir() => Ok((path, (*text).to_owned())),
         (Err(error), _) if is_file => Err(format!("{} cannot be read: {error}", path.display())),
@@ -44,16 +44,6 @@ pub fn text_of(requested: &str) -> Result<(PathBuf, String), String> {
             Err(scenario::source::unknown("scenario", requested, names().iter().map(String::as_str)))
         }
     }
-}
-
-/// The text in a file of limited size: a device may have no end.
-fn text_in(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("a scenario has at most {} MiB", MAX_FILE_BYTES >> 20)));
-    }
-    String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
 }
 
 /// Reads a scenario by name, or a file.
@@ -110,7 +100,7 @@ mod tests {
     #[test]
     fn a_file_without_an_end_is_no_scenario() {
         let text = find("/dev/zero").expect_err("it has no end");
-        assert_eq!(text, "/dev/zero cannot be read: a scenario has at most 1 MiB");
+        assert_eq!(text, "/dev/zero cannot be read: it is longer than 1 MiB");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use simulator::calibrate::Calibration;
 use simulator::predict::{Circumstances, Hosts, Layout, Predictor, Utilisation};
 use traffic::{Dataset, Seed};
 
+use crate::whole_file;
+
 /// The share of the cores from which queues grow fast: no prediction has a target beyond it.
 const HIGH: f64 = 0.8;
 
@@ -32,7 +34,8 @@ pub fn of(scenario: &Scenario, arms: &[PlannedArm<'_>], file: &Path) -> Result<O
     if !file.is_file() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = whole_file::read_text(file, whole_file::MAX_BYTES)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let calibration = Calibration::read(&text).map_err(|error| format!("{}: {error}", file.display()))?;
     let letters = ('A'..='Z').chain('a'..='z');
     let layout = |(letter, planned): (char, &PlannedArm<'_>)| Layout {
