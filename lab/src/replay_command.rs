@@ -1,6 +1,7 @@
 //! `cleave watch` and `cleave replay`: a run of another terminal, or one that is over, shown by the views of a live run.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use model::Run;
+use record::reader::MAX_HEADER_BYTES;
 use record::{Entry, Line, ReadError, Reader};
 
 use crate::recorded_source::RecordedSource;
@@ -213,9 +215,12 @@ fn follow(
     Ok(Ending::Complete)
 }
 
-/// Whether a record has its first line, whatever that is.
+/// Whether a record has its first line, whatever that is, also where that is longer than any header.
 fn has_a_line(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'))
+    let Ok(record) = File::open(path) else { return false };
+    let mut line = Vec::new();
+    let read = BufReader::new(record.take(MAX_HEADER_BYTES)).read_until(b'\n', &mut line);
+    read.is_ok_and(|bytes| line.ends_with(b"\n") || bytes as u64 == MAX_HEADER_BYTES)
 }
 
 /// Sends the lines of a record at the moments they were written, so many times as fast. Reads no further than the
@@ -279,6 +284,19 @@ mod tests {
 
     fn line(t: u64) -> Line {
         Line { t, entry: Entry::Host(record::Host::default()) }
+    }
+
+    #[test]
+    fn the_first_line_of_a_record_is_looked_for_within_a_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let record = folder.path().join(RECORD_FILE);
+        assert!(!has_a_line(&record), "none yet");
+        for (text, expected) in [("", false), ("{\"torn", false), ("{}\n", true), ("{}\n{\"torn", true)] {
+            std::fs::write(&record, text).expect("a folder of ours");
+            assert_eq!(has_a_line(&record), expected, "{text}");
+        }
+        assert!(!has_a_line(folder.path()), "a folder has no lines");
+        assert!(has_a_line(Path::new("/dev/zero")), "it has no end");
     }
 
     #[test]

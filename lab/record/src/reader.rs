@@ -1,12 +1,16 @@
 //! Reads `run.jsonl`, while it is being written as well, and `run.jsonl.gz` in its place once it is packed.
 
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::file::RecordFile;
 use crate::index::PIECE_BYTES;
 use crate::kind::Head;
 use crate::{Kind, Line, OLDEST_VERSION, Place, SCHEMA_VERSION};
+
+/// Longest header that is read, 64 MiB: most of one is the scenario's text, which has a MiB at most. What has no line by then is
+/// no record.
+pub const MAX_HEADER_BYTES: u64 = 64 << 20;
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,7 @@ impl Reader {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
         let mut lines = BufReader::with_capacity(PIECE_BYTES, RecordFile::open(path).map_err(io_error)?);
         let mut first = String::new();
-        lines.read_line(&mut first).map_err(io_error)?;
+        Read::take(&mut lines, MAX_HEADER_BYTES).read_line(&mut first).map_err(io_error)?;
         let header: serde_json::Value =
             serde_json::from_str(&first).map_err(|_| ReadError::NoHeader { path: path.to_owned() })?;
         if header["kind"] != "header" {
@@ -222,6 +226,8 @@ mod tests {
         assert!(matches!(Reader::open(&path), Err(ReadError::Version { found: 99, .. })));
         std::fs::write(&path, "hello\n").expect("writes");
         assert!(matches!(Reader::open(&path), Err(ReadError::NoHeader { .. })));
+        let endless = Reader::open(Path::new("/dev/zero"));
+        assert!(matches!(endless, Err(ReadError::NoHeader { .. })), "it has no end");
     }
 
     #[test]
