@@ -1,10 +1,13 @@
 //! The lab as an OTLP collector: nodes send their spans here, the load generator reports its journeys, and the record gets
 //! the requests that are kept. What comes in is forwarded to the user's own collector, where there is one.
 //!
-//! - `otlp`: OTLP over gRPC and HTTP, on loopback. - `spans`: what arrives, as `trace` needs it.
+//! - `otlp`: OTLP over HTTP and gRPC, on loopback. - `grpc`: the service of the latter.
+//! - `export`: what is decoded, and what is refused before. - `spans`: what arrives, as `trace` needs it.
 //! - `forward`: the connection to the user's collector, which may be dead. - `journeys`: the roots of traces, for it.
 
+mod export;
 mod forward;
+mod grpc;
 mod journeys;
 mod otlp;
 mod spans;
@@ -18,12 +21,12 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use contract::TraceContext;
 use load_protocol::TracedJourney;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};
 use telemetry::ProcessLabels;
 use trace::{Gatherer, Journey, Observed};
 
+use self::export::Export;
 use self::forward::Forwarder;
 use crate::observe::record_writer::RecordWriter;
 
@@ -60,7 +63,7 @@ pub fn exported_spans(
     content_encoding: &str,
     body: Bytes,
 ) -> Result<Vec<Observed>, (StatusCode, String)> {
-    otlp::export(content_type, content_encoding, body).map(|request| spans::observed(&request))
+    otlp::export(content_type, content_encoding, body).map(|export| spans::observed(&export.request))
 }
 
 impl Collector {
@@ -153,10 +156,10 @@ impl Collector {
 
 impl CollectorState {
     /// Receives a request of any node.
-    fn receive(&self, request: ExportTraceServiceRequest) {
-        let spans = spans::observed(&request);
+    fn receive(&self, export: Export) {
+        let spans = spans::observed(&export.request);
         if let Some(forwarder) = &self.forwarder {
-            forwarder.send(request, spans.len() as u64);
+            forwarder.send(export, spans.len() as u64);
         }
         self.gatherer().spans(spans);
     }
@@ -167,7 +170,7 @@ impl CollectorState {
         let arms = self.arms.lock().expect("no panic while held");
         let (request, spans) = journeys::export(journeys, &arms, &self.phases);
         if spans > 0 {
-            forwarder.send(request, spans);
+            forwarder.send(request.into(), spans);
         }
     }
 

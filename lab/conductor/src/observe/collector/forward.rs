@@ -9,11 +9,16 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use runtime::{ShutdownPolicy, Tasks, clock};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::transport::{Channel, Endpoint};
 
-/// Exports that may wait: some ten seconds of a traced run, 200 KiB each at most.
+use super::export::Export;
+
+/// Exports that may wait: some ten seconds of a traced run.
 const MAX_QUEUED_EXPORTS: usize = 128;
+/// Bytes that they may take in memory together, about: those of a run are 200 KiB each at most as they came, while one of
+/// another program may be a hundred times as large.
+const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Longest an export may take: the default of OpenTelemetry (`OTEL_EXPORTER_OTLP_TIMEOUT`). No run waits for it.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failure: a dead collector costs next to nothing.
@@ -25,8 +30,19 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub(super) struct Forwarder {
     /// The collector's URL.
     pub endpoint: String,
-    exports: mpsc::Sender<(ExportTraceServiceRequest, u64)>,
+    exports: mpsc::Sender<QueuedExport>,
+    /// Bytes that may still wait.
+    room: Arc<Semaphore>,
     counters: Arc<ForwardCounters>,
+}
+
+/// An export that waits, or is being sent.
+struct QueuedExport {
+    request: ExportTraceServiceRequest,
+    /// How many it has.
+    spans: u64,
+    /// Of its bytes.
+    room: OwnedSemaphorePermit,
 }
 
 #[derive(Default)]
@@ -45,7 +61,7 @@ impl Forwarder {
         let counters = Arc::<ForwardCounters>::default();
         let forwarding = forward(endpoint.clone(), queue, counters.clone());
         tasks.spawn("lab.otlp.forward", ShutdownPolicy::Cancel, forwarding);
-        Self { endpoint, exports, counters }
+        Self { endpoint, exports, room: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)), counters }
     }
 
     /// Why an export failed last.
@@ -54,12 +70,19 @@ impl Forwarder {
         failure.unwrap_or_else(|| "it accepts spans more slowly than they come".to_owned())
     }
 
-    /// Queues an export; counts it as dropped where too many wait.
-    pub fn send(&self, request: ExportTraceServiceRequest, spans: u64) {
+    /// Queues an export; counts it as dropped where too many wait, or too many bytes.
+    pub fn send(&self, export: Export, spans: u64) {
         self.counters.pending.fetch_add(spans, Ordering::AcqRel);
-        if self.exports.try_send((request, spans)).is_err() {
+        if self.enqueue(export, spans).is_none() {
             self.counters.drop_spans(spans);
         }
+    }
+
+    /// `None` where there is no room for it.
+    fn enqueue(&self, export: Export, spans: u64) -> Option<()> {
+        let bytes = u32::try_from(export.bytes).ok()?;
+        let room = self.room.clone().try_acquire_many_owned(bytes).ok()?;
+        self.exports.try_send(QueuedExport { request: export.request, spans, room }).ok()
     }
 
     /// Waits a moment for what is queued; returns spans accepted and dropped.
@@ -89,14 +112,10 @@ impl ForwardCounters {
     }
 }
 
-async fn forward(
-    endpoint: String,
-    mut queue: mpsc::Receiver<(ExportTraceServiceRequest, u64)>,
-    counters: Arc<ForwardCounters>,
-) {
+async fn forward(endpoint: String, mut queue: mpsc::Receiver<QueuedExport>, counters: Arc<ForwardCounters>) {
     let mut client = connection(&endpoint);
     let mut paused_until: Option<Instant> = None;
-    while let Some((request, spans)) = queue.recv().await {
+    while let Some(QueuedExport { request, spans, room: _room }) = queue.recv().await {
         let is_paused = paused_until.is_some_and(|until| clock::now() < until);
         let Some(client) = client.as_mut().filter(|_| !is_paused) else {
             counters.drop_spans(spans);
@@ -176,7 +195,7 @@ mod tests {
     /// Sends exports of so many spans, and waits until each was accepted or dropped; returns spans accepted and dropped.
     async fn send(forwarder: &Forwarder, exports: &[u64]) -> (u64, u64) {
         for spans in exports {
-            forwarder.send(ExportTraceServiceRequest::default(), *spans);
+            forwarder.send(ExportTraceServiceRequest::default().into(), *spans);
         }
         while forwarder.counters.pending.load(Ordering::Acquire) > 0 {
             tokio::task::yield_now().await;
@@ -198,6 +217,18 @@ mod tests {
         let forwarder = Forwarder::start(&tasks, collector(&tasks).await);
         // Nothing is taken from the queue while this test does not wait: two exports find no room.
         assert_eq!(send(&forwarder, &[1; MAX_QUEUED_EXPORTS + 2]).await, (MAX_QUEUED_EXPORTS as u64, 2));
+        tasks.finish(GRACE).await;
+    }
+
+    #[tokio::test]
+    async fn exports_that_take_too_much_memory_are_dropped() {
+        let tasks = Tasks::new();
+        let forwarder = Forwarder::start(&tasks, collector(&tasks).await);
+        let large = || Export { request: ExportTraceServiceRequest::default(), bytes: MAX_QUEUED_BYTES };
+        // Nothing is taken from the queue while this test does not wait: the second finds no room.
+        forwarder.send(large(), 1);
+        forwarder.send(large(), 2);
+        assert_eq!(send(&forwarder, &[4]).await, (5, 2));
         tasks.finish(GRACE).await;
     }
 

@@ -12,23 +12,16 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use runtime::{ShutdownPolicy, Tasks};
 use tokio::net::TcpListener;
-use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Status};
 
 use super::CollectorState;
+use super::export::{Export, MAX_BODY_BYTES};
+use super::grpc::TraceReceiver;
 
-/// An export of 512 spans is some 200 KiB; other exporters send more at a time.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// OTLP over HTTP in binary protobuf.
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -36,11 +29,8 @@ const PROTOBUF: &str = "application/x-protobuf";
 pub(super) async fn grpc(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
-    let service = TraceServiceServer::new(TraceReceiver(shared))
-        .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(MAX_BODY_BYTES);
     let serving = tonic::transport::Server::builder()
-        .add_service(service)
+        .add_service(TraceReceiver(shared))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     tasks.spawn("lab.otlp.grpc", ShutdownPolicy::Cancel, async move {
         // Ends with the run; a broken connection is counted by its node.
@@ -63,24 +53,11 @@ pub(super) async fn http(tasks: &Tasks, shared: Arc<CollectorState>) -> io::Resu
     Ok(at)
 }
 
-struct TraceReceiver(Arc<CollectorState>);
-
-#[tonic::async_trait]
-impl TraceService for TraceReceiver {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
-        self.0.receive(request.into_inner());
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
 async fn traces(State(shared): State<Arc<CollectorState>>, headers: HeaderMap, body: Bytes) -> Response {
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match export(of(CONTENT_TYPE), of(CONTENT_ENCODING), body) {
-        Ok(request) => {
-            shared.receive(request);
+        Ok(export) => {
+            shared.receive(export);
             let response = ExportTraceServiceResponse::default().encode_to_vec();
             ([(CONTENT_TYPE, PROTOBUF)], response).into_response()
         }
@@ -93,7 +70,7 @@ pub(super) fn export(
     content_type: &str,
     content_encoding: &str,
     body: Bytes,
-) -> Result<ExportTraceServiceRequest, (StatusCode, String)> {
+) -> Result<Export, (StatusCode, String)> {
     let content = content_type.split(';').next().unwrap_or_default().trim();
     if content != PROTOBUF {
         let reason = format!("unsupported content type `{content}`: send {PROTOBUF}");
@@ -101,16 +78,13 @@ pub(super) fn export(
     }
     let plain = match content_encoding {
         "" | "identity" => body,
-        "gzip" => {
-            gunzip(&body).map_err(|why| (StatusCode::BAD_REQUEST, format!("invalid gzip body: {why}")))?
-        }
+        "gzip" => gunzip(&body)?,
         other => {
             let reason = format!("unsupported content encoding `{other}`: send gzip or none");
             return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
         }
     };
-    ExportTraceServiceRequest::decode(plain)
-        .map_err(|why| (StatusCode::BAD_REQUEST, format!("invalid ExportTraceServiceRequest: {why}")))
+    Export::decode(plain).map_err(|reason| (StatusCode::BAD_REQUEST, reason))
 }
 
 fn rejection(status: StatusCode, why: String) -> Response {
@@ -118,11 +92,13 @@ fn rejection(status: StatusCode, why: String) -> Response {
 }
 
 /// At most [`MAX_BODY_BYTES`] bytes of it: a small body may unpack to anything.
-fn gunzip(body: &[u8]) -> io::Result<Bytes> {
+fn gunzip(body: &[u8]) -> Result<Bytes, (StatusCode, String)> {
     let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(body).take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut plain)?;
+    let unpacked = flate2::read::GzDecoder::new(body).take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut plain);
+    unpacked.map_err(|why| (StatusCode::BAD_REQUEST, format!("invalid gzip body: {why}")))?;
     if plain.len() > MAX_BODY_BYTES {
-        return Err(io::Error::other(format!("it unpacks to more than {} MiB", MAX_BODY_BYTES >> 20)));
+        let reason = format!("the body unpacks to more than {} MiB", MAX_BODY_BYTES >> 20);
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
     Ok(plain.into())
 }
@@ -135,8 +111,10 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use hyper::client::conn::http1;
     use hyper_util::rt::TokioIo;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use tonic::codec::CompressionEncoding;
 
     use super::*;
     use crate::observe::collector::Collector;
@@ -149,6 +127,13 @@ mod tests {
         ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }],
         }
+    }
+
+    /// So many that they take some 400 KB of a body, and much more when decoded.
+    fn empty_spans() -> ExportTraceServiceRequest {
+        let mut request = export();
+        request.resource_spans[0].scope_spans[0].spans = vec![Span::default(); 200_000];
+        request
     }
 
     fn gzip(plain: &[u8]) -> Vec<u8> {
@@ -213,11 +198,14 @@ mod tests {
         let (collector, _folder) = collector(&tasks).await;
         let plain = export().encode_to_vec();
         let bomb = gzip(&vec![0; MAX_BODY_BYTES + 1]);
+        let empty = empty_spans().encode_to_vec();
         for (content, encoding, body, status, word) in [
             ("application/json", "identity", b"{}".to_vec(), 415, "application/x-protobuf"),
             (PROTOBUF, "zstd", plain.clone(), 415, "gzip"),
             (PROTOBUF, "gzip", plain, 400, "invalid gzip"),
-            (PROTOBUF, "gzip", bomb, 400, "16 MiB"),
+            (PROTOBUF, "gzip", bomb, 413, "16 MiB"),
+            (PROTOBUF, "gzip", gzip(&empty), 400, "when decoded"),
+            (PROTOBUF, "identity", empty, 400, "when decoded"),
             (PROTOBUF, "identity", vec![0xff; 20], 400, "ExportTraceServiceRequest"),
         ] {
             let (answered, text) = post(&tasks, collector.http, content, encoding, body).await;
@@ -225,6 +213,20 @@ mod tests {
             assert!(text.contains(word), "{text}");
         }
         assert_eq!(collector.finish().await.spans, 0);
+        tasks.finish(Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test]
+    async fn grpc_refuses_what_decodes_to_too_much_and_goes_on() {
+        let tasks = Tasks::new();
+        let (collector, _folder) = collector(&tasks).await;
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", collector.grpc))
+            .expect("an address");
+        let mut client = TraceServiceClient::new(channel.connect().await.expect("it listens"));
+        let refusal = client.export(empty_spans()).await.expect_err("it is refused");
+        assert_eq!(refusal.code(), tonic::Code::InvalidArgument, "{refusal}");
+        client.export(export()).await.expect("taken");
+        assert_eq!(collector.finish().await.spans, 3);
         tasks.finish(Duration::from_secs(1)).await;
     }
 }
