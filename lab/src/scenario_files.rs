@@ -1,6 +1,6 @@
 //! Scenarios by name or file: of the working folder's `scenarios`, else those that the program was built with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use scenario::{Application, Diagnostics, Scenario};
 
