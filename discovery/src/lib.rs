@@ -7,7 +7,7 @@
 //! - [`registry`]: the state behind a lock, with its sweep, its log and its watchers; hosted in any process.
 //! - [`api`]: the registry's HTTP API.
 //! - [`location`]: the address of a registry.
-//! - `new_file`: what takes the place of an older file when it is whole. `bounded_file`: files that are read whole.
+//! - `new_file`: what takes the place of an older file when it is whole.
 //! - [`client`]: the [`Registrar`] that announces a process, the [`Watcher`] that feeds its clusters.
 //!
 //! Start with [`registry_state::RegistryState::apply`].
@@ -21,7 +21,6 @@
 //! go by what they knew: an instance that leaves meanwhile is listed as draining, and serves on, until they must have heard of it.
 
 pub mod api;
-mod bounded_file;
 pub mod client;
 pub mod instance;
 pub mod lease_table;

@@ -33,9 +33,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use contract::hash::fnv1a64;
+use runtime::bounded_file;
 use serde::{Deserialize, Serialize};
 
-use crate::bounded_file;
 use crate::instance::{Delta, Instance, Key, RegistryEpoch, Snapshot};
 use crate::new_file;
 

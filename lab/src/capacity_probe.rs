@@ -11,6 +11,7 @@ use conductor::{RunError, RunOptions};
 use contract::hash::fnv1a64_with;
 use policy::units::{HumanDuration, Rate};
 use record::{Entry, Kind, ReadError, Reader};
+use runtime::bounded_file;
 use scenario::{Phase, Scenario, Stop};
 use tokio::sync::watch;
 use traffic::load::{Model, Rates, Shape, Users};
@@ -75,7 +76,7 @@ fn arms_of(options: &RunOptions) -> Vec<String> {
 
 /// The kept capacities; none where the file is missing or unreadable.
 fn read(path: &Path) -> MeasuredCapacity {
-    let bytes = whole_file::read(path, whole_file::MAX_BYTES).ok();
+    let bytes = bounded_file::read(path, bounded_file::MAX_BYTES).ok();
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 

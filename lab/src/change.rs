@@ -23,6 +23,7 @@ use delivery::Metadata;
 use delivery::crate_folders::CrateFolders;
 use delivery::graph::{CrateIndex, DependencyGraph};
 use record::{Build, BuiltProgram};
+use runtime::bounded_file;
 use scenario::action::Build as DeployedBuild;
 use scenario::{Change, Scenario};
 
@@ -32,7 +33,6 @@ use crate::cli::change::ChangeOptions;
 use crate::output;
 use crate::structure_command::is_own_tree;
 use crate::structure_command::source_tree::{self, Repository};
-use crate::whole_file;
 
 /// A change that was built, and the folder it lies in, which no other run uses meanwhile.
 pub struct PreparedChange {
@@ -66,7 +66,7 @@ pub fn choose(scenario: &mut Scenario, options: &ChangeOptions) -> Result<(), St
             "--change: scenario `{name}` deploys no change; expected one with [change], e.g. change-one-service"
         ));
     };
-    change.patch = whole_file::read_text(path, whole_file::MAX_BYTES).map_err(|error| {
+    change.patch = bounded_file::read_text(path, bounded_file::MAX_BYTES).map_err(|error| {
         format!("--change {}: {error}; expected a patch, as `git diff` prints it", path.display())
     })?;
     if let Some(probe) = &options.probe {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 use node::config::{POSTGRES_PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
-
-use crate::whole_file;
+use runtime::bounded_file;
 
 /// Keys of the file: each the long flag of that name, in every command that has it. None of them changes what is measured.
 const KEYS: [&str; 6] = ["out", "theme", "ascii", "no-mouse", "no-tui", "keep-data"];
@@ -57,7 +56,7 @@ impl Defaults {
     }
 
     fn of(path: &Path, must_exist: bool) -> Result<Self, String> {
-        match whole_file::read_text(path, whole_file::MAX_BYTES) {
+        match bounded_file::read_text(path, bounded_file::MAX_BYTES) {
             Ok(text) => {
                 let flags = read(&text).map_err(|text| format!("{}: {text}", path.display()))?;
                 Ok(Self { path: Some(path.to_owned()), flags })

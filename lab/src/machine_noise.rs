@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use contract::hash::fnv1a64_with;
 use record::{Header, Machine};
+use runtime::bounded_file;
 use scenario::Scenario;
 use scorecard::inference::StoredStarts;
 use scorecard::inference::noise::StoredStart;
@@ -142,7 +143,7 @@ impl MachineNoise {
 
     /// What a file holds; nothing where it cannot be read.
     pub fn read(path: &Path) -> Self {
-        let bytes = whole_file::read(path, whole_file::MAX_BYTES).ok();
+        let bytes = bounded_file::read(path, bounded_file::MAX_BYTES).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 

@@ -13,13 +13,14 @@ use conductor::run::planned::{self, PlannedRun};
 use conductor::{RunError, RunOptions, RunOutcome};
 use model::Run;
 use record::{Entry, Line, Prediction, SweepResult, Writer};
+use runtime::bounded_file;
 use sha2::{Digest, Sha256};
 use simulator::calibrate::Calibration;
 use simulator::predict::lines::{self, RecordContents};
 use simulator::predict::{Circumstances, Hosts, Layout, PredictedRun, Predictor, Progress, judgement};
 
 use crate::run_files::{self, RECORD_FILE};
-use crate::{calibrate_command, cli, output, whole_file};
+use crate::{calibrate_command, cli, output};
 
 /// Exit code where there is no calibration: nothing can be predicted.
 const EXIT_INVALID: u8 = scorecard::exit_code(record::Verdict::Invalid);
@@ -92,7 +93,7 @@ pub fn frozen(options: &RunOptions, calibration: &Calibration) -> Result<Predict
 /// # Errors
 /// The exit code where there is none; why has been printed.
 pub fn calibration(file: &Path) -> Result<Calibration, ExitCode> {
-    let text = whole_file::read_text(file, whole_file::MAX_BYTES).map_err(|error| {
+    let text = bounded_file::read_text(file, bounded_file::MAX_BYTES).map_err(|error| {
         format!(
             "{} cannot be read: {error}; write a calibration with: cleave calibrate hop-tax",
             file.display()

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use runtime::bounded_file;
 use scenario::{Application, Diagnostics, Scenario};
-
-use crate::whole_file;
 
 /// Largest scenario file, bytes: the longest that is shipped has less than a hundredth of it.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -36,7 +35,7 @@ pub fn text_of(requested: &str) -> Result<(PathBuf, String), String> {
     let folder = scenario::source::catalogue_folder();
     let path = if is_file { PathBuf::from(requested) } else { folder.join(format!("{requested}.toml")) };
     let built_in = built_in::SHIPPED.iter().find(|(name, _)| !is_file && *name == requested);
-    match (whole_file::read_text(&path, MAX_FILE_BYTES), built_in) {
+    match (bounded_file::read_text(&path, MAX_FILE_BYTES), built_in) {
         (Ok(text), _) => Ok((path, text)),
         (Err(_), Some((_, text))) if !folder.is_dir() => Ok((path, (*text).to_owned())),
         (Err(error), _) if is_file => Err(format!("{} cannot be read: {error}", path.display())),

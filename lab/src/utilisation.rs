@@ -7,14 +7,13 @@ use std::thread::available_parallelism;
 
 use model::sweep::MAX_SIDE_BY_SIDE;
 use model::{SIMULATED, format};
+use runtime::bounded_file;
 use scenario::explain::PlannedArm;
 use scenario::{RunMode, Scenario};
 use serde_json::{Value, json};
 use simulator::calibrate::Calibration;
 use simulator::predict::{Circumstances, Hosts, Layout, Predictor, Utilisation};
 use traffic::{Dataset, Seed};
-
-use crate::whole_file;
 
 /// The share of the cores from which queues grow fast: no prediction has a target beyond it.
 const HIGH: f64 = 0.8;
@@ -34,7 +33,7 @@ pub fn of(scenario: &Scenario, arms: &[PlannedArm<'_>], file: &Path) -> Result<O
     if !file.is_file() {
         return Ok(None);
     }
-    let text = whole_file::read_text(file, whole_file::MAX_BYTES)
+    let text = bounded_file::read_text(file, bounded_file::MAX_BYTES)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let calibration = Calibration::read(&text).map_err(|error| format!("{}: {error}", file.display()))?;
     let letters = ('A'..='Z').chain('a'..='z');

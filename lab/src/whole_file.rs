@@ -1,36 +1,9 @@
 //! Files that are written whole or not at all: another program that reads one at this moment, and a disk that is full, find it
-//! as it was or as it will be. And files that are read whole, within a limit: a damaged one may be of any length, and a device
-//! has no end.
+//! as it was or as it will be.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-
-/// Longest file that is read, of what the program keeps and of what it is given: 64 MiB, far more than any of these has.
-pub const MAX_BYTES: u64 = 64 << 20;
-
-/// The bytes of a file of at most `limit` bytes, a number of whole MiB; no more than these are held.
-///
-/// # Errors
-/// When it cannot be read, and of kind [`ErrorKind::FileTooLarge`] when it is longer.
-pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        let text = format!("it is longer than {} MiB", limit >> 20);
-        return Err(io::Error::new(ErrorKind::FileTooLarge, text));
-    }
-    Ok(bytes)
-}
-
-/// The text of a file of at most `limit` bytes, a number of whole MiB.
-///
-/// # Errors
-/// As [`read`], and when it is not UTF-8.
-pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    String::from_utf8(read(path, limit)?)
-        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
-}
 
 /// Writes a file in place of the one that is there. What is no file, `/dev/stdout` for one, is written to as it is, and so is a
 /// file in a folder that takes no other. One that is read-only stays.
@@ -90,23 +63,5 @@ mod tests {
         write(Path::new("/dev/null"), b"third").expect("it takes everything");
         assert!(!Path::new("/dev/null").is_file());
         write(folder.path(), b"").expect_err("a folder is no file");
-    }
-
-    #[test]
-    fn a_file_is_read_up_to_its_limit_and_refused_beyond() {
-        let folder = tempfile::TempDir::new().expect("a folder");
-        let file = folder.path().join("file");
-        let text = "x".repeat(1 << 20);
-        std::fs::write(&file, &text).expect("a folder of ours");
-        assert!(read_text(&file, 1 << 20).expect("as long as it may be") == text);
-        std::fs::write(&file, text + "x").expect("a folder of ours");
-        for path in [file.as_path(), Path::new("/dev/zero")] {
-            let error = read(path, 1 << 20).expect_err("it is longer");
-            assert_eq!(error.kind(), ErrorKind::FileTooLarge, "{error}");
-            assert_eq!(error.to_string(), "it is longer than 1 MiB");
-        }
-        std::fs::write(&file, b"\xff").expect("a folder of ours");
-        assert_eq!(read(&file, 1 << 20).expect("bytes"), b"\xff");
-        assert_eq!(read_text(&file, 1 << 20).expect_err("no text").kind(), ErrorKind::InvalidData);
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use runtime::bounded_file;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::bounded_file;
 use crate::instance::{EventId, Snapshot};
 use crate::new_file;
 

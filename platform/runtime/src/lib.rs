@@ -10,10 +10,12 @@
 //! - [`time_slice`]: a thread that is due runs soon, also on a busy machine.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
+//! - [`bounded_file`]: files that are read whole, within a limit.
 //!
 //! Start with [`tasks::Tasks`].
 
 pub mod background;
+pub mod bounded_file;
 pub mod clock;
 pub mod cost;
 pub mod lifeline;
