@@ -21,7 +21,7 @@
 //! - [`doctor_command`]: what this machine supports; [`orphaned_groups`]: what runs left on it. [`shell_command`]: completions and
 //!   manual pages.
 //! - [`output`]: lines of results, and errors with their causes. [`signals`]: Ctrl-C and the like. [`whole_file`]: files that are
-//!   read whole, within a limit, and replaced.
+//!   replaced whole.
 
 mod calibrate_command;
 mod capacity_probe;
