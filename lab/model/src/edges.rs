@@ -90,7 +90,21 @@ impl EdgeRow {
 
     /// Calls per second.
     pub fn rate(&self) -> Option<f64> {
-        (self.seconds > 0).then(|| self.calls / f64::from(self.seconds))
+        self.per_second(self.calls)
+    }
+
+    /// Tries beyond the first, per second.
+    pub fn retry_rate(&self) -> Option<f64> {
+        self.per_second(self.retries)
+    }
+
+    fn per_second(&self, count: f64) -> Option<f64> {
+        (self.seconds > 0).then(|| count / f64::from(self.seconds))
+    }
+
+    /// The worst 99th percentile of a second, seconds; `None` without tries.
+    pub fn worst_p99_seconds(&self) -> Option<f64> {
+        self.worst_p99_ms.map(|ms| ms / 1e3)
     }
 }
 

@@ -13,8 +13,14 @@ use record::Latencies;
 pub const P99_SECONDS: u32 = 5;
 /// Seconds a displayed p99.9 is taken over, and staleness, of which few reads give a sample.
 pub const P999_SECONDS: u32 = 30;
-/// Samples that must lie beyond a quantile.
+/// Samples that must lie beyond a quantile: with fewer it is a guess.
 const MIN_BEYOND: f64 = 5.0;
+
+/// Whether enough of `n` samples lie beyond the quantile `q`; otherwise views dim it, or put it in brackets.
+fn is_believable(n: u64, q: f64) -> bool {
+    // 50 x (1 - 0.9) is a hair below 5 in binary.
+    n as f64 * (1.0 - q) >= MIN_BEYOND - 1e-9
+}
 
 /// A percentile with the samples behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,8 +41,7 @@ impl Quantile {
 
     /// Whether enough samples lie beyond it; otherwise views dim it.
     pub fn is_believable(self) -> bool {
-        // 500 x 0.01 is a hair below 5 in binary.
-        self.n as f64 * (1.0 - self.q) >= MIN_BEYOND - 1e-9
+        is_believable(self.n, self.q)
     }
 }
 
@@ -47,6 +52,8 @@ pub struct ArrivalQuantile {
     pub us: u64,
     /// Whether it is one of those that were not answered, so that it lies beyond.
     pub is_censored: bool,
+    /// Whether enough arrivals lie beyond it; otherwise views put it in brackets.
+    pub is_believable: bool,
 }
 
 impl ArrivalQuantile {
@@ -57,12 +64,18 @@ impl ArrivalQuantile {
         if n == 0 {
             return None;
         }
+        let is_believable = is_believable(n, q);
         let rank = ((q * n as f64).ceil() as u64).max(1);
         if rank > answered.len() {
             let us = answered.max().unwrap_or(0).max(bound_us);
-            return Some(Self { us, is_censored: true });
+            return Some(Self { us, is_censored: true, is_believable });
         }
-        Some(Self { us: answered.at(rank)?, is_censored: false })
+        Some(Self { us: answered.at(rank)?, is_censored: false, is_believable })
+    }
+
+    /// The same in seconds.
+    pub fn seconds(self) -> f64 {
+        self.us as f64 / 1e6
     }
 }
 
@@ -151,6 +164,9 @@ mod tests {
     fn five_samples_beyond_a_quantile_make_it_believable() {
         let of = |n| Quantile { n, q: 0.99, ms: None }.is_believable();
         assert!(of(500) && !of(499));
+        let of_arrivals = |n: u64| ArrivalQuantile::of(&Latencies::default(), n, 0.99, 2_000);
+        assert!(of_arrivals(500).is_some_and(|of| of.is_believable && of.seconds() == 0.002));
+        assert!(of_arrivals(499).is_some_and(|of| !of.is_believable));
     }
 
     #[test]

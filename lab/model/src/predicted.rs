@@ -93,7 +93,7 @@ impl Run {
 
     /// Of all journeys, from when they were due; those that failed took as long as clients wait.
     fn latency_in(&self, arm: char, q: f64, window: &Window) -> Option<f64> {
-        Some(self.arrivals_in(arm, q, window)?.us as f64 / 1e6)
+        Some(self.arrivals_in(arm, q, window)?.seconds())
     }
 
     fn arrivals_in(&self, arm: char, q: f64, window: &Window) -> Option<ArrivalQuantile> {

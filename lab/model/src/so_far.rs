@@ -34,6 +34,12 @@ impl Figure {
     }
 }
 
+/// `b` over `a`, as long as nothing is judged; `None` where one is not known, or `a` is 0: nothing is no multiple of nothing.
+pub fn ratio(a: Figure, b: Figure) -> Option<f64> {
+    let (a, b) = (a.value?, b.value?);
+    (a != 0.0).then(|| b / a)
+}
+
 impl From<Quantile> for Figure {
     fn from(quantile: Quantile) -> Self {
         Self { value: quantile.ms, is_believable: quantile.is_believable() }
@@ -180,6 +186,13 @@ mod tests {
         run.add(&Line { t: SECOND, entry: Entry::from(window) });
         run.settle();
         run.lag_at(2 * SECOND)
+    }
+
+    #[test]
+    fn nothing_is_no_multiple_of_nothing() {
+        let of = |a, b| ratio(Figure::counted(a), Figure::counted(b));
+        assert_eq!((of(Some(2.0), Some(3.0)), of(Some(0.0), Some(3.0))), (Some(1.5), None));
+        assert_eq!((of(None, Some(3.0)), of(Some(2.0), None)), (None, None));
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub fn user_latency_seconds(trace: &Trace) -> f64 {
     crate::seconds_of(trace.user_latency)
 }
 
+/// How long after it was due a request was sent, ns; `None` where it was sent at once.
+pub fn sent_late_ns(trace: &Trace) -> Option<u64> {
+    trace.user_latency.checked_sub(trace.length()).filter(|late| *late > 0)
+}
+
 /// Where Jaeger's own page listens.
 const JAEGER_PORT: u16 = 16_686;
 
@@ -368,9 +373,8 @@ mod tests {
         assert_eq!(shown, slow.into_iter().chain(failed).chain([('B', 1)]).collect::<Vec<_>>());
     }
 
-    #[test]
-    fn shares_of_a_request_are_of_its_root_and_the_most_comes_first() {
-        let span = |place: &str, length| Span {
+    fn span(place: &str, length: u64) -> Span {
+        Span {
             parent: None,
             of: place.into(),
             at: String::new(),
@@ -380,7 +384,19 @@ mod tests {
             length,
             class: Class::Work,
             error: String::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_request_is_late_by_what_its_user_waited_beyond_its_root() {
+        let mut trace = Trace { user_latency: 100, spans: vec![span("client", 100)], ..empty() };
+        assert_eq!(sent_late_ns(&trace), None);
+        trace.user_latency = 130;
+        assert_eq!(sent_late_ns(&trace), Some(30));
+    }
+
+    #[test]
+    fn shares_of_a_request_are_of_its_root_and_the_most_comes_first() {
         let segment = |span, length| Segment { span, start: 0, length };
         let mut trace = Trace { request: 1, user_latency: 100, ..empty() };
         assert_eq!(time_by_class(&trace), []);

@@ -2,7 +2,6 @@
 
 use super::{Lane, Page, cells, number, text};
 use crate::escaped;
-use crate::plot::percentiles::ENOUGH_BEYOND;
 use model::Window;
 use model::edges::EdgeRow;
 use model::format::{NO_DATA, clock, count, value};
@@ -40,22 +39,16 @@ impl Page<'_> {
         for journey in in_order(rows.iter().map(|(.., row)| row.journey.clone())) {
             self.group(&journey, columns.len());
             for (lane, bound_us, row) in rows.iter().filter(|(.., row)| row.journey == journey) {
-                let share = |part: u64| {
-                    let share = (row.offered > 0).then(|| part as f64 / row.offered as f64);
-                    value(share, "%")
-                };
                 let quantile = |q: f64| {
                     let Some(of) = row.arrival_quantile(q, *bound_us) else { return NO_DATA.to_owned() };
-                    let shown = value(Some(of.us as f64 / 1e6), "s");
+                    let shown = value(Some(of.seconds()), "s");
                     let shown = if of.is_censored { format!("> {shown}") } else { shown };
-                    let arrivals = row.latencies.len() + row.failed;
-                    let is_sure = arrivals as f64 * (1.0 - q) >= ENOUGH_BEYOND;
-                    if is_sure { shown } else { format!("({shown})") }
+                    if of.is_believable { shown } else { format!("({shown})") }
                 };
                 let values = [
                     count(Some(row.offered as f64)),
-                    share(row.good),
-                    share(row.failed),
+                    value(row.goodput(), "%"),
+                    value(row.error_ratio(), "%"),
                     count(Some(row.timeouts as f64)),
                     quantile(0.5),
                     quantile(0.99),
@@ -105,8 +98,8 @@ impl Page<'_> {
                     count(row.rate()),
                     value(row.tries_per_call(), ""),
                     value(row.error_ratio(), "%"),
-                    count((row.seconds > 0).then(|| row.retries / f64::from(row.seconds))),
-                    value(row.worst_p99_ms.map(|ms| ms / 1e3), "s"),
+                    count(row.retry_rate()),
+                    value(row.worst_p99_seconds(), "s"),
                     count(Some(row.queue as f64)),
                     format!("{}s", row.open_s),
                 ];

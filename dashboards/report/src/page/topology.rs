@@ -107,7 +107,7 @@ impl Page<'_> {
                     if moment.name == moment.phase { String::new() } else { format!(": {}", moment.phase) };
                 let values = [
                     count(row.rate()),
-                    value(row.worst_p99_ms.map(|ms| ms / 1e3), "s"),
+                    value(row.worst_p99_seconds(), "s"),
                     value(row.error_ratio(), "%"),
                     not_up(run, letter, &call.callee, moment),
                 ];

@@ -217,8 +217,8 @@ fn is_same_request(one: &Trace, other: &Trace) -> bool {
 
 fn figure(run: &Run, title: &str, trace: &Trace, longest: u64) -> String {
     let mut notes = Vec::new();
-    if trace.user_latency > trace.length() {
-        notes.push(format!("sent {} after it was due", time((trace.user_latency - trace.length()) as f64)));
+    if let Some(late) = model::traces::sent_late_ns(trace) {
+        notes.push(format!("sent {} after it was due", time(late as f64)));
     }
     if trace.clipped > 0 {
         notes.push(format!("{} of work went on after it", time(trace.clipped as f64)));

@@ -1,6 +1,7 @@
 //! Latency by percentile, as HDR histograms are shown: x is 1/(1-q) on a logarithmic axis, so that p99 lies as far from
 //! p90 as p99.9 from p99 (Tene, "How NOT to measure latency").
 
+use model::latency::Quantile;
 use model::series::Series;
 use record::Latencies;
 
@@ -12,8 +13,6 @@ const PER_DECADE: usize = 40;
 const MAX_DECADES: usize = 5;
 /// Columns a pointer can ask.
 const COLUMNS: usize = 60;
-/// With fewer samples beyond it a percentile is a guess.
-pub(crate) const ENOUGH_BEYOND: f64 = 5.0;
 
 /// The chart of some lanes: each with its name and its class.
 pub fn draw(title: &str, lanes: &[(&str, &str, Latencies)]) -> String {
@@ -55,12 +54,11 @@ fn points(latencies: &Latencies, decades: usize) -> (Series, Series) {
     let (mut sure, mut doubtful) = (vec![None; count], vec![None; count]);
     for at in 0..count {
         let rarity = (at as f64 + 0.5) / PER_DECADE as f64;
-        let beyond = n * 10_f64.powf(-rarity);
-        let ms = latencies.quantile(1.0 - 10_f64.powf(-rarity)).map(|us| us as f64 / 1e3);
-        if beyond >= ENOUGH_BEYOND {
-            sure[at] = ms;
-        } else if beyond >= 1.0 {
-            doubtful[at] = ms;
+        let quantile = Quantile::of(latencies, 1.0 - 10_f64.powf(-rarity));
+        if quantile.is_believable() {
+            sure[at] = quantile.ms;
+        } else if n * 10_f64.powf(-rarity) >= 1.0 {
+            doubtful[at] = quantile.ms;
             if at > 0 && doubtful[at - 1].is_none() {
                 doubtful[at - 1] = sure[at - 1];
             }

@@ -88,7 +88,7 @@ pub(crate) fn quantile<'a>(
 ) -> Option<Once> {
     let censored: u64 = units.clone().map(|unit| unit.censored).sum();
     let waits = Latencies::merged(units.map(|unit| &unit.waits));
-    let ArrivalQuantile { us, is_censored } = ArrivalQuantile::of(&waits, censored, q, bound_us)?;
+    let ArrivalQuantile { us, is_censored, .. } = ArrivalQuantile::of(&waits, censored, q, bound_us)?;
     Some(Once { is_censored, ..Once::of(us as f64) })
 }
 

@@ -331,7 +331,7 @@ impl Block {
         // What had not ended when the simulation did has failed as well.
         let failed = sent.saturating_sub(answered.len());
         let bound_us = scenario.load.timeout.nanos() / 1_000;
-        let quantile = |q| Some(ArrivalQuantile::of(&answered, failed, q, bound_us)?.us as f64 / 1e6);
+        let quantile = |q| Some(ArrivalQuantile::of(&answered, failed, q, bound_us)?.seconds());
         let cpu = if ended > 0 { cpu_ns / 1e9 / ended as f64 } else { 0.0 };
         Some(Figures { p50: quantile(0.5)?, p99: quantile(0.99)?, cpu })
     }

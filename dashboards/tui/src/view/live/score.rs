@@ -2,7 +2,7 @@
 
 use model::format::whole_percent;
 use model::outcome::{SAME_SHARE, is_clearly_better};
-use model::so_far::Figure;
+use model::so_far::{self, Figure};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span as Piece};
@@ -57,8 +57,8 @@ pub(in crate::view) fn rows(state: &State) -> Vec<Row> {
 /// B over A, with its sign and role.
 pub(in crate::view) fn comparison(theme: &Theme, row: &Row) -> (String, &'static str, Role) {
     let (Some(a), Some(b)) = (row.a.value, row.b.value) else { return (NO_DATA.into(), " ", Role::Dim) };
-    // Nothing is no multiple of nothing: then the sign alone shows which is better.
-    let text = if a == 0.0 { NO_DATA.into() } else { ratio(b / a, theme.ascii) };
+    // Where there is no ratio the sign alone shows which is better.
+    let text = so_far::ratio(row.a, row.b).map_or_else(|| NO_DATA.into(), |of| ratio(of, theme.ascii));
     let better = is_clearly_better(row.better, a, b).filter(|_| row.a.is_believable && row.b.is_believable);
     let Some(better) = better else { return (text, " ", Role::Dim) };
     let sign = if better { theme.either("▲", "^") } else { theme.either("▼", "v") };
