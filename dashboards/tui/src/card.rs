@@ -16,6 +16,7 @@ use model::contrasts::AgainstBase;
 use model::format::printable;
 use model::journeys::Failures;
 use model::limit::value_and_limit;
+use model::outcome::samples_of;
 use model::{Run, format};
 use record::{Score, Verdict};
 use scorecard::figure::figure;
@@ -400,8 +401,7 @@ impl<W: Write> Card<'_, W> {
             figures.iter().map(|text| text.split(" (").next().unwrap_or_default()).collect();
         let is_wide = shown.iter().any(|text| width(text) >= VALUE);
         let values: String = shown.iter().map(|text| right(if is_wide { "" } else { text }, VALUE)).collect();
-        let n = score.arms.values().map(|measured| measured.n).min();
-        let n = right(&count(n.map(|n| n as f64)), SAMPLES);
+        let n = right(&count(samples_of(score).map(|n| n as f64)), SAMPLES);
         let first = contrasts.first().filter(|_| contrasts.len() == 1).map(|(_, of)| of);
         let effect = first.map_or("", |of| of.effect.as_str());
         // What would be cut stands below, whole.

@@ -1,5 +1,5 @@
-//! The views of one recorded run agree second by second, to the digits they show: the plain lines, the series embedded in the page, and
-//! the Prometheus export.
+//! The seven views of one recorded run agree to the digits they show: those of `views` on the whole run; and second by second the
+//! plain lines, the series embedded in the page, and the Prometheus export.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use report::{document, page};
 use serde_json::{Value, json};
 use telemetry::names::run as metric;
 
-use crate::views::lines;
+use crate::views::{self, lines};
 
 /// What a view shows of one second of an arm.
 #[derive(Debug)]
@@ -104,6 +104,15 @@ fn of_export(text: &str, name: &str, letter: &str, label: &str) -> f64 {
 }
 
 #[test]
+fn seven_views_of_one_record_agree_to_the_digit() {
+    let record = lines();
+    // Page, Markdown, JSON and the terminal; JUnit; plain lines and the Prometheus export.
+    views::agree_to_the_digit(&record);
+    views::junit_has_the_figures_of_every_check(&record);
+    plain_lines_page_and_export_agree_second_by_second();
+}
+
+/// Asserts that the three show the same of the record of `views`.
 fn plain_lines_page_and_export_agree_second_by_second() {
     let run = Run::of(&lines()).expect("a header");
     let letters: Vec<String> = run.letters().iter().map(char::to_string).collect();
@@ -144,6 +153,12 @@ fn plain_lines_page_and_export_agree_second_by_second() {
             "of {letter}"
         );
         assert_eq!(of_export(&export, metric::GOOD, letter, ""), sum(|shown| &shown.good), "of {letter}");
+        // Four digits of a percentage are a whole number of so few arrivals.
+        let failed = |s: &Shown| s.errors / 100.0 * s.offered.parse::<f64>().expect("a count");
+        let failed: f64 = of_arm().map(|shown| failed(shown).round()).sum();
+        let not_ok =
+            of_export(&export, metric::OFFERED, letter, "") - of_export(&export, metric::OK, letter, "");
+        assert_eq!(not_ok, failed, "of {letter}");
     }
     let document = json!(document::document(&run, None));
     for audit in document["audits"].as_array().expect("audits") {

@@ -3,6 +3,7 @@
 use model::Run;
 use model::contrasts::AgainstBase;
 use model::format::{self, count, value};
+use model::outcome::samples_of;
 use record::Score;
 use scorecard::figure::figure;
 use scorecard::headlines::{Headline, headlines};
@@ -70,7 +71,7 @@ fn row(run: &Run, score: &Score) -> String {
     let label = label(&score.measure, &score.window, score.part_of.as_deref());
     let mut cells = vec![format!("{label}{notes}")];
     cells.extend(run.header.arms.iter().map(|arm| cell(&figure(run, score, arm.letter))));
-    let n = count(Some(score.arms.values().map(|measured| measured.n).min().unwrap_or(0) as f64));
+    let n = count(samples_of(score).map(|n| n as f64));
     let contrasts = run.contrasts(score);
     match contrasts.as_slice() {
         [] => cells.extend([String::new(), n, cell(&score.finding)]),
