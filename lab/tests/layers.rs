@@ -235,18 +235,20 @@ fn a_planted_upward_import_is_found() {
 /// Types of the record that no dashboard may name: a view that folds lines itself has numbers that other views lack.
 const LINE_TYPES: [&str; 2] = ["Line", "Entry"];
 
-/// Line types of the record that a source names, by path or by import.
+/// Line types of the record that a source names, by path or by import; an import of everything names them all.
 fn line_types_in(source: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
     for (at, path) in source.match_indices("record::") {
         let rest = &source[at + path.len()..];
-        let end = match rest.strip_prefix('{') {
-            Some(_) => rest.find('}'),
-            None => rest.find(|c: char| !c.is_alphanumeric() && c != '_'),
+        let mut depth = 0_i32;
+        // A path ends with its names, a group of paths with its last bracket.
+        let is_end = |c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth < 0 || depth == 0 && !(c.is_alphanumeric() || "_:*}".contains(c))
         };
-        let names: Vec<&str> =
-            rest[..end.unwrap_or(rest.len())].split(|c: char| !c.is_alphanumeric()).collect();
-        found.extend(LINE_TYPES.into_iter().filter(|of| names.contains(of)));
+        let end = rest.find(is_end).unwrap_or(rest.len());
+        let names: Vec<&str> = rest[..end].split(|c: char| !c.is_alphanumeric() && c != '*').collect();
+        found.extend(LINE_TYPES.into_iter().filter(|of| names.contains(of) || names.contains(&"*")));
     }
     found
 }
@@ -281,5 +283,9 @@ fn dashboards_name_no_line_of_the_record() {
 fn a_planted_line_in_a_dashboard_is_found() {
     assert_eq!(line_types_in("use record::{Edge, Line};"), ["Line"]);
     assert_eq!(line_types_in("fn fold(entry: &record::Entry) {}"), ["Entry"]);
+    assert_eq!(line_types_in("use record::line::Line;"), ["Line"]);
+    assert_eq!(line_types_in("use record::{kind::{Kind}, Line};"), ["Line"]);
+    assert_eq!(line_types_in("use record::*;"), LINE_TYPES);
     assert!(line_types_in("use record::{Edge, Proc};\nuse ratatui::text::Line;").is_empty());
+    assert!(line_types_in("fn of(edge: &record::Edge, line: Line) {}").is_empty());
 }
