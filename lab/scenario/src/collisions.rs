@@ -47,7 +47,7 @@ fn collision(one: &Step, other: &Step) -> Option<&'static str> {
             // On one edge of the same copies they share a proxy, which does both.
             let is_shared = target == other_target && one.pick == other.pick;
             (both_have && !is_shared && share_connections(target, other_target))
-                .then_some("a connection goes one way, past the fault of the other")
+                .then_some("a connection goes through the proxy of one fault only")
         }
         _ => None,
     }

@@ -88,8 +88,8 @@ impl Reader<'_> {
         let value = remove(top, "prices")?;
         let span = value.span();
         if !is_only_simulated {
-            let text = "`prices` are assumed, and no live run shows what rests on them; write [scale] or \
-                        [sweep], so that the scenario is only simulated, or remove them";
+            let text = "`prices` are assumed, and a live run shows nothing that follows from them; write [scale] \
+                        or [sweep], so that the scenario is only simulated, or remove them";
             self.report(span, text);
         }
         self.value(value)

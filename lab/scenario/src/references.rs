@@ -120,7 +120,7 @@ pub(crate) fn check_autoscalers(
     for step in steps.iter().filter(by_requests) {
         let message = format!(
             "requests are counted by metrics, and `{}` has none: telemetry = \"off\"; write telemetry = \"metrics\", or \
-             cpu = \"60%\" in the place of `requests`",
+             cpu = \"60%\" in place of `requests`",
             arm.name
         );
         reader.report(step.span.clone(), message);

@@ -166,7 +166,7 @@ fn place_of(text: &str, key: &str) -> Result<Range<usize>, String> {
             _ => break,
         }
     }
-    Err(format!("`{key}` is no single value; write the whole key of a text or a number of this file"))
+    Err(format!("`{key}` is not a single value; write the whole key of a text or a number of this file"))
 }
 
 /// `[sweep]` as it was read, and the words in it.
@@ -294,9 +294,9 @@ mod tests {
         for (key, part) in [
             ("load.rat", "did you mean `rate`?"),
             ("step.ded.for", "did you mean `dead`?"),
-            ("load", "no single value"),
-            ("step.dead", "no single value"),
-            ("load.rate.low", "no single value"),
+            ("load", "not a single value"),
+            ("step.dead", "not a single value"),
+            ("load.rate.low", "not a single value"),
         ] {
             let message = place_of(TEXT, key).expect_err(key);
             assert!(message.contains(part), "{key}: {message}");

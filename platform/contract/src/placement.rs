@@ -271,7 +271,7 @@ impl Placement {
         let callers = plans.iter().filter(|plan| !plan.hosts.is_empty()).count();
         if self.carrier == Carrier::Local && callers > 1 {
             errors.push(PlacementError(format!(
-                "carrier `local` is a function call, and nothing between {callers} processes; write \"http+json\", \
+                "carrier `local` is a function call, which cannot go between {callers} processes; write \"http+json\", \
                  \"http+binary\" or \"http2+binary\""
             )));
         }

@@ -195,8 +195,8 @@ impl ServiceOptions {
     pub fn gateway_diagnostics(&self) -> Vec<String> {
         let mut diagnostics = self.bodies.map_or_else(Vec::new, |bodies| bodies.diagnostics());
         if (Self { bodies: None, ..self.clone() }) != Self::default() {
-            diagnostics
-                .push("the gateway has `bodies` alone to set; write the others under a component".to_owned());
+            let message = "the gateway has no key but `bodies`; write the others under a component";
+            diagnostics.push(message.to_owned());
         }
         diagnostics
     }
@@ -354,7 +354,7 @@ mod tests {
         for (text, part) in [
             ("bodies = { replies = \"64MiB\" }", ""),
             ("bodies = { replies = \"64B\" }", "out of range"),
-            ("slots = 4\nbodies = {}", "`bodies` alone"),
+            ("slots = 4\nbodies = {}", "no key but `bodies`"),
         ] {
             let diagnostics = service(text).gateway_diagnostics().join("\n");
             assert_eq!(diagnostics.is_empty(), part.is_empty(), "{text}: {diagnostics}");

@@ -61,7 +61,7 @@ pub enum TlsError {
         mode: u32,
     },
     /// A file is not written as PEM is.
-    #[error("the {what} `{}` is no valid PEM: {problem}", path.display())]
+    #[error("the {what} `{}` is not valid PEM: {problem}", path.display())]
     NotPem {
         /// `certificate` or `key`.
         what: &'static str,

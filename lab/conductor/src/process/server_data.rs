@@ -186,7 +186,7 @@ async fn drop_database(server: &str, name: &str, password: &str) -> Result<(), R
     let failed =
         |is_of_server: bool| move |why: StorageError| RemovalError { reason: with_cause(&why), is_of_server };
     if !name.starts_with(DATABASE_PREFIX) {
-        return Err(RemovalError { reason: "it is no run's".into(), is_of_server: false });
+        return Err(RemovalError { reason: "it was not made by a run".into(), is_of_server: false });
     }
     let database = ServerDatabase { address: server.to_owned(), schema: None };
     let address = database.address(password).map_err(failed(true))?;
@@ -286,6 +286,6 @@ mod tests {
         let data =
             ServerData::Database { server: "host=/nowhere user=ada".into(), name: "production".into() };
         let why = remove(&[data], &ServerSecrets::default()).remove(0).expect_err("refused");
-        assert!(why.contains("no run's"), "{why}");
+        assert!(why.contains("not made by a run"), "{why}");
     }
 }

@@ -44,7 +44,7 @@ const MAX_MEMORY_KIB: u64 = 150 * 1_024;
 fn setting<T: FromStr>(name: &str) -> Option<T> {
     let name = format!("CLEAVE_TORTURE_{name}");
     let text = std::env::var(&name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} = `{text}` is no number")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} = `{text}` is not a number")))
 }
 
 /// Draws of a test. The seed is printed, and another one is set by `CLEAVE_TORTURE_SEED`.

@@ -89,7 +89,7 @@ impl StreamEvent {
 }
 
 fn number<N: FromStr>(name: &str, text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("its header {name} is no number"))
+    text.parse().map_err(|_| format!("its header {name} is not a number"))
 }
 
 #[cfg(test)]
@@ -128,9 +128,9 @@ mod tests {
         let whole = event().headers(0).expect("plain text");
         for (name, value, part) in [
             (SEQ, None, "no header Cleave-Seq"),
-            (SEQ, Some("seven"), "Cleave-Seq is no number"),
+            (SEQ, Some("seven"), "Cleave-Seq is not a number"),
             (EPOCH, None, "no header Cleave-Epoch"),
-            (PREVIOUS, Some("-"), "Cleave-Previous is no number"),
+            (PREVIOUS, Some("-"), "Cleave-Previous is not a number"),
         ] {
             let mut headers = HeaderMap::new();
             for (other, values) in whole.iter() {

@@ -282,7 +282,10 @@ fn what_is_wrong_with_a_certificate_or_a_key_is_reported_with_its_file() {
     check(&Files::of(b"", KEY), &["site.pem` holds no certificate", "BEGIN CERTIFICATE"]);
     check(&Files::of(KEY, KEY), &["site.pem` holds no certificate"]);
     check(&Files::of(CERTIFICATE, CERTIFICATE), &["site.key` holds no key", "not encrypted"]);
-    check(&Files::of(CERTIFICATE, &KEY[..KEY.len() / 2]), &["the key `", "site.key` is no valid PEM", "END"]);
+    check(
+        &Files::of(CERTIFICATE, &KEY[..KEY.len() / 2]),
+        &["the key `", "site.key` is not valid PEM", "END"],
+    );
     let garbled = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     check(&Files::of(garbled, KEY), &["the certificate `", "site.pem` cannot be used"]);
     let garbled = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
