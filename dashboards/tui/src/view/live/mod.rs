@@ -2,12 +2,12 @@
 //!
 //! - [`chart`]: a metric over time on a scale both arms share; [`series`] is which, [`scale`] how high, [`time_axis`] when,
 //!   [`annotations`] what stands on it in words.
-//! - [`rates`]: goodput and errors as sparklines. [`edges`], [`score`], [`timeline`], [`events`]: a panel each.
+//! - [`rates`]: goodput and errors as sparklines. [`map`], [`score`], [`timeline`], [`events`]: a panel each.
 
 mod annotations;
 mod chart;
-mod edges;
 mod events;
+mod map;
 mod rates;
 mod scale;
 pub(super) mod score;
@@ -62,8 +62,8 @@ fn panel(state: &State, panel: Panel, area: Rect, page: &mut Page) {
     }
     match panel {
         Panel::Charts => both_charts(state, area, page),
-        Panel::Map if area.width >= 64 => edges::map(state, title, area, page),
-        Panel::Map => edges::worst_first(state, title, area, page),
+        Panel::Map if area.width >= 64 => map::map(state, title, area, page),
+        Panel::Map => map::worst_first(state, title, area, page),
         Panel::Score => score::draw(state, title, area, page),
         Panel::Timeline => timeline::draw(state, title, area, page),
         Panel::Events => events::draw(state, title, area, page),
