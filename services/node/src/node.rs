@@ -25,9 +25,9 @@ use crate::config::NodeConfig;
 use crate::contents::{GatewayContext, NodeContents, PublicGateway};
 use crate::control::{self, ControlState};
 use crate::fault_actuator::FaultActuator;
-use crate::identity::{self, SecretError};
 use crate::outbox::{self, HttpSource};
 use crate::public_listener::{PublicError, public_listener};
+use crate::secrets::{self, SecretError};
 use crate::serving::{client_options, health, no_such_path, public_options, serve_options, wrong_method};
 use crate::stores::{self, Store};
 
@@ -118,7 +118,7 @@ impl Node {
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, NodeError> {
         runtime::random::seed_process(config.seed);
-        config.token = identity::token(&config, &contents)?;
+        config.token = secrets::token(&config, &contents)?;
         let tasks = Tasks::new();
         let policies = policies(&config)?;
         let faults = Arc::<fault::LeaseTable>::default();
@@ -143,7 +143,7 @@ impl Node {
         let listener = serve::bind(config.listen).await?;
         let here = listener.local_addr().map_err(|source| BindError { addr: config.listen, source })?;
         let registry = config.registry.clone().or_else(|| config.process.registry.then(|| here.into()));
-        let identity = identity::identity(&config, &contents)?;
+        let identity = secrets::identity(&config, &contents)?;
         let builder = NodeBuilder {
             config: &config,
             contents: &contents,
