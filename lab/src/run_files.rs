@@ -44,17 +44,12 @@ pub enum Progress {
     Recorded,
 }
 
-/// What the record in a run's folder holds, folded line by line: a long one does not fit into memory at once.
+/// What the record in a run's folder holds.
 ///
 /// # Errors
 /// When there is no record, or a line of it is invalid.
 pub fn fold(folder: &Path) -> Result<Run, ReadError> {
-    let mut run = Run::default();
-    for line in Reader::open(&folder.join(RECORD_FILE))? {
-        run.add(&line?);
-    }
-    run.settle();
-    Ok(run)
+    Run::read(Reader::open(&folder.join(RECORD_FILE))?)
 }
 
 /// Packs the record of a run that is over. One that cannot be packed stays as it is, which every reader takes as well.

@@ -100,6 +100,19 @@ impl Run {
         if run.has_begun { Ok(run) } else { Err(NoHeader) }
     }
 
+    /// A record as it is read, line by line: a long one does not fit into memory at once.
+    ///
+    /// # Errors
+    /// The first line's that could not be read.
+    pub fn read<E>(lines: impl IntoIterator<Item = Result<Line, E>>) -> Result<Self, E> {
+        let mut run = Self::default();
+        for line in lines {
+            run.add(&line?);
+        }
+        run.settle();
+        Ok(run)
+    }
+
     /// Whether the header is known: nothing can be shown before.
     pub fn has_begun(&self) -> bool {
         self.has_begun

@@ -227,12 +227,7 @@ impl RecordWriter {
 
 /// The run of a record, all of it.
 fn fold(record: &Path) -> Result<Run, ReadError> {
-    let mut run = Run::default();
-    for line in Reader::open(record)? {
-        run.add(&line?);
-    }
-    run.settle();
-    Ok(run)
+    Run::read(Reader::open(record)?)
 }
 
 #[cfg(test)]
