@@ -3,14 +3,14 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use trace::{Journey, Kind, Observed, path, tree};
+use trace::{Journey, Kind, ReceivedSpan, path, tree};
 
 /// Calls of a home feed in microservices.
 const CALLS: u64 = 6;
 const US: u64 = 1_000;
 
-fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, us: (u64, u64)) -> Observed {
-    Observed {
+fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, us: (u64, u64)) -> ReceivedSpan {
+    ReceivedSpan {
         trace: 7,
         id,
         parent,
@@ -29,24 +29,30 @@ fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, us: (u64, u
 }
 
 /// The door, the feed, and six calls of it: around the call, the try, the server, a query, a wait.
-fn spans() -> Vec<Observed> {
+fn spans() -> Vec<ReceivedSpan> {
     let mut spans = vec![
         span(2, 1, "gateway", "GET /v1/feed", Kind::Server, (10, 4_990)),
-        Observed { peer: "feed".into(), ..span(3, 2, "gateway", "GET /v1/feed", Kind::Client, (50, 4_950)) },
+        ReceivedSpan {
+            peer: "feed".into(),
+            ..span(3, 2, "gateway", "GET /v1/feed", Kind::Client, (50, 4_950))
+        },
         span(4, 3, "feed", "GET /v1/feed", Kind::Server, (100, 4_900)),
     ];
     for call in 0..CALLS {
         let (id, from) = (10 + call * 5, 200 + call * 700);
         let edge = || "feed->photo".to_owned();
         spans.extend([
-            Observed { edge: edge(), ..span(id, 4, "feed", "photos-of", Kind::Internal, (from, from + 650)) },
-            Observed {
+            ReceivedSpan {
+                edge: edge(),
+                ..span(id, 4, "feed", "photos-of", Kind::Internal, (from, from + 650))
+            },
+            ReceivedSpan {
                 peer: "photo".into(),
                 ..span(id + 1, id, "feed", "POST /call/photos-of", Kind::Client, (from + 20, from + 630))
             },
             span(id + 2, id + 1, "photo", "POST /call/photos-of", Kind::Server, (from + 100, from + 560)),
             span(id + 3, id + 2, "photo", "pool.acquire", Kind::Internal, (from + 120, from + 140)),
-            Observed {
+            ReceivedSpan {
                 database: true,
                 ..span(id + 4, id + 2, "photo", "SELECT photo_photos", Kind::Client, (from + 140, from + 500))
             },

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use record::{Entry, KeepReason, Trace, Tracing};
 
-use crate::observed::{Journey, Observed};
+use crate::observed::{Journey, ReceivedSpan};
 use crate::pairs::Pairs;
 use crate::split::Sum;
 use crate::{path, tree};
@@ -40,7 +40,7 @@ type Cell = (char, u32, u32, String);
 /// Everything that is known of requests.
 #[derive(Debug, Default)]
 pub struct Gatherer {
-    spans: HashMap<u128, Vec<Observed>>,
+    spans: HashMap<u128, Vec<ReceivedSpan>>,
     /// Traces in the order in which their first span came, with the moment, for when there are too many or they are too old.
     arrival: VecDeque<(u64, u128)>,
     /// When it was last looked what is whole, ns since the run's start.
@@ -74,7 +74,7 @@ impl Gatherer {
     }
 
     /// Spans as they came from a node.
-    pub fn spans(&mut self, spans: Vec<Observed>) {
+    pub fn spans(&mut self, spans: Vec<ReceivedSpan>) {
         self.counts.spans += spans.len() as u64;
         for span in spans {
             self.held += 1;

@@ -15,4 +15,4 @@ pub mod split;
 pub mod tree;
 
 pub use gather::{Gatherer, SLOWEST_KEPT};
-pub use observed::{Journey, Kind, Observed};
+pub use observed::{Journey, Kind, ReceivedSpan};

@@ -20,7 +20,7 @@ pub enum Kind {
 
 /// A span as a collector gets it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
+pub struct ReceivedSpan {
     /// The trace it belongs to.
     pub trace: u128,
     /// Its id.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use record::{CLIENT, Class, Span};
 
-use crate::observed::{Journey, Kind, Observed};
+use crate::observed::{Journey, Kind, ReceivedSpan};
 
 /// Whom the client calls.
 const DOOR: &str = "gateway";
@@ -25,7 +25,7 @@ pub struct Tree {
 }
 
 /// Builds the tree. The order in which spans arrived makes no difference; one that arrived twice counts once.
-pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
+pub fn grow(journey: &Journey, mut observed: Vec<ReceivedSpan>) -> Tree {
     let exchanges = exchanges(journey);
     observed.extend(exchanges.iter().cloned());
     observed.sort_by_key(|span| (span.start, span.end, span.id));
@@ -85,8 +85,8 @@ pub fn grow(journey: &Journey, mut observed: Vec<Observed>) -> Tree {
 }
 
 /// The requests of a journey, as spans of the client: what of them is not the door's is on the way there and back.
-fn exchanges(journey: &Journey) -> Vec<Observed> {
-    let exchange = |(index, within): (usize, &Range<u64>)| Observed {
+fn exchanges(journey: &Journey) -> Vec<ReceivedSpan> {
+    let exchange = |(index, within): (usize, &Range<u64>)| ReceivedSpan {
         trace: journey.trace,
         // No span has it: ids are drawn at random, and the journey's is one of them.
         id: (!journey.span).wrapping_sub(index as u64),
@@ -109,10 +109,10 @@ fn exchanges(journey: &Journey) -> Vec<Observed> {
 /// The request that a span of the door belongs to. All of a journey's have the same parent, so it is the one that the span lies
 /// in, else the one in which it begins: work that runs on after its caller gave up reaches into the requests after it, and is
 /// none of theirs. Where it begins in none, the nearest.
-fn exchange_of(span: &Observed, exchanges: &[Observed]) -> Option<u64> {
-    let holds = |of: &&Observed| of.start <= span.start && span.end <= of.end;
+fn exchange_of(span: &ReceivedSpan, exchanges: &[ReceivedSpan]) -> Option<u64> {
+    let holds = |of: &&ReceivedSpan| of.start <= span.start && span.end <= of.end;
     let begin = span.start.saturating_add(CLOCKS_APART_NS);
-    let gap = |of: &&Observed| of.start.saturating_sub(begin).max((begin + 1).saturating_sub(of.end));
+    let gap = |of: &&ReceivedSpan| of.start.saturating_sub(begin).max((begin + 1).saturating_sub(of.end));
     exchanges.iter().find(holds).or_else(|| exchanges.iter().min_by_key(gap)).map(|of| of.id)
 }
 
@@ -144,7 +144,7 @@ struct Relation {
 }
 
 /// What a span's own time is spent on, and where.
-fn nature(span: &Observed, relation: &Relation, parent: &Span) -> (Class, String) {
+fn nature(span: &ReceivedSpan, relation: &Relation, parent: &Span) -> (Class, String) {
     let component = || span.service.to_string();
     // A wait or a fault below a call belongs to the call's edge, else to the component.
     let below = || {

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use trace::{Gatherer, Journey, Observed};
+use trace::{Gatherer, Journey, ReceivedSpan};
 
 use super::Target;
 
@@ -51,7 +51,7 @@ fn run(input: &[u8]) {
 }
 
 /// Spans of any shape, cycles included, become what is kept of a journey, and its parts are never longer than it was.
-fn assemble(spans: Vec<Observed>) {
+fn assemble(spans: Vec<ReceivedSpan>) {
     let count = spans.len() as u64;
     let mut gatherer = Gatherer::default();
     gatherer.set_arms(['A']);

@@ -24,7 +24,7 @@ use load_protocol::TracedJourney;
 use record::{PhasePlan, Tracing};
 use runtime::{ShutdownPolicy, Tasks, clock};
 use telemetry::ProcessLabels;
-use trace::{Gatherer, Journey, Observed};
+use trace::{Gatherer, Journey, ReceivedSpan};
 
 use self::export::Export;
 use self::forward::Forwarder;
@@ -62,7 +62,7 @@ pub fn exported_spans(
     content_type: &str,
     content_encoding: &str,
     body: Bytes,
-) -> Result<Vec<Observed>, (StatusCode, String)> {
+) -> Result<Vec<ReceivedSpan>, (StatusCode, String)> {
     otlp::export(content_type, content_encoding, body).map(|export| spans::observed(&export.request))
 }
 

@@ -28,7 +28,7 @@ const MAX_GENERATOR_LAG_US: u64 = 500_000;
 
 /// What may end a run early, as it is now. Unknown is no reason to stop.
 #[derive(Clone, Debug, Default)]
-struct Observed {
+struct Observation {
     running: Duration,
     is_record_failing: bool,
     memory_mib: u64,
@@ -68,7 +68,7 @@ pub(crate) fn stop_reason(
 ) -> Option<String> {
     let running = clock::now().saturating_duration_since(start);
     let second = u32::try_from(running.as_secs()).unwrap_or(u32::MAX);
-    let observed = Observed {
+    let observed = Observation {
         running,
         is_record_failing: record.is_failing(),
         memory_mib: host::machine().memory_mib,
@@ -90,7 +90,7 @@ pub(crate) fn stop_reason(
 }
 
 /// What has run out.
-fn exhausted(max_ns: u64, now: &Observed) -> Option<String> {
+fn exhausted(max_ns: u64, now: &Observation) -> Option<String> {
     if now.is_record_failing {
         return Some("the record cannot be written".to_owned());
     }
@@ -139,8 +139,8 @@ mod tests {
     }
 
     /// A machine of 8 GiB that lacks nothing.
-    fn healthy() -> Observed {
-        Observed {
+    fn healthy() -> Observation {
+        Observation {
             running: Duration::from_secs(60),
             memory_mib: 8_000,
             memory_available_mib: 4_000,
@@ -148,7 +148,7 @@ mod tests {
             disk_free_mib: Some(50_000),
             open_files_share: Some(0.01),
             generator_lag_us: Some(100),
-            ..Observed::default()
+            ..Observation::default()
         }
     }
 
@@ -156,13 +156,13 @@ mod tests {
     fn a_run_stops_for_each_thing_that_runs_out_and_names_it() {
         assert_eq!(exhausted(0, &healthy()), None);
         for (observed, reason) in [
-            (Observed { is_record_failing: true, ..healthy() }, "the record"),
-            (Observed { running: LONGEST_RUN + Duration::from_secs(1), ..healthy() }, "longer than 7200s"),
-            (Observed { memory_available_mib: 799, ..healthy() }, "799 MiB of memory"),
-            (Observed { memory_held_mib: Some(6_001.0), ..healthy() }, "holds 6001 of 8000"),
-            (Observed { disk_free_mib: Some(1_023), ..healthy() }, "1023 MiB are left on the disk"),
-            (Observed { open_files_share: Some(0.91), ..healthy() }, "91 % of all files"),
-            (Observed { generator_lag_us: Some(500_001), ..healthy() }, "500 ms late"),
+            (Observation { is_record_failing: true, ..healthy() }, "the record"),
+            (Observation { running: LONGEST_RUN + Duration::from_secs(1), ..healthy() }, "longer than 7200s"),
+            (Observation { memory_available_mib: 799, ..healthy() }, "799 MiB of memory"),
+            (Observation { memory_held_mib: Some(6_001.0), ..healthy() }, "holds 6001 of 8000"),
+            (Observation { disk_free_mib: Some(1_023), ..healthy() }, "1023 MiB are left on the disk"),
+            (Observation { open_files_share: Some(0.91), ..healthy() }, "91 % of all files"),
+            (Observation { generator_lag_us: Some(500_001), ..healthy() }, "500 ms late"),
         ] {
             let stopped = exhausted(0, &observed).unwrap_or_else(|| panic!("{reason}"));
             assert!(stopped.contains(reason), "{stopped}");
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_scenario_may_shorten_a_run_and_not_lengthen_it() {
-        let after = |seconds| Observed { running: Duration::from_secs(seconds), ..healthy() };
+        let after = |seconds| Observation { running: Duration::from_secs(seconds), ..healthy() };
         let minute = 60_000_000_000;
         assert!(exhausted(minute, &after(61)).is_some());
         assert_eq!(exhausted(60 * minute, &after(61)), None);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn unknown_is_no_reason_to_stop() {
-        let unknown = Observed { running: Duration::from_secs(1), ..Observed::default() };
+        let unknown = Observation { running: Duration::from_secs(1), ..Observation::default() };
         assert_eq!(exhausted(0, &unknown), None);
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use record::{Class, Segment, Span};
-use trace::{Journey, Kind, Observed, path, tree};
+use trace::{Journey, Kind, ReceivedSpan, path, tree};
 
 use crate::shapes::{MS, call, client, journey, query, span};
 
 /// What a request's time was spent on, ms by place and class.
-fn spent(request_ms: u64, spans: Vec<Observed>) -> BTreeMap<(String, Class), u64> {
+fn spent(request_ms: u64, spans: Vec<ReceivedSpan>) -> BTreeMap<(String, Class), u64> {
     let tree = tree::grow(&journey(0, request_ms), spans);
     let mut sums = BTreeMap::new();
     for segment in path::critical(&tree.spans) {
@@ -157,7 +157,7 @@ fn a_span_that_another_clock_puts_outside_its_request_belongs_to_the_nearest() {
 }
 
 /// A monolith in a storm: the user gives up after 100 ms and asks again; what was asked first runs on for half a second.
-fn storm() -> (Journey, Vec<Observed>) {
+fn storm() -> (Journey, Vec<ReceivedSpan>) {
     let exchanges = vec![0..100 * MS, 100 * MS..260 * MS];
     let first = vec![
         span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 1, 560),
@@ -232,7 +232,7 @@ fn a_span_that_seems_to_begin_before_its_request_is_still_its_own() {
 }
 
 /// Trees of spans that overlap, nest, reach out, and have no length.
-fn trees() -> impl Strategy<Value = (u64, Vec<Observed>)> {
+fn trees() -> impl Strategy<Value = (u64, Vec<ReceivedSpan>)> {
     let one = (0_u64..120, 0_u64..60, any::<prop::sample::Index>(), 0_u8..5);
     (1_u64..100, prop::collection::vec(one, 0..24)).prop_map(|(length, shapes)| {
         let spans = shapes.iter().enumerate().map(|(i, (from, long, parent, kind))| {

@@ -7,7 +7,7 @@ use trace::{Gatherer, Journey, Kind};
 use crate::shapes::{MS, journey, query, span};
 
 /// A journey's spans: 2 ms of the door, the rest the database's.
-fn spans(journey: &Journey) -> Vec<trace::Observed> {
+fn spans(journey: &Journey) -> Vec<trace::ReceivedSpan> {
     let ms = (journey.done - journey.sent) / MS;
     let mut spans =
         vec![span(10, 1, "gateway", "GET /v1/feed", Kind::Server, 0, ms), query(11, 10, "feed", 2, ms)];
@@ -113,7 +113,7 @@ fn a_storm_of_errors_is_counted_beyond_the_first_fifty() {
 fn spans_without_a_journey_are_counted_and_bounded() {
     let mut gatherer = Gatherer::default();
     for i in 0..70_000_u64 {
-        let stray = trace::Observed { trace: u128::from(i) << 64, ..query(i, 0, "feed", 0, 1) };
+        let stray = trace::ReceivedSpan { trace: u128::from(i) << 64, ..query(i, 0, "feed", 0, 1) };
         gatherer.spans(vec![stray]);
     }
     // A journey that was not traced is no request of ours.
@@ -147,7 +147,7 @@ fn three_hours_of_spans_hold_no_more_than_one() {
                 gatherer.journey(one);
             }
         }
-        let stray = trace::Observed { trace: u128::from(second) << 96, ..query(9, 0, "feed", 0, 1) };
+        let stray = trace::ReceivedSpan { trace: u128::from(second) << 96, ..query(9, 0, "feed", 0, 1) };
         gatherer.spans(vec![stray; 3]);
         gatherer.settle(second * 1_000 * MS);
         if second % 600 == 599 {

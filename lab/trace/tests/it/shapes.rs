@@ -1,6 +1,6 @@
 //! Spans and journeys of tests: milliseconds since the journey was sent.
 
-use trace::{Journey, Kind, Observed};
+use trace::{Journey, Kind, ReceivedSpan};
 
 /// When journeys of tests are sent, ns since the Unix epoch.
 pub const WALL: u64 = 1_785_000_000_000_000_000;
@@ -27,8 +27,8 @@ pub fn journey(request: u64, ms: u64) -> Journey {
 }
 
 /// A span of `service` from one millisecond to another.
-pub fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, from: u64, to: u64) -> Observed {
-    Observed {
+pub fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, from: u64, to: u64) -> ReceivedSpan {
+    ReceivedSpan {
         trace: 1,
         id,
         parent,
@@ -47,14 +47,14 @@ pub fn span(id: u64, parent: u64, service: &str, name: &str, kind: Kind, from: u
 }
 
 /// A try of `service` at `peer`.
-pub fn client(id: u64, parent: u64, service: &str, peer: &str, from: u64, to: u64) -> Observed {
-    Observed { peer: peer.into(), ..span(id, parent, service, "POST /call/x", Kind::Client, from, to) }
+pub fn client(id: u64, parent: u64, service: &str, peer: &str, from: u64, to: u64) -> ReceivedSpan {
+    ReceivedSpan { peer: peer.into(), ..span(id, parent, service, "POST /call/x", Kind::Client, from, to) }
 }
 
 /// A call of `caller` around its tries, or within the process.
-pub fn call(id: u64, parent: u64, edge: &str, local: bool, from: u64, to: u64) -> Observed {
+pub fn call(id: u64, parent: u64, edge: &str, local: bool, from: u64, to: u64) -> ReceivedSpan {
     let caller = edge.split("->").next().expect("a caller");
-    Observed {
+    ReceivedSpan {
         edge: edge.into(),
         local,
         ..span(id, parent, caller, "followers-of", Kind::Internal, from, to)
@@ -62,6 +62,6 @@ pub fn call(id: u64, parent: u64, edge: &str, local: bool, from: u64, to: u64) -
 }
 
 /// A query.
-pub fn query(id: u64, parent: u64, service: &str, from: u64, to: u64) -> Observed {
-    Observed { database: true, ..span(id, parent, service, "SELECT t", Kind::Client, from, to) }
+pub fn query(id: u64, parent: u64, service: &str, from: u64, to: u64) -> ReceivedSpan {
+    ReceivedSpan { database: true, ..span(id, parent, service, "SELECT t", Kind::Client, from, to) }
 }

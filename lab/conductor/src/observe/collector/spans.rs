@@ -10,17 +10,17 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use telemetry::names::attr;
-use trace::{Kind, Observed};
+use trace::{Kind, ReceivedSpan};
 
 /// Longest text that is kept of a span: our own are shorter, and what another program sends may have megabytes.
 const MAX_TEXT_BYTES: usize = 256;
 
 /// All spans of an export.
-pub(super) fn observed(request: &ExportTraceServiceRequest) -> Vec<Observed> {
+pub(super) fn observed(request: &ExportTraceServiceRequest) -> Vec<ReceivedSpan> {
     request.resource_spans.iter().flat_map(of_resource).collect()
 }
 
-fn of_resource(resource: &ResourceSpans) -> Vec<Observed> {
+fn of_resource(resource: &ResourceSpans) -> Vec<ReceivedSpan> {
     let attributes = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
     let service: Arc<str> = text(attributes, "service.name").unwrap_or("unknown").into();
     // `run/arm/feed#0`; an arm's name may have slashes of its own.
@@ -30,11 +30,11 @@ fn of_resource(resource: &ResourceSpans) -> Vec<Observed> {
     spans.map(|span| of_span(span, &service, &instance)).collect()
 }
 
-fn of_span(span: &Span, service: &Arc<str>, instance: &Arc<str>) -> Observed {
+fn of_span(span: &Span, service: &Arc<str>, instance: &Arc<str>) -> ReceivedSpan {
     let has = |name| text(&span.attributes, name);
     let failed = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
     let carrier = has(attr::CARRIER).unwrap_or_default();
-    Observed {
+    ReceivedSpan {
         trace: number(&span.trace_id),
         id: u64::try_from(number(&span.span_id)).unwrap_or(0),
         parent: u64::try_from(number(&span.parent_span_id)).unwrap_or(0),
@@ -97,7 +97,7 @@ mod tests {
         KeyValue { key: key.into(), value, ..KeyValue::default() }
     }
 
-    fn observe(span: Span) -> Observed {
+    fn observe(span: Span) -> ReceivedSpan {
         let resource = Resource {
             attributes: vec![
                 attribute("service.name", "feed"),
