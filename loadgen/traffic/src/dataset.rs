@@ -6,7 +6,7 @@ use contract::id::PrincipalKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::distributions::Weighted;
+use crate::distributions::WeightedChoice;
 use crate::follow_graph::{AdjacencyLists, Graph};
 use crate::images::SHARED;
 use crate::random::Seed;
@@ -218,7 +218,7 @@ pub fn author_weights(followers: &AdjacencyLists) -> Vec<f64> {
 }
 
 fn photos(seed: Seed, count: usize, followers: &AdjacencyLists) -> Vec<Photo> {
-    let authors = Weighted::new(&author_weights(followers));
+    let authors = WeightedChoice::new(&author_weights(followers));
     let mut rng = seed.stream("photo.author");
     let step = HISTORY_US / count as i64;
     let photo = |index: usize| {

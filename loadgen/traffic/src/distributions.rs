@@ -2,12 +2,12 @@
 
 /// Weighted choice in constant time (Walker's alias method, Vose 1991).
 #[derive(Clone, Debug)]
-pub struct Weighted {
+pub struct WeightedChoice {
     keep: Vec<f64>,
     alias: Vec<u32>,
 }
 
-impl Weighted {
+impl WeightedChoice {
     /// A choice among `weights.len()` indexes.
     ///
     /// # Panics
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn nothing_without_weight_is_chosen() {
-        let choice = Weighted::new(&[0.0, 3.0, 0.0, 1.0]);
+        let choice = WeightedChoice::new(&[0.0, 3.0, 0.0, 1.0]);
         let chosen: Vec<usize> = (0..1_000).map(|i| choice.index(f64::from(i) / 1_000.0)).collect();
         assert!(chosen.iter().all(|i| [1, 3].contains(i)));
         // Evenly spaced draws choose in proportion: 3 to 1.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::distributions::{BoundedPareto, Weighted, lognormal};
+use crate::distributions::{BoundedPareto, WeightedChoice, lognormal};
 use crate::random::{Rng, Seed};
 
 /// Distribution of the number of followers.
@@ -73,7 +73,7 @@ impl Graph {
         let mut out = seed.stream("graph.out");
         let weights: Vec<f64> = (0..n).map(|_| lognormal(out.unit(), 1.0, self.following_sigma)).collect();
         let mut draw = FollowerDraw {
-            choice: Weighted::new(&weights),
+            choice: WeightedChoice::new(&weights),
             weights,
             chosen_for: vec![NO_USER; n],
             rng: seed.stream("graph.wire"),
@@ -108,7 +108,7 @@ const NO_USER: u32 = u32::MAX;
 /// at 10,000 users, and a fifth of the top account's followers.
 struct FollowerDraw {
     weights: Vec<f64>,
-    choice: Weighted,
+    choice: WeightedChoice,
     /// The author for whom each user was last chosen.
     chosen_for: Vec<u32>,
     rng: Rng,

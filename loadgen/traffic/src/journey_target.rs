@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, author_weights};
-use crate::distributions::Weighted;
+use crate::distributions::WeightedChoice;
 use crate::journey::Journey;
 use crate::load::Popularity;
 use crate::random::Seed;
@@ -69,10 +69,10 @@ pub(crate) type Action = (Journey, u32, JourneyTarget);
 pub(crate) struct TargetPicker {
     seed: Seed,
     data: Arc<Dataset>,
-    readers: Weighted,
+    readers: WeightedChoice,
     reader_of_rank: Vec<u32>,
-    authors: Weighted,
-    photos: Weighted,
+    authors: WeightedChoice,
+    photos: WeightedChoice,
     /// The most followed.
     celebrities: Vec<u32>,
 }
@@ -108,10 +108,10 @@ impl TargetPicker {
         run.stream("user.rank").shuffle(&mut reader_of_rank);
         Self {
             seed,
-            readers: Weighted::zipf(users, popularity.reader),
+            readers: WeightedChoice::zipf(users, popularity.reader),
             reader_of_rank,
-            authors: Weighted::new(&author_weights(&data.followers)),
-            photos: Weighted::zipf(data.photos.len(), popularity.photo),
+            authors: WeightedChoice::new(&author_weights(&data.followers)),
+            photos: WeightedChoice::zipf(data.photos.len(), popularity.photo),
             celebrities: celebrities(data),
             data: data.clone(),
         }

@@ -11,7 +11,7 @@ use record::PhasePlan;
 
 use crate::arrival_trace::TraceRow;
 use crate::dataset::Dataset;
-use crate::distributions::Weighted;
+use crate::distributions::WeightedChoice;
 use crate::journey::Journey;
 pub use crate::journey_target::JourneyTarget;
 use crate::journey_target::{TargetPicker, UsedTargets};
@@ -65,7 +65,7 @@ pub struct Schedule {
     at_ns: u64,
     seq: u64,
     journeys: Vec<Journey>,
-    mix: Weighted,
+    mix: WeightedChoice,
     picker: Arc<TargetPicker>,
     used: UsedTargets,
 }
@@ -96,7 +96,7 @@ impl Schedule {
             at_ns: 0,
             seq: 0,
             journeys,
-            mix: Weighted::new(&weights),
+            mix: WeightedChoice::new(&weights),
             picker: Arc::new(TargetPicker::new(run, seed, data, &load.popularity)),
             used: UsedTargets::default(),
         }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use contract::hash::mix;
 
-use crate::distributions::Weighted;
+use crate::distributions::WeightedChoice;
 use crate::random::unit;
 
 /// Number of words.
@@ -24,7 +24,7 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     (0..VOCABULARY).map(word).collect()
 });
 /// Frequency of words: Zipf 1.0, as in natural language.
-static FREQUENCY: LazyLock<Weighted> = LazyLock::new(|| Weighted::zipf(VOCABULARY, 1.0));
+static FREQUENCY: LazyLock<WeightedChoice> = LazyLock::new(|| WeightedChoice::zipf(VOCABULARY, 1.0));
 
 /// The word of a rank, 0 for the most frequent. Words are distinct.
 ///

@@ -1,14 +1,14 @@
 //! A measured distribution: bins, chosen in constant time, and uniform inside each.
 
 use contract::hash::mix;
-use traffic::distributions::Weighted;
+use traffic::distributions::WeightedChoice;
 
 use crate::engine::random::unit;
 
 /// Bins of measured times. A few hundred are needed, and the last one's true end, or far quantiles are fiction.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    choice: Weighted,
+    choice: WeightedChoice,
     /// Start and width of each, ns.
     bins: Vec<(u64, u64)>,
 }
@@ -22,7 +22,7 @@ impl Histogram {
             return None;
         }
         let widths = bins.iter().map(|(start, end, _)| Some((*start, end.checked_sub(*start)?)));
-        Some(Self { bins: widths.collect::<Option<_>>()?, choice: Weighted::new(&weights) })
+        Some(Self { bins: widths.collect::<Option<_>>()?, choice: WeightedChoice::new(&weights) })
     }
 
     /// The sample of 64 random bits, ns.

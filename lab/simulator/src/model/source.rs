@@ -1,6 +1,6 @@
 //! Arrivals: when a request comes, and what it asks for.
 
-use traffic::distributions::Weighted;
+use traffic::distributions::WeightedChoice;
 
 use super::plan::Arrivals;
 use crate::dist::Distribution;
@@ -25,7 +25,7 @@ pub(super) struct Source {
     arrivals: Arrivals,
     /// By journey, of a schedule.
     journeys: Vec<Option<usize>>,
-    choice: Weighted,
+    choice: WeightedChoice,
     rng: Rng,
     requests: Draws,
     until_ns: u64,
@@ -55,7 +55,7 @@ impl Source {
         };
         Self {
             journeys: traffic::Journey::ALL.iter().map(position).collect(),
-            choice: Weighted::new(&weights),
+            choice: WeightedChoice::new(&weights),
             rng,
             requests: Draws::new(seed, &format!("requests/{}", random::stream(name))),
             arrivals,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use traffic::arrival_trace::TraceRow;
-use traffic::distributions::Weighted;
+use traffic::distributions::WeightedChoice;
 use traffic::schedule::JourneyTarget;
 use traffic::skew::find_skew;
 use traffic::{Journey, Schedule, Seed};
@@ -15,7 +15,7 @@ const DRAWS: usize = 1_000_000;
 #[test]
 fn zipf_ranks_have_their_shares() {
     for exponent in [0.0, 0.8, 1.0, 1.4] {
-        let zipf = Weighted::zipf(200, exponent);
+        let zipf = WeightedChoice::zipf(200, exponent);
         let weights: Vec<f64> = (1..=200).map(|rank| f64::from(rank).powf(-exponent)).collect();
         let total: f64 = weights.iter().sum();
         let shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
