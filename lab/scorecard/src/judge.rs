@@ -6,7 +6,9 @@ use record::{Check, Interval, Lint, Measured, Note, Verdict};
 use crate::argument::Argument;
 use crate::expect::{Expectation, Op, Query, Side};
 use crate::inference::noise::StoredStart;
-use crate::inference::{self, Body, Decided, Engine, Figure, Frame, Judgement, Statistic, align, estimate};
+use crate::inference::{
+    self, Body, Engine, Figure, Frame, IntervalKind, Judgement, Statistic, align, estimate,
+};
 use crate::lints::{self, Doubt};
 use crate::measure::{Property, Row};
 use crate::onset::onset;
@@ -325,20 +327,22 @@ fn open(reason: String) -> Worded {
 }
 
 /// Why an interval decides nothing: of a ratio, which one it holds.
-fn straddles(decided: Decided, interval: Interval, unit: &str, claimed: f64) -> String {
+fn straddles(decided: IntervalKind, interval: Interval, unit: &str, claimed: f64) -> String {
     match decided {
-        Decided::Value => format!("the interval {} straddles the limit", format::interval(interval, unit)),
-        Decided::ShareBeyond(may_be) => format!(
+        IntervalKind::Value => {
+            format!("the interval {} straddles the limit", format::interval(interval, unit))
+        }
+        IntervalKind::ShareBeyond(may_be) => format!(
             "{} are beyond the limit, and {} may be",
             format::interval(interval, "%"),
             format::value(Some(may_be), "%")
         ),
-        Decided::Ratio => {
+        IntervalKind::Ratio => {
             let high = interval.high.map_or_else(|| "..".into(), format::times);
             let (low, claimed) = (format::times(interval.low), format::times(claimed));
             format!("the ratio's interval {low} to {high} holds {claimed}")
         }
-        Decided::Difference => {
+        IntervalKind::Difference => {
             // What has no upper end and is taken away leaves no lower one.
             let shown = match interval.high.filter(|_| interval.low.is_infinite()) {
                 Some(high) => format!("up to {}", format::value(Some(high), unit)),

@@ -12,14 +12,14 @@ use crate::selection::Selection;
 
 /// What drifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Trending {
+pub(crate) enum TrendFigure {
     /// Mean latency of the journeys that were answered.
     Latency,
     /// CPU per journey.
     Cpu,
 }
 
-impl Trending {
+impl TrendFigure {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Latency, Self::Cpu];
 
@@ -52,7 +52,7 @@ type Rounds = Vec<Vec<Option<f64>>>;
 /// The drift of a run's windows.
 pub(crate) struct Steadiness<'a> {
     run: &'a Run,
-    series: BTreeMap<(String, char, Trending), Rounds>,
+    series: BTreeMap<(String, char, TrendFigure), Rounds>,
 }
 
 impl<'a> Steadiness<'a> {
@@ -63,7 +63,7 @@ impl<'a> Steadiness<'a> {
     /// Whether a row that depends on a steady window has none, in either arm or in what they differ by.
     pub(super) fn is_lost(&mut self, draft: &Draft, base: char, other: char) -> bool {
         let Some(window) = draft.steady_in.clone() else { return false };
-        Trending::ALL.into_iter().any(|figure| {
+        TrendFigure::ALL.into_iter().any(|figure| {
             [base, other].into_iter().any(|arm| self.drift(&window, arm, figure).is_some())
                 || self
                     .drift_of_ratio(&window, [base, other], figure)
@@ -73,17 +73,17 @@ impl<'a> Steadiness<'a> {
 
     /// By what factor a figure of one arm changes from a window's first to its last second, as a logarithm; `None` where it
     /// does not drift.
-    pub fn drift(&mut self, window: &Window, arm: char, figure: Trending) -> Option<f64> {
+    pub fn drift(&mut self, window: &Window, arm: char, figure: TrendFigure) -> Option<f64> {
         drift(&known(&self.series(window, arm, figure)), figure)
     }
 
     /// By what factor the ratio of two arms changes, however little that is; `None` where it does not drift.
-    pub fn drift_of_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Option<f64> {
+    pub fn drift_of_ratio(&mut self, window: &Window, arms: [char; 2], figure: TrendFigure) -> Option<f64> {
         trend(&self.log_ratio(window, arms, figure))
     }
 
     /// The logarithm of the ratio of two arms, second by second.
-    fn log_ratio(&mut self, window: &Window, arms: [char; 2], figure: Trending) -> Vec<Vec<f64>> {
+    fn log_ratio(&mut self, window: &Window, arms: [char; 2], figure: TrendFigure) -> Vec<Vec<f64>> {
         let [base, other] = arms.map(|arm| self.series(window, arm, figure));
         let difference = |(a, b): (&Vec<Option<f64>>, &Vec<Option<f64>>)| {
             a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
@@ -92,13 +92,13 @@ impl<'a> Steadiness<'a> {
         known(&ratio)
     }
 
-    fn series(&mut self, window: &Window, arm: char, figure: Trending) -> Rounds {
+    fn series(&mut self, window: &Window, arm: char, figure: TrendFigure) -> Rounds {
         let argument = Argument::of_row(Parameter::Journey, None);
         let selection = Selection::new(self.run, arm, window, &argument);
         let frame = selection.frame();
         let of_unit = |unit: &Selection<'_>| match figure {
-            Trending::Latency => Some(unit.arrivals().waits.mean()?.ln()),
-            Trending::Cpu => {
+            TrendFigure::Latency => Some(unit.arrivals().waits.mean()?.ln()),
+            TrendFigure::Cpu => {
                 let (ns, journeys) = (unit.cpu_ns()?, unit.finished()?);
                 (ns > 0 && journeys > 0).then(|| (ns as f64 / journeys as f64).ln())
             }
@@ -117,7 +117,7 @@ fn trend(rounds: &[Vec<f64>]) -> Option<f64> {
 }
 
 /// The same, where it is no less than matters.
-fn drift(rounds: &[Vec<f64>], figure: Trending) -> Option<f64> {
+fn drift(rounds: &[Vec<f64>], figure: TrendFigure) -> Option<f64> {
     trend(rounds).filter(|change| figure.matters(*change))
 }
 
@@ -136,9 +136,9 @@ mod tests {
             let round: Vec<f64> = (0..4).map(|second| f64::from(second) / 3.0 * factor.ln()).collect();
             vec![round; 40]
         };
-        assert!(has_trend(&rounds(0.97)) && drift(&rounds(0.97), Trending::Cpu).is_none());
-        assert!(drift(&rounds(0.93), Trending::Cpu).is_some_and(|change| change < -0.07));
-        assert!(drift(&rounds(0.93), Trending::Latency).is_none());
-        assert!(drift(&rounds(1.12), Trending::Latency).is_some());
+        assert!(has_trend(&rounds(0.97)) && drift(&rounds(0.97), TrendFigure::Cpu).is_none());
+        assert!(drift(&rounds(0.93), TrendFigure::Cpu).is_some_and(|change| change < -0.07));
+        assert!(drift(&rounds(0.93), TrendFigure::Latency).is_none());
+        assert!(drift(&rounds(1.12), TrendFigure::Latency).is_some());
     }
 }

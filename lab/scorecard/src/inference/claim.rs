@@ -17,12 +17,12 @@ pub struct Judgement {
     /// Why it could not be judged, or what it is limited to.
     pub note: Option<Note>,
     /// What decided, where an interval did.
-    pub interval: Option<(Decided, Interval)>,
+    pub interval: Option<(IntervalKind, Interval)>,
 }
 
 /// What an interval that decided is of.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Decided {
+pub enum IntervalKind {
     /// The figure, in the row's unit.
     Value,
     /// The share of arrivals beyond the limit, of which this much may be.
@@ -48,15 +48,15 @@ impl Judgement {
     #[must_use]
     pub fn of_ratio(self, claimed: f64) -> Self {
         match self.interval {
-            Some((Decided::Ratio, interval)) => {
-                Self { interval: Some((Decided::Ratio, interval.scaled(claimed))), ..self }
+            Some((IntervalKind::Ratio, interval)) => {
+                Self { interval: Some((IntervalKind::Ratio, interval.scaled(claimed))), ..self }
             }
             _ => self,
         }
     }
 
     /// By where an interval lies to a limit.
-    pub(super) fn by(op: Op, interval: Interval, limit: f64, decided: Decided) -> Self {
+    pub(super) fn by(op: Op, interval: Interval, limit: f64, decided: IntervalKind) -> Self {
         let verdict = match (op.holds(interval.low, limit), op.holds(interval.upper(), limit)) {
             // An estimate is one number only where it has no width.
             _ if op == Op::Equal && interval.holds(limit) && interval.low < interval.upper() => {
@@ -74,7 +74,7 @@ impl Judgement {
 pub fn against_limit(figure: &Figure, op: Op, limit: f64) -> Judgement {
     let measured = estimate(figure);
     if let (Body::Bracket { .. }, Some(bracket)) = (&figure.statistic.body, measured.interval) {
-        return Judgement::by(op, bracket, limit, Decided::Value);
+        return Judgement::by(op, bracket, limit, IntervalKind::Value);
     }
     let Some(value) = measured.value else {
         return Judgement::open(measured.note.unwrap_or(Note::NotMeasured));
@@ -108,7 +108,7 @@ pub fn against_limit(figure: &Figure, op: Op, limit: f64) -> Judgement {
     let Some(interval) = measured.interval else {
         return Judgement::open(measured.note.unwrap_or(Note::NotMeasured));
     };
-    Judgement { note: measured.note, ..Judgement::by(op, interval, limit, Decided::Value) }
+    Judgement { note: measured.note, ..Judgement::by(op, interval, limit, IntervalKind::Value) }
 }
 
 /// A quantile by the share of arrivals beyond the limit, which need no order statistic to be bounded.
@@ -136,7 +136,7 @@ fn quantile(figure: &Figure, q: f64, op: Op, limit_us: f64) -> Judgement {
         Op::AtLeast | Op::Above if is_below => Verdict::Fail,
         _ => Verdict::Inconclusive,
     };
-    let interval = Some((Decided::ShareBeyond(may_be), Interval::new(low, high)));
+    let interval = Some((IntervalKind::ShareBeyond(may_be), Interval::new(low, high)));
     Judgement { verdict, note: None, interval }
 }
 

@@ -43,7 +43,7 @@ pub mod trend;
 mod units;
 
 pub use align::align;
-pub use claim::{Decided, Judgement, against_limit};
+pub use claim::{IntervalKind, Judgement, against_limit};
 pub use conditions::{Conditions, Margin};
 pub use contrast::{Candidate, contrast};
 pub use engine::Engine;

@@ -2,7 +2,7 @@
 
 use record::{Interval, Note};
 
-use super::claim::{Decided, Judgement, against_limit, is_as_seen};
+use super::claim::{IntervalKind, Judgement, against_limit, is_as_seen};
 use super::conditions::Margin;
 use super::estimate::estimate;
 use super::evidence::{Drawn, with_start};
@@ -56,10 +56,10 @@ pub fn against_other(
     let [own, others] = [left, right].map(|figure| figure.statistic.scale);
     if let Some(difference) = share_difference(right, left, factor * others / own) {
         let (low, high) = difference.interval(LEVEL);
-        return Judgement::by(op, Interval::new(own * low, own * high), 0.0, Decided::Difference);
+        return Judgement::by(op, Interval::new(own * low, own * high), 0.0, IntervalKind::Difference);
     }
     if let Some(ratio) = of_recoveries(left, right) {
-        return Judgement::by(op, ratio, factor, Decided::Ratio);
+        return Judgement::by(op, ratio, factor, IntervalKind::Ratio);
     }
     let is_known_by_resamples =
         |figure: &Figure| matches!(figure.content, Content::Quotient { .. } | Content::Quantile { .. });
@@ -73,7 +73,7 @@ pub fn against_other(
                 low: one.low - factor * two.upper(),
                 high: one.high.map(|high| high - factor * two.low),
             };
-            Judgement::by(op, difference, 0.0, Decided::Difference)
+            Judgement::by(op, difference, 0.0, IntervalKind::Difference)
         }
         _ => Judgement::open(Note::NotMeasured),
     }
@@ -106,7 +106,7 @@ fn brackets(left: Option<Interval>, op: Op, factor: f64, right: Option<Interval>
         low: left.low - factor * right.upper(),
         high: left.high.map(|high| high - factor * right.low),
     };
-    Judgement::by(op, difference, 0.0, Decided::Difference)
+    Judgement::by(op, difference, 0.0, IntervalKind::Difference)
 }
 
 /// Kinds 4 and 5: by shared resamples in one window, by the sum of variances in two.
@@ -150,10 +150,10 @@ fn drawn(
     let half = student::critical(LEVEL, drawn.nu) * drawn.error;
     if has_ratio {
         let interval = Interval::new(a / b * (-half).exp(), a / b * half.exp());
-        Judgement::by(op, interval, factor, Decided::Ratio)
+        Judgement::by(op, interval, factor, IntervalKind::Ratio)
     } else {
         let difference = a - factor * b;
-        Judgement::by(op, Interval::new(difference - half, difference + half), 0.0, Decided::Difference)
+        Judgement::by(op, Interval::new(difference - half, difference + half), 0.0, IntervalKind::Difference)
     }
 }
 

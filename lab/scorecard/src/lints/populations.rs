@@ -6,7 +6,7 @@ use model::Run;
 
 use super::claim::{Contender, Doubt, claims, winner_and_loser};
 use super::{Circumstances, LintList};
-use crate::card::steadiness::{Steadiness, Trending};
+use crate::card::steadiness::{Steadiness, TrendFigure};
 use crate::expect::{Argument, Expectation, Side};
 use crate::inference::{Figure, Resampling, fail_differently};
 use crate::measures::ERRORS;
@@ -91,8 +91,8 @@ pub(super) fn not_steady(run: &Run, claim: &Expectation) -> Option<Doubt> {
     let (measure, window) = (winner.query.measure, &winner.query.window);
     let is_one_window = *window == loser.query.window && !winner.query.of(run, winner.arm).has_fault();
     let figure = match measure.name {
-        _ if measure.is_latency() => Trending::Latency,
-        "cpu_per_journey" | "cpu" => Trending::Cpu,
+        _ if measure.is_latency() => TrendFigure::Latency,
+        "cpu_per_journey" | "cpu" => TrendFigure::Cpu,
         _ => return None,
     };
     let mut steadiness = Steadiness::new(run);
@@ -159,7 +159,7 @@ fn drift(run: &Run, found: &mut LintList) {
         if Selection::new(run, arm.letter, &window, &Argument::None).has_fault() {
             return;
         }
-        for figure in Trending::ALL {
+        for figure in TrendFigure::ALL {
             if let Some(change) = steadiness.drift(&window, arm.letter, figure) {
                 drifting.push(format!(
                     "{} of {} by a factor of {:.2}",
