@@ -96,7 +96,9 @@ pub enum RunError {
     )]
     DataKept(String),
     /// Servers that are there already could not be asked.
-    #[error("no runtime to ask the servers with that are there; end a program that holds many files")]
+    #[error(
+        "the servers that are there already cannot be asked: no runtime starts; end a program that holds many files"
+    )]
     Runtime(#[source] std::io::Error),
     /// An arm that the scenario does not have.
     #[error("{0}")]
