@@ -214,7 +214,7 @@ pub struct Watch {
     #[command(flatten)]
     pub screen: Screen,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -233,7 +233,7 @@ pub struct Replay {
     #[command(flatten)]
     pub screen: Screen,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -280,7 +280,7 @@ pub struct Report {
     #[arg(long)]
     pub open: bool,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -349,7 +349,7 @@ pub struct Noise {
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -378,7 +378,7 @@ pub struct Doctor {
     #[arg(long, value_enum, default_value_t, conflicts_with = "clean")]
     pub output: Output,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
     /// Servers to look at.
     #[command(flatten)]

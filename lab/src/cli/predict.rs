@@ -7,7 +7,7 @@ use policy::NetworkOptions;
 use policy::units::HumanDuration;
 use simulator::predict::Hosts;
 
-use super::{Output, ReportOutput};
+use super::{DEFAULT_OUT, Output, ReportOutput};
 use crate::cli;
 
 /// `cleave calibrate`.
@@ -20,7 +20,7 @@ pub struct Calibrate {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -40,7 +40,7 @@ pub struct Validate {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 
@@ -99,7 +99,7 @@ pub struct Predict {
     #[arg(long = "label", value_name = "LABEL")]
     pub labels: Vec<String>,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 

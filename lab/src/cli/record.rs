@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::DEFAULT_OUT;
+
 /// `cleave record`.
 #[derive(Subcommand)]
 pub enum RecordCommand {
@@ -15,7 +17,7 @@ pub enum RecordCommand {
         /// A run: `last`, its id, the end of its id, a label, or its folder.
         run: String,
         /// Folder that holds the runs.
-        #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+        #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
         out: PathBuf,
     },
     /// Export a run's figures as OpenMetrics with timestamps, for import into Prometheus.
@@ -29,7 +31,7 @@ pub enum RecordCommand {
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         /// Folder that holds the runs.
-        #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+        #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
         out: PathBuf,
     },
 }

@@ -8,7 +8,7 @@ use policy::NetworkOptions;
 use policy::units::HumanDuration;
 
 use super::change::ChangeOptions;
-use super::{GivenServers, Output, ReportOutput, Screen};
+use super::{DEFAULT_OUT, GivenServers, Output, ReportOutput, Screen};
 
 /// `cleave run`.
 #[derive(Args, Default)]
@@ -74,7 +74,7 @@ pub struct Run {
     #[arg(long)]
     pub close: bool,
     /// Folder that holds the runs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
     /// How the dashboard looks.
     #[command(flatten)]

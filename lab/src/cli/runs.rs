@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::Output;
+use super::{DEFAULT_OUT, Output};
 
 /// `cleave runs`.
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub struct Runs {
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
     /// Folder that holds the runs.
-    #[arg(long, global = true, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, global = true, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
 }
 

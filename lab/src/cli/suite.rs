@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use discovery::Location;
 
-use super::GivenServers;
+use super::{DEFAULT_OUT, GivenServers};
 
 /// `cleave up`.
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub struct Up {
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
     /// Folder for data and logs.
-    #[arg(long, default_value = "runs", env = "CLEAVE_OUT")]
+    #[arg(long, default_value = DEFAULT_OUT, env = "CLEAVE_OUT")]
     pub out: PathBuf,
     /// Public address of the gateway; port 0 means any free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
