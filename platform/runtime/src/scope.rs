@@ -1,9 +1,11 @@
-//! Which component the code that runs now belongs to, and which of its operations: what labels its spans, metrics and CPU.
+//! Which component the code that runs now belongs to, which of its operations, and until when its caller waits for it: what
+//! labels its spans, metrics and CPU, and ends its statements.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use contract::ComponentName;
 use pin_project_lite::pin_project;
@@ -17,6 +19,8 @@ thread_local! {
     static COMPONENT: Cell<ComponentName> = const { Cell::new(UNSCOPED) };
     /// One of the component's, or none.
     static OPERATION: Cell<Option<&'static Operation>> = const { Cell::new(None) };
+    /// Of what runs for a caller.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// The component whose code runs now.
@@ -29,9 +33,14 @@ pub fn operation() -> Option<&'static Operation> {
     OPERATION.get()
 }
 
+/// When the caller of what runs now stops waiting; `None` where there is none, as in tasks of their own.
+pub fn deadline() -> Option<Instant> {
+    DEADLINE.get()
+}
+
 /// Runs `future` as part of a component, and of its operation that runs already.
 pub fn within<F: Future>(component: ComponentName, future: F) -> ComponentScope<F> {
-    ComponentScope { component, operation: None, future }
+    carried(component, None, future)
 }
 
 /// Runs `future` as an operation, which is counted.
@@ -46,12 +55,12 @@ pub(crate) fn carried<F: Future>(
     operation: Option<&'static Operation>,
     future: F,
 ) -> ComponentScope<F> {
-    ComponentScope { component, operation, future }
+    ComponentScope { component, operation, deadline: None, future }
 }
 
 /// Runs a function as part of a component, and of its operation that runs already.
 pub fn enter<R>(component: ComponentName, f: impl FnOnce() -> R) -> R {
-    let _restore = Restore::switch(component, None);
+    let _restore = Restore::switch(component, None, None);
     f()
 }
 
@@ -61,7 +70,7 @@ pub(crate) fn enter_carried<R>(
     operation: Option<&'static Operation>,
     f: impl FnOnce() -> R,
 ) -> R {
-    let _restore = Restore::switch(component, operation);
+    let _restore = Restore::switch(component, operation, None);
     f()
 }
 
@@ -70,8 +79,17 @@ pin_project! {
     pub struct ComponentScope<F> {
         component: ComponentName,
         operation: Option<&'static Operation>,
+        deadline: Option<Instant>,
         #[pin]
         future: F,
+    }
+}
+
+impl<F> ComponentScope<F> {
+    /// Its caller waits until then.
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 }
 
@@ -80,21 +98,26 @@ impl<F: Future> Future for ComponentScope<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _restore = Restore::switch(*this.component, *this.operation);
+        let _restore = Restore::switch(*this.component, *this.operation, *this.deadline);
         this.future.poll(cx)
     }
 }
 
-/// Puts the previous component and operation back, also when a poll panics.
-struct Restore(ComponentName, Option<&'static Operation>);
+/// Puts the previous component, operation and deadline back, also when a poll panics.
+struct Restore(ComponentName, Option<&'static Operation>, Option<Instant>);
 
 impl Restore {
-    /// Without an operation, that goes on which runs, if it is the component's.
-    fn switch(component: ComponentName, operation: Option<&'static Operation>) -> Self {
+    /// Without an operation or a deadline, those go on which run, if they are the component's.
+    fn switch(
+        component: ComponentName,
+        operation: Option<&'static Operation>,
+        deadline: Option<Instant>,
+    ) -> Self {
         cost::cpu::boundary();
         let running = || OPERATION.get().filter(|running| running.component == component);
         let operation = operation.or_else(running);
-        Self(COMPONENT.replace(component), OPERATION.replace(operation))
+        let deadline = deadline.or_else(|| DEADLINE.get().filter(|_| COMPONENT.get() == component));
+        Self(COMPONENT.replace(component), OPERATION.replace(operation), DEADLINE.replace(deadline))
     }
 }
 
@@ -103,6 +126,7 @@ impl Drop for Restore {
         cost::cpu::boundary();
         COMPONENT.set(self.0);
         OPERATION.set(self.1);
+        DEADLINE.set(self.2);
     }
 }
 
@@ -145,5 +169,21 @@ mod tests {
         let of_feed = Some("GET /v1/feed");
         assert_eq!(seen.await, (None, of_feed, of_feed, None, of_feed));
         assert_eq!(name(), None);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_is_that_of_the_component_whose_caller_waits() {
+        let (feed, photo) = (ComponentName::of("feed"), ComponentName::of("photo"));
+        let (soon, sooner) = (crate::clock::now(), crate::clock::now());
+        let seen = within(feed, async {
+            let own = serving(Operation::of(feed, "GET /v1/feed"), async { deadline() }).await;
+            let callee = within(photo, async { deadline() }).await;
+            let called = within(photo, async { deadline() }).until(sooner).await;
+            let tasks = crate::Tasks::new();
+            let spawned = tasks.spawn("test.deadline", crate::ShutdownPolicy::Drain, async { deadline() });
+            (own, callee, called, spawned.await.expect("no panic").flatten(), deadline())
+        });
+        assert_eq!(seen.until(soon).await, (Some(soon), None, Some(sooner), None, Some(soon)));
+        assert_eq!(deadline(), None);
     }
 }

@@ -26,6 +26,9 @@ pub enum StorageError {
     /// The server of the database does not answer, or the connection to it broke; nothing was committed.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Cause),
+    /// The caller's deadline passed while a statement ran, which was ended: nothing was changed.
+    #[error("the caller has stopped waiting for a statement")]
+    DeadlineExceeded(#[source] Cause),
     /// The commit failed: it may have happened.
     #[error("whether the commit happened is not known")]
     Lost(#[source] Cause),
@@ -62,6 +65,7 @@ impl From<StorageError> for Refusal {
                 "storage_unreachable",
                 "the database cannot be reached; try again",
             ),
+            StorageError::DeadlineExceeded(_) => Self::too_late(),
             StorageError::Full(_) => {
                 refusal(RefusalKind::Unavailable, "storage_full", "no space is left to write to")
             }

@@ -1,12 +1,15 @@
 //! SQLite (<https://www.sqlite.org>): a connection is used on the thread that asks.
 //!
 //! A point query of a few microseconds costs less than waking another thread would. What may take long (a scan, a commit
-//! that waits for the disk, the lock of another process) goes to a thread that may block: [`Connection::off_thread`].
+//! that waits for the disk, the lock of another process) goes to a thread that may block: [`Connection::off_thread`]. A statement
+//! whose caller waits no longer is ended on either ([`Connection::until`]).
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use runtime::clock;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
 
@@ -18,6 +21,11 @@ use crate::{Cause, StorageError};
 const STATEMENT_CACHE_CAPACITY: usize = 256;
 /// Wait for the lock of another process before giving up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Instructions of SQLite's virtual machine between two looks at the clock: tens of microseconds of a scan. A point query has
+/// fewer and takes none (<https://www.sqlite.org/c3ref/progress_handler.html>).
+const INSTRUCTIONS_PER_LOOK: i32 = 1_000;
+/// No statement is ended.
+const NEVER: u64 = u64::MAX;
 
 /// The extended code of a row that a unique index has already: UNIQUE, PRIMARYKEY, ROWID
 /// (<https://www.sqlite.org/rescode.html>).
@@ -29,6 +37,8 @@ pub(crate) struct Connection {
     raw: Option<rusqlite::Connection>,
     /// What makes its commits durable; `None` where they need not be.
     log: Option<Arc<LogSync>>,
+    /// When the statement that runs is ended, on [`clock::now_ns`].
+    ends_at_ns: Arc<AtomicU64>,
 }
 
 impl Connection {
@@ -55,7 +65,7 @@ impl Connection {
             log.open(path)?;
         }
         raw.busy_timeout(Duration::ZERO)?;
-        Ok(Self { log, ..Self::of(raw) })
+        Ok(Self { log, ..Self::of(raw)? })
     }
 
     /// One that reads. In a log's mode no writer is in its way.
@@ -63,12 +73,38 @@ impl Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self::of(raw))
+        Self::of(raw)
     }
 
-    fn of(raw: rusqlite::Connection) -> Self {
+    fn of(raw: rusqlite::Connection) -> Result<Self, StorageError> {
         raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
-        Self { raw: Some(raw), log: None }
+        let ends_at_ns = Arc::new(AtomicU64::new(NEVER));
+        let ends_at = ends_at_ns.clone();
+        let is_late = move || {
+            let ends_at_ns = ends_at.load(Ordering::Relaxed);
+            ends_at_ns != NEVER && clock::now_ns() >= ends_at_ns
+        };
+        raw.progress_handler(INSTRUCTIONS_PER_LOOK, Some(is_late))?;
+        Ok(Self { raw: Some(raw), log: None, ends_at_ns })
+    }
+
+    /// Statements within `work` end at the deadline, where there is one. One that changes rows takes its transaction with it
+    /// (<https://www.sqlite.org/c3ref/interrupt.html>), and the connection: what would follow had no transaction to be part of.
+    pub(crate) fn until<T>(
+        &mut self,
+        deadline: Option<Instant>,
+        work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let had_transaction = self.has_transaction();
+        // Also without one: an earlier statement may have panicked.
+        self.ends_at_ns.store(deadline.map_or(NEVER, clock::ns_at), Ordering::Relaxed);
+        let result = work(self);
+        self.ends_at_ns.store(NEVER, Ordering::Relaxed);
+        let was_ended = matches!(result, Err(StorageError::DeadlineExceeded(_)));
+        if was_ended && had_transaction && !self.has_transaction() {
+            self.raw = None;
+        }
+        result
     }
 
     /// Whether it can be used again.
@@ -147,9 +183,13 @@ impl Connection {
         })
     }
 
+    fn has_transaction(&self) -> bool {
+        self.raw.as_ref().is_some_and(|raw| !raw.is_autocommit())
+    }
+
     /// Ends a transaction that is still open, as if it had never begun.
     pub(crate) fn roll_back(&mut self) {
-        if self.raw.as_ref().is_some_and(|raw| !raw.is_autocommit()) && self.batch("ROLLBACK").is_err() {
+        if self.has_transaction() && self.batch("ROLLBACK").is_err() {
             // Closed, and with it the transaction.
             self.raw = None;
         }
@@ -161,7 +201,7 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
-        let mut away = Self { raw: self.raw.take(), log: None };
+        let mut away = Self { raw: self.raw.take(), log: None, ends_at_ns: self.ends_at_ns.clone() };
         let (raw, result) = runtime::blocking(move || {
             let result = work(&mut away);
             (away.raw, result)
@@ -203,6 +243,8 @@ impl From<rusqlite::Error> for StorageError {
         let source: Cause = error.into();
         match kind {
             Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => Self::Busy(source),
+            // By no one else than the handler of its progress.
+            Some((ErrorCode::OperationInterrupted, _)) => Self::DeadlineExceeded(source),
             Some((ErrorCode::DiskFull, _)) => Self::Full(source),
             Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => Self::Corrupt(source),
             Some((_, code)) if UNIQUE_CODES.contains(&code) => Self::Unique(source),

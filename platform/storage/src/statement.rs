@@ -1,7 +1,8 @@
 //! One statement: its text and values, run under its span, metric and cost.
 //!
 //! Text is in the portable subset, with placeholders `$1`, `$2`, ... On SQLite the short ones run on the thread that asks;
-//! [`Statement::fold`] reads a table of any size, there on a thread that may block.
+//! [`Statement::fold`] reads a table of any size, there on a thread that may block. There one that goes on when its caller's
+//! deadline has passed is ended, as [`StorageError::DeadlineExceeded`].
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -99,7 +100,9 @@ impl<'v> Statement<'v> {
     ) -> Result<u64, StorageError> {
         let Self { operation, table, sql, .. } = self;
         match &mut conn.0 {
-            Product::Sqlite(sqlite) => observed(operation, table, || sqlite.run_each(&sql, rows)),
+            Product::Sqlite(sqlite) => observed(operation, table, || {
+                sqlite.until(scope::deadline(), |sqlite| sqlite.run_each(&sql, rows))
+            }),
             #[cfg(feature = "postgres")]
             Product::Postgres(postgres) => {
                 // Not the iterator: what goes on over waits may be on any thread, and closures borrow.
@@ -206,15 +209,17 @@ impl<'v> Statement<'v> {
             Product::Sqlite(sqlite) => {
                 let Self { operation, table, sql, values } = self;
                 let values: Vec<Value<'static>> = values.into_iter().map(Value::into_owned).collect();
+                let deadline = scope::deadline();
                 let scan = sqlite.off_thread(move |connection| {
-                    connection.run(&sql, &values, |statement| {
+                    let fold = |statement: &mut rusqlite::Statement<'_>| {
                         let mut folded = start;
                         let mut rows = statement.raw_query();
                         while let Some(row) = rows.next()? {
                             step(&mut folded, T::from_row(Row(RowOf::Sqlite(row)))?);
                         }
                         Ok(folded)
-                    })
+                    };
+                    connection.until(deadline, |connection| connection.run(&sql, &values, fold))
                 });
                 observed_async(Dialect::Sqlite, operation, table, scan).await
             }
@@ -250,7 +255,9 @@ impl<'v> Statement<'v> {
         work: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let Self { operation, table, sql, values } = self;
-        observed(operation, table, || sqlite.run(&sql, &values, work))
+        observed(operation, table, || {
+            sqlite.until(scope::deadline(), |sqlite| sqlite.run(&sql, &values, work))
+        })
     }
 }
 

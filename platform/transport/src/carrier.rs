@@ -43,7 +43,7 @@ impl<C: Call> CallHandler<C> {
             admitted.finish().await;
             reply
         };
-        scope::serving(self.operation, answer).await
+        scope::serving(self.operation, answer).until(cx.deadline.instant()).await
     }
 }
 

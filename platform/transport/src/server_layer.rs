@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use contract::hash::fnv1a64_with;
-use contract::{ComponentName, Refusal};
+use contract::{ComponentName, Deadline, Refusal};
 use http::HeaderMap;
 use runtime::cost::{self, Operation, Part};
 use runtime::{ShutdownPolicy, clock, scope};
@@ -63,7 +63,9 @@ impl ServerLayer {
         let _active = metrics.begin();
         let response = match self.admit(request.headers()) {
             Err(refusal) => refusal_response::encode(&refusal).map(Into::into),
-            Ok(()) => self.work(service, request, route, metrics.operation).instrument(span.clone()).await,
+            Ok(deadline) => {
+                self.work(service, request, route, metrics.operation, deadline).instrument(span.clone()).await
+            }
         };
         let outcome = ServerOutcome::of(response.status().as_u16());
         telemetry::server_end(&span, outcome);
@@ -72,12 +74,11 @@ impl ServerLayer {
     }
 
     /// Late requests are refused before any work.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn admit(&self, headers: &HeaderMap) -> Result<Deadline, Refusal> {
         headers::deadline(headers, clock::now()).ok_or_else(|| {
             telemetry::deadline_refused(self.component);
             Refusal::too_late()
-        })?;
-        Ok(())
+        })
     }
 
     /// A place, the component's faults, then its work: all of it goes on in a task
@@ -88,6 +89,7 @@ impl ServerLayer {
         request: Request,
         route: &str,
         operation: &'static Operation,
+        deadline: Deadline,
     ) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
@@ -116,7 +118,7 @@ impl ServerLayer {
             }
             response
         };
-        let handled = scope::serving(operation, handled);
+        let handled = scope::serving(operation, handled).until(deadline.instant());
         work(self.router_state.as_ref(), self.component, caller, handled, is_work).await
     }
 }

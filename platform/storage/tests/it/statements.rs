@@ -90,6 +90,48 @@ async fn a_scan_that_is_given_up_takes_no_place_with_it() {
     go_on.store(true, Ordering::SeqCst);
 }
 
+/// Rows without end.
+const ENDLESS: &str = "WITH RECURSIVE endless (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM endless) \
+                       SELECT number FROM endless";
+
+/// `work` for a caller that waits no longer.
+async fn too_late<T>(work: impl Future<Output = T>) -> T {
+    runtime::scope::within(CONSUMER, work).until(runtime::clock::now()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_of_a_caller_that_waits_no_longer_is_ended() {
+    let place = Place::file();
+    let db = database(&place, "one").await;
+    let ended = |result: Result<(), StorageError>| {
+        assert!(matches!(result, Err(StorageError::DeadlineExceeded(_))), "{result:?}");
+    };
+    let mut read = db.read().await.expect("a reader");
+    ended(too_late(query("SELECT", "test", ENDLESS).all::<i64>(&mut read)).await.map(drop));
+    let ignore = |_: &mut (), _: i64| {};
+    ended(too_late(query("SELECT", "test", ENDLESS).fold(&mut read, (), ignore)).await);
+    let short = too_late(query("SELECT", "test", "SELECT 7").one::<i64>(&mut read)).await;
+    assert_eq!(short.expect("it ends by itself, on the same connection"), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_with_a_statement_that_was_ended_never_happened() {
+    let place = Place::file();
+    let db = database(&place, "one").await;
+    let mut tx = db.write().await.expect("the turn");
+    say(&mut tx, 1).await;
+    let insert = query("INSERT", "written", "INSERT INTO written (number) ").push(ENDLESS);
+    let ended = too_late(insert.execute(tx.conn())).await;
+    assert!(matches!(ended, Err(StorageError::DeadlineExceeded(_))), "{ended:?}");
+    let another = query("INSERT", "written", "INSERT INTO written (number) VALUES (2)");
+    another.execute(tx.conn()).await.expect_err("it would be part of no transaction");
+    tx.commit().await.expect_err("there is nothing to commit");
+    let mut tx = db.write().await.expect("the next turn");
+    say(&mut tx, 3).await;
+    tx.commit().await.expect("commits");
+    assert_eq!(numbers(&db, "SELECT number FROM written").await, [3]);
+}
+
 pub async fn a_closed_database_gives_no_connection(place: Place) {
     let db = database(&place, "one").await;
     db.close().await;
