@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use benches::context;
+use benches::figures::spread;
 use clap::Parser;
 use contract::{Answer, Carrier, ComponentName};
 use futures_util::future::join_all;
@@ -218,13 +219,6 @@ async fn measure(contestant: &Contestant, size: u64, in_flight: usize, length: D
     latencies.sort_unstable();
     let p50_us = latencies[latencies.len() / 2] as f64 / 1e3;
     Measurement { cpu_us: cpu_ns as f64 / 1e3 / latencies.len() as f64, p50_us }
-}
-
-/// Median, lowest and highest. Of an even number the median is the mean of the two in the middle.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
-    (median, values[0], values[values.len() - 1])
 }
 
 fn main() {

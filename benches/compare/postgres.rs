@@ -13,33 +13,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use benches::figures::{shown, spread};
+use benches::transactions::{self, BODY, Measurement, Work, measure};
 use clap::Parser;
-use contract::ComponentName;
-use futures_util::future::join_all;
-use runtime::random::RandomStream;
-use runtime::{ShutdownPolicy, Tasks, clock};
+use runtime::Tasks;
+use storage::Options;
 use storage::postgres::Address;
-use storage::{Database, Migration, Options, query};
 use tempfile::TempDir;
 
 const IN_FLIGHT: [u32; 2] = [1, 8];
-/// Rows that are read: with their index they fit in the server's 16 MB of buffers.
-const ROWS: u64 = 10_000;
-/// Of text in a row, bytes.
-const BODY: usize = 250;
 /// Units of `/proc/PID/stat` a second (proc(5), `sysconf(_SC_CLK_TCK)`): a hundred on every platform of Linux.
 const TICKS_PER_S: f64 = 100.0;
 /// Share of its transactions whose latency pgbench writes down.
 const SAMPLING_RATE: &str = "0.02";
-
-const TABLES: &[Migration] = &[Migration {
-    version: 1,
-    name: "rows that are read, and rows that are written",
-    sql: "CREATE TABLE item (id BIGINT PRIMARY KEY, body TEXT NOT NULL);
-          CREATE TABLE written (number BIGINT NOT NULL, body TEXT NOT NULL);
-          INSERT INTO item SELECT number, repeat('x', 250) FROM generate_series(1, 10000) AS number;",
-    postgres: None,
-}];
 
 #[derive(Parser)]
 struct Arguments {
@@ -51,111 +37,24 @@ struct Arguments {
     seconds: u32,
 }
 
-/// What is done.
-#[derive(Clone, Copy)]
-enum Work {
-    /// One row by its key.
-    PointRead,
-    /// A transaction of one row.
-    OneRowCommit,
-}
-
-impl Work {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::PointRead => "point read",
-            Self::OneRowCommit => "one-row commit",
+/// The same work for pgbench.
+const fn script(work: Work) -> &'static str {
+    match work {
+        Work::PointRead => "\\set id random(1, 10000)\nSELECT body FROM item WHERE id = :id;\n",
+        Work::OneRowCommit => {
+            "\\set id random(1, 10000)\n\
+             BEGIN ISOLATION LEVEL SERIALIZABLE;\n\
+             INSERT INTO written (number, body) VALUES (:id, :body);\n\
+             COMMIT;\n"
         }
-    }
-
-    /// The same for pgbench.
-    const fn script(self) -> &'static str {
-        match self {
-            Self::PointRead => "\\set id random(1, 10000)\nSELECT body FROM item WHERE id = :id;\n",
-            Self::OneRowCommit => {
-                "\\set id random(1, 10000)\n\
-                 BEGIN ISOLATION LEVEL SERIALIZABLE;\n\
-                 INSERT INTO written (number, body) VALUES (:id, :body);\n\
-                 COMMIT;\n"
-            }
-        }
-    }
-
-    async fn run(self, db: &Database, random: &mut RandomStream, body: &str) {
-        let id = (random.next_u64() % ROWS + 1).cast_signed();
-        match self {
-            Self::PointRead => {
-                let mut read = db.read().await.expect("a connection");
-                let select = query("SELECT", "item", "SELECT body FROM item WHERE id = $1").bind(id);
-                let found: String = select.one(&mut read).await.expect("it is there");
-                assert_eq!(found.len(), BODY);
-            }
-            Self::OneRowCommit => {
-                let mut tx = db.write().await.expect("a connection");
-                let insert = "INSERT INTO written (number, body) VALUES ($1, $2)";
-                let insert = query("INSERT", "written", insert).bind(id).bind(body);
-                insert.execute(tx.conn()).await.expect("written");
-                tx.commit().await.expect("committed");
-            }
-        }
-    }
-}
-
-/// What a contestant did in its time.
-struct Measurement {
-    /// CPU of the client for a transaction.
-    cpu_us: f64,
-    /// Transactions a second.
-    per_s: f64,
-    p50_us: f64,
-}
-
-/// Runs ours for so long, each transaction in flight in a task of its own, as requests are.
-async fn measure_ours(
-    tasks: Tasks,
-    db: Database,
-    work: Work,
-    in_flight: u32,
-    length: Duration,
-) -> Measurement {
-    let slots = |length: Duration| {
-        let slot = |number: u32| {
-            let db = db.clone();
-            tasks.spawn("compare.slot", ShutdownPolicy::Drain, async move {
-                let mut random = RandomStream::new(number.into(), "compare");
-                let (body, until) = ("x".repeat(BODY), clock::now() + length);
-                let mut latencies = Vec::new();
-                loop {
-                    let began = clock::now();
-                    if began >= until {
-                        return latencies;
-                    }
-                    work.run(&db, &mut random, &body).await;
-                    latencies.push((clock::now() - began).as_nanos() as u64);
-                }
-            })
-        };
-        join_all((0..in_flight).map(slot).collect::<Vec<_>>())
-    };
-    slots(length / 4).await;
-    let (began, cpu_before) = (clock::now(), clock::process_cpu_ns());
-    let slots = slots(length).await;
-    let (took, cpu_ns) = (clock::now() - began, clock::process_cpu_ns() - cpu_before);
-    let each = slots.into_iter().map(|slot| slot.expect("no panic").expect("it is not dropped"));
-    let mut latencies: Vec<u64> = each.flatten().collect();
-    latencies.sort_unstable();
-    Measurement {
-        cpu_us: cpu_ns as f64 / 1e3 / latencies.len() as f64,
-        per_s: latencies.len() as f64 / took.as_secs_f64(),
-        p50_us: latencies[latencies.len() / 2] as f64 / 1e3,
     }
 }
 
 /// Runs pgbench for so long.
 fn measure_pgbench(url: &str, work: Work, in_flight: u32, seconds: u32) -> Measurement {
     let folder = TempDir::new().expect("a temporary folder");
-    let script = folder.path().join("script");
-    std::fs::write(&script, work.script()).expect("a folder of ours");
+    let file = folder.path().join("script");
+    std::fs::write(&file, script(work)).expect("a folder of ours");
     let cpu_before = cpu_of_children_s();
     let output = Command::new(pgbench())
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=1", "--log", "--log-prefix=log"])
@@ -163,7 +62,7 @@ fn measure_pgbench(url: &str, work: Work, in_flight: u32, seconds: u32) -> Measu
         .arg(format!("--client={in_flight}"))
         .arg(format!("--time={seconds}"))
         .arg(format!("--define=body={}", "x".repeat(BODY)))
-        .arg(format!("--file={}", script.display()))
+        .arg(format!("--file={}", file.display()))
         .arg(url)
         .current_dir(folder.path())
         .output()
@@ -210,19 +109,6 @@ fn median_of_log(folder: &Path) -> f64 {
     spread(times.collect()).0
 }
 
-/// Median, lowest and highest. Of an even number the median is the mean of the two in the middle.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
-    (median, values[0], values[values.len() - 1])
-}
-
-/// The median of some figures with their range.
-fn shown(values: impl Iterator<Item = f64>, digits: usize) -> String {
-    let (median, low, high) = spread(values.collect());
-    format!("{median:.digits$} [{low:.digits$}-{high:.digits$}]")
-}
-
 fn main() {
     let Arguments { rounds, seconds } = Arguments::parse();
     let url = match postgres_server::scratch::url() {
@@ -238,9 +124,7 @@ fn main() {
         let most = IN_FLIGHT[1];
         let options = Options { readers: most, writers: most, ..Options::default() };
         let address: Address = url.parse().expect("an address");
-        let db = Database::open(address, options).await.expect("it opens");
-        db.migrate(ComponentName::of("compare"), TABLES).await.expect("its tables are made");
-        db
+        transactions::database(address, options).await.expect("it opens")
     });
     println!("| transaction | in flight | client | CPU us | to pgbench | per s | to pgbench | p50 us |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -248,7 +132,7 @@ fn main() {
         for in_flight in IN_FLIGHT {
             let ours = || {
                 let length = Duration::from_secs(seconds.into());
-                thread.block_on(measure_ours(tasks.clone(), db.clone(), work, in_flight, length))
+                thread.block_on(measure(tasks.clone(), db.clone(), work, in_flight, length))
             };
             let pgbench = || measure_pgbench(&url, work, in_flight, seconds);
             let round = |number: u32| match number % 2 {

@@ -7,6 +7,9 @@
 //! `cargo bench -p benches -- --test` runs each once. On a shared machine believe
 //! ratios within one run, not single figures.
 
+pub mod figures;
+pub mod transactions;
+
 use std::time::Duration;
 
 use contract::{CallContext, ComponentName, Deadline};
