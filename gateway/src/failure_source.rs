@@ -36,9 +36,7 @@ impl FailureSource {
 
     /// What metrics and traces have of an answer with this status: what is not the suite's doing is no failure of it.
     pub fn outcome(self, status: StatusCode) -> ServerOutcome {
-        let by_status = ServerOutcome::of(status.as_u16());
-        let is_excused = status == StatusCode::GATEWAY_TIMEOUT && self != Self::Suite;
-        ServerOutcome { is_failure: by_status.is_failure && !is_excused, ..by_status }
+        ServerOutcome::of(status.as_u16()).excused_if_late(|| self != Self::Suite)
     }
 }
 

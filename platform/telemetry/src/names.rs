@@ -20,6 +20,8 @@ pub const HTTP_ROUTE: &str = "http_route";
 pub const HTTP_RESPONSE_STATUS_CODE: &str = "http_response_status_code";
 /// Why there was no answer; of requests served, the status of an answer that is a failure of the component.
 pub const ERROR_TYPE: &str = "error_type";
+/// [`ERROR_TYPE`] of a try that ended at a deadline which its client chose, answered or not: no failure of the callee.
+pub const CLIENT_DEADLINE: &str = "client_deadline";
 /// Database product.
 pub const DB_SYSTEM_NAME: &str = "db_system_name";
 /// `SELECT` and the like.

@@ -72,13 +72,42 @@ pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
 /// The deadline a request carries. `None` when it has passed already; what is
 /// missing or no number counts as [`DEFAULT_DEADLINE`].
 pub fn deadline(headers: &HeaderMap, now: Instant) -> Option<Deadline> {
-    let budget = match text(headers, &DEADLINE).map(str::parse::<u64>) {
-        Some(Ok(0)) => return None,
+    let budget = time_left(headers);
+    if budget.is_zero() {
+        return None;
+    }
+    let deadline = Deadline::after(now, budget);
+    Some(if is_deadline_of_client(headers) { deadline.chosen_by_client() } else { deadline })
+}
+
+/// The time that a request is given; zero where it has none left.
+fn time_left(headers: &HeaderMap) -> Duration {
+    match text(headers, &DEADLINE).map(str::parse::<u64>) {
         Some(Ok(ms)) => Duration::from_millis(ms).min(MAX_DEADLINE),
         Some(Err(_)) | None => DEFAULT_DEADLINE,
-    };
-    let deadline = Deadline::after(now, budget);
-    Some(if headers.contains_key(DEADLINE_BY) { deadline.chosen_by_client() } else { deadline })
+    }
+}
+
+/// Whether it is the client that has given a request its deadline, also one that has passed.
+pub(crate) fn is_deadline_of_client(headers: &HeaderMap) -> bool {
+    headers.contains_key(DEADLINE_BY)
+}
+
+/// [`deadline`] of a public request. One that did not come through the gateway has it from its client, where it is shorter than
+/// [`DEFAULT_DEADLINE`].
+pub(crate) fn public_deadline(headers: &HeaderMap, now: Instant) -> Option<Deadline> {
+    let deadline = deadline(headers, now)?;
+    Some(if is_hurried_directly(headers) { deadline.chosen_by_client() } else { deadline })
+}
+
+/// [`is_deadline_of_client`] of a public request.
+pub(crate) fn is_public_deadline_of_client(headers: &HeaderMap) -> bool {
+    is_deadline_of_client(headers) || is_hurried_directly(headers)
+}
+
+/// Whether a client that sends its request past the gateway gives it less time than it would have without a deadline.
+fn is_hurried_directly(headers: &HeaderMap) -> bool {
+    public_caller(headers) == ComponentName::CLIENT && time_left(headers) < DEFAULT_DEADLINE
 }
 
 /// Writes who chose a deadline, where it was the client.
@@ -118,7 +147,7 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 /// [`idempotency_key`] is left out: what lets a request in asks for it before.
 pub fn public_context(headers: &HeaderMap) -> CallContext {
     let now = clock::now();
-    let deadline = deadline(headers, now).unwrap_or(Deadline::after(now, Duration::ZERO));
+    let deadline = public_deadline(headers, now).unwrap_or(Deadline::after(now, Duration::ZERO));
     let key = idempotency_key(headers).ok().flatten().map(Arc::<str>::from);
     let request = request(headers).unwrap_or_else(|| match &key {
         Some(key) => mix(fnv1a64(key.as_bytes())).max(1),
@@ -286,6 +315,26 @@ mod tests {
         assert_eq!(read("999999999"), Some(MAX_DEADLINE));
         assert_eq!(read("-1"), Some(DEFAULT_DEADLINE));
         assert_eq!(read("abc"), Some(DEFAULT_DEADLINE));
+    }
+
+    #[test]
+    fn a_deadline_is_the_clients_where_it_leaves_less_time_than_there_is() {
+        let is_of_client = |list: &[(HeaderName, &'static str)]| {
+            let fields: HeaderMap =
+                list.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            let of_client = is_public_deadline_of_client(&fields);
+            let read = public_deadline(&fields, clock::now());
+            assert!(read.is_none_or(|read| read.is_chosen_by_client() == of_client), "{list:?}");
+            of_client
+        };
+        let (gateway, by_client) = ((CALLER, "gateway"), (DEADLINE_BY, "client"));
+        assert!(is_of_client(&[(DEADLINE, "5")]) && is_of_client(&[(DEADLINE, "0")]));
+        assert!(
+            !is_of_client(&[]) && !is_of_client(&[(DEADLINE, "2000")]) && !is_of_client(&[(DEADLINE, "x")])
+        );
+        assert!(!is_of_client(&[gateway.clone(), (DEADLINE, "5")]), "a route may give little time");
+        assert!(is_of_client(&[gateway.clone(), by_client.clone(), (DEADLINE, "5")]));
+        assert!(is_of_client(&[gateway, by_client, (DEADLINE, "0")]));
     }
 
     #[test]

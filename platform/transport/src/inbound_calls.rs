@@ -45,7 +45,9 @@ async fn call(State(router_state): State<Arc<RouterState>>, request: Request) ->
                 telemetry::server_span("POST", &entry.route, path, version, trace, Origin::Suite)
             });
             let response = answer(&router_state, &entry, &head, body.into()).instrument(span.clone()).await;
-            let outcome = ServerOutcome::of(response.status().as_u16());
+            // An edge's own timeout is no deadline of the client's: a callee that is too slow for it has failed.
+            let outcome = ServerOutcome::of(response.status().as_u16())
+                .excused_if_late(|| headers::is_deadline_of_client(&head.headers));
             telemetry::server_end(&span, outcome);
             entry.metrics.record(outcome, clock::now() - started);
             response

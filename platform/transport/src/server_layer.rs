@@ -61,21 +61,26 @@ impl ServerLayer {
         });
         let metrics = ServerMetrics::of(self.component, method.as_str(), route);
         let _active = metrics.begin();
-        let response = match self.admit(request.headers()) {
+        let admitted = self.admit(request.headers());
+        let is_time_of_client = match &admitted {
+            Ok(deadline) => deadline.is_chosen_by_client(),
+            Err(_) => headers::is_public_deadline_of_client(request.headers()),
+        };
+        let response = match admitted {
             Err(refusal) => refusal_response::encode(&refusal).map(Into::into),
             Ok(deadline) => {
                 self.work(service, request, route, metrics.operation, deadline).instrument(span.clone()).await
             }
         };
-        let outcome = ServerOutcome::of(response.status().as_u16());
+        let outcome = ServerOutcome::of(response.status().as_u16()).excused_if_late(|| is_time_of_client);
         telemetry::server_end(&span, outcome);
         metrics.record(outcome, clock::now() - started);
         response
     }
 
-    /// Late requests are refused before any work.
+    /// The deadline of a request. Late ones are refused before any work.
     fn admit(&self, headers: &HeaderMap) -> Result<Deadline, Refusal> {
-        headers::deadline(headers, clock::now()).ok_or_else(|| {
+        headers::public_deadline(headers, clock::now()).ok_or_else(|| {
             telemetry::deadline_refused(self.component);
             Refusal::too_late()
         })

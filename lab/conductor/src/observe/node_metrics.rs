@@ -79,7 +79,8 @@ impl NodeMetrics {
             let key = (sample.label(names::SERVICE).to_owned(), sample.label(names::PEER_SERVICE).to_owned());
             change(metrics.edges.entry(key).or_default());
         };
-        let failed = !sample.label(names::ERROR_TYPE).is_empty()
+        // What a client gave too little time is no failure of an edge.
+        let failed = !matches!(sample.label(names::ERROR_TYPE), "" | names::CLIENT_DEADLINE)
             || sample.label(names::HTTP_RESPONSE_STATUS_CODE).starts_with('5');
         let value = sample.value;
         match sample.family() {
@@ -166,6 +167,7 @@ mod tests {
         let text = "\
 http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",http_response_status_code=\"200\"} 9
 http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",error_type=\"timeout\"} 1
+http_client_request_duration_seconds_count{service=\"feed\",peer_service=\"photo\",error_type=\"client_deadline\"} 2
 http_server_request_duration_seconds_count{service=\"gateway\",http_route=\"/v1/feed\"} 5
 http_server_request_duration_seconds_count{service=\"feed\",http_route=\"/v1/feed\"} 5
 cleave_pool_waiting{peer_service=\"photo\"} 4
@@ -182,10 +184,10 @@ cleave_queue_wait_longest_seconds{service=\"photo\",queue=\"readers\"} 0
 ";
         let metrics = NodeMetrics::parse(text);
         let edge = &metrics.edges[&("feed".to_owned(), "photo".to_owned())];
-        assert_eq!((edge.tries, edge.errors, edge.queue), (10.0, 1.0, 4.0));
+        assert_eq!((edge.tries, edge.errors, edge.queue), (12.0, 1.0, 4.0), "a hasty client is no error");
         assert_eq!(metrics.edges.len(), 1, "a queue alone makes no edge");
-        assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 10.0));
-        assert_eq!(metrics.requests(), 15);
+        assert_eq!((metrics.gateway_requests, metrics.outbound_requests), (5.0, 12.0));
+        assert_eq!(metrics.requests(), 17);
         assert_eq!(metrics.cpu_parts["encoding"], 0.25);
         assert_eq!(metrics.parts_ns()["encoding"], 250_000_000);
         let posted = OperationCost {

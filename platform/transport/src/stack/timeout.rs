@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use contract::{Deadline, Refusal, RefusalKind};
 use runtime::clock;
+use telemetry::names;
 use tokio::time::timeout_at;
 
 use super::{Layer, Message, OutboundCall, Outcome};
@@ -50,16 +51,16 @@ impl<L: Layer> Layer for TryTimeoutLayer<L> {
         } else {
             self.inner.send(outbound).await
         };
-        let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
-        let ended = clock::now();
-        self.edge.metrics.attempt(status, ended - started);
         if let Err(failure) = &mut result
             && deadline.is_chosen_by_client()
             && failure.refusal.kind == RefusalKind::DeadlineExceeded
         {
             // It would have waited longer for another client.
-            failure.progress = Progress::CallerFailed("client_deadline");
+            failure.progress = Progress::CallerFailed(names::CLIENT_DEADLINE);
         }
+        let status = result.as_ref().map_or_else(CallFailure::result, |reply| Ok(M::status(reply)));
+        let ended = clock::now();
+        self.edge.metrics.attempt(status, ended - started);
         result
     }
 }

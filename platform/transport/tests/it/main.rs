@@ -6,6 +6,7 @@ mod drain;
 mod frames;
 mod hostile;
 mod hostile_streams;
+mod late;
 mod multiplexed;
 mod network;
 mod pair;
