@@ -138,7 +138,7 @@ impl Gateway {
         };
         let shared = Shared {
             #[cfg(feature = "response-cache")]
-            response_cache: ResponseCache::new(options.response_cache),
+            response_cache: ResponseCache::new(options.response_cache, options.clients.address.is_some()),
             options,
             table,
             admission,

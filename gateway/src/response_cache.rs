@@ -40,7 +40,7 @@ use transport::attempt::SentTries;
 use transport::{Body, BodyError, refusal_response};
 
 use self::cache_control::RequestDirectives;
-use self::flights::{Boarding, Flights, Lead};
+use self::flights::{Boarding, Flights, Lead, WaitingLimits};
 use self::store::{Found, Room, Store};
 use self::stored::{Arrival, StorableHead, StoredResponse};
 use self::target::CacheKey;
@@ -115,12 +115,13 @@ pub(crate) struct PossibleWrite<'a> {
 }
 
 impl ResponseCache {
-    /// Nothing is kept yet.
-    pub fn new(options: CacheOptions) -> Self {
+    /// Nothing is kept yet. `by_address` is whether addresses set clients apart.
+    pub fn new(options: CacheOptions, by_address: bool) -> Self {
+        let per_address = by_address.then_some(options.max_waiting_per_address);
         let shared = Shared {
             options,
             store: Store::new(options),
-            flights: Flights::new(options.max_waiting),
+            flights: Flights::new(WaitingLimits { in_all: options.max_waiting, per_address }),
             writes: WriteCounts::new(),
             unsettled: UnsettledWrites::new(),
             is_used: AtomicBool::new(false),
@@ -180,7 +181,8 @@ impl ResponseCache {
                 let fill = self.leading(request, key, lead, known.cloned());
                 return Lookup::Ask(Box::new(Fill { places, waited: waited.unwrap_or_default(), ..fill }));
             }
-            match self.0.flights.board(&key, self.0.store.selection(&key, fields), places.is_some()) {
+            let (selection, ready) = (self.0.store.selection(&key, fields), places.is_some());
+            match self.0.flights.board(&key, selection, ready, request.peer) {
                 // It looks once more: another one may have ended since it looked.
                 Boarding::Lead(new) => lead = Some(new),
                 Boarding::Vacant => {

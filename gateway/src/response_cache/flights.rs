@@ -1,10 +1,11 @@
 //! Who asks for what others ask for as well: one of them, and they wait for it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use policy::client_network;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -18,12 +19,28 @@ pub struct Flights(Arc<Shared>);
 /// A target, and a number of what a request has in the fields that answers depend on.
 type FlightKey = (Arc<CacheKey>, u64);
 
+/// How many requests may wait at once.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitingLimits {
+    /// Of all clients.
+    pub in_all: usize,
+    /// Of one address; `None` where addresses do not set clients apart.
+    pub per_address: Option<usize>,
+}
+
 struct Shared {
-    max_waiting: usize,
-    waiting: AtomicUsize,
+    limits: WaitingLimits,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    open: HashMap<FlightKey, (u64, watch::Receiver<()>)>,
     /// Numbers flights, so that one that ends late does not end its successor.
-    next: AtomicU64,
-    open: Mutex<HashMap<FlightKey, (u64, watch::Receiver<()>)>>,
+    next: u64,
+    waiting: usize,
+    /// Of those that wait: of each address, as [`client_network()`] has it, where addresses are limited.
+    by_address: HashMap<IpAddr, usize>,
 }
 
 /// What a request does that finds no answer.
@@ -51,50 +68,77 @@ pub struct Lead {
 pub struct Follow {
     flights: Flights,
     flight: watch::Receiver<()>,
+    address: IpAddr,
 }
 
 impl Flights {
     /// None yet; no more requests wait than these.
-    pub fn new(max_waiting: usize) -> Self {
-        let (waiting, next, open) = Default::default();
-        Self(Arc::new(Shared { max_waiting, waiting, next, open }))
+    pub fn new(limits: WaitingLimits) -> Self {
+        Self(Arc::new(Shared { limits, state: Mutex::default() }))
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<FlightKey, (u64, watch::Receiver<()>)>> {
-        self.0.open.lock().expect("no panic while held")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("no panic while held")
     }
 
-    /// Asks for all, where it is `ready` to be sent, or waits for the one that does.
-    pub fn board(&self, key: &Arc<CacheKey>, selection: u64, ready: bool) -> Boarding {
+    /// Asks for all, where it is `ready` to be sent, or waits for the one that does. `address` is its client's.
+    pub fn board(&self, key: &Arc<CacheKey>, selection: u64, ready: bool, address: IpAddr) -> Boarding {
         let key = (key.clone(), selection);
-        let mut open = self.open();
-        if let Some((_, flight)) = open.get(&key) {
-            let flight = flight.clone();
-            drop(open);
-            if self.0.waiting.fetch_add(1, Ordering::Relaxed) >= self.0.max_waiting {
-                self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        let mut state = self.state();
+        if let Some((_, flight)) = state.open.get(&key) {
+            let (flight, address) = (flight.clone(), client_network(address));
+            if !state.begin_waiting(self.0.limits, address) {
                 return Boarding::Full;
             }
-            return Boarding::Follow(Follow { flights: self.clone(), flight });
+            return Boarding::Follow(Follow { flights: self.clone(), flight, address });
         }
         if !ready {
             return Boarding::Vacant;
         }
-        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let number = state.next;
+        state.next += 1;
         let (ended, flight) = watch::channel(());
-        open.insert(key.clone(), (number, flight));
+        state.open.insert(key.clone(), (number, flight));
         Boarding::Lead(Lead { flights: self.clone(), key, number, _ended: ended })
     }
 
     /// Requests for what a write reaches do not wait any more for those that have asked until now: their answers may be out of
     /// date.
     pub fn part_with(&self, reach: &WriteReach) {
-        self.open().retain(|(key, _), _| !reach.reaches(key));
+        self.state().open.retain(|(key, _), _| !reach.reaches(key));
     }
 
     /// Requests that wait now.
     pub fn waiting(&self) -> usize {
-        self.0.waiting.load(Ordering::Relaxed)
+        self.state().waiting
+    }
+}
+
+impl State {
+    /// Counts one more that waits, if it may.
+    fn begin_waiting(&mut self, limits: WaitingLimits, address: IpAddr) -> bool {
+        if self.waiting >= limits.in_all {
+            return false;
+        }
+        if let Some(most) = limits.per_address {
+            let of_address = self.by_address.get(&address).copied().unwrap_or_default();
+            if of_address >= most {
+                return false;
+            }
+            self.by_address.insert(address, of_address + 1);
+        }
+        self.waiting += 1;
+        true
+    }
+
+    fn end_waiting(&mut self, address: IpAddr) {
+        self.waiting -= 1;
+        if let Some(of_address) = self.by_address.get_mut(&address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                self.by_address.remove(&address);
+            }
+        }
     }
 }
 
@@ -108,21 +152,22 @@ impl Follow {
 
 impl Drop for Follow {
     fn drop(&mut self) {
-        self.flights.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.flights.state().end_waiting(self.address);
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let mut open = self.flights.open();
-        if open.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
-            open.remove(&self.key);
+        let mut state = self.flights.state();
+        if state.open.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
+            state.open.remove(&self.key);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use futures_util::FutureExt;
@@ -135,15 +180,22 @@ mod tests {
         Arc::new(CacheKey { host: "cleave".into(), target: "/1".into() })
     }
 
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// Two may wait.
+    fn two() -> Flights {
+        Flights::new(WaitingLimits { in_all: 2, per_address: None })
+    }
+
     fn lead(flights: &Flights, selection: u64) -> Lead {
-        match flights.board(&key(), selection, true) {
+        match flights.board(&key(), selection, true, HERE) {
             Boarding::Lead(lead) => lead,
             _ => panic!("none has asked"),
         }
     }
 
     fn follow(flights: &Flights) -> Follow {
-        match flights.board(&key(), 0, false) {
+        match flights.board(&key(), 0, false, HERE) {
             Boarding::Follow(follow) => follow,
             _ => panic!("one has asked, and there is room"),
         }
@@ -155,12 +207,12 @@ mod tests {
 
     #[tokio::test]
     async fn one_asks_and_the_others_wait_for_its_end() {
-        let flights = Flights::new(2);
-        assert!(matches!(flights.board(&key(), 0, false), Boarding::Vacant));
+        let flights = two();
+        assert!(matches!(flights.board(&key(), 0, false, HERE), Boarding::Vacant));
         let first = lead(&flights, 0);
         let _of_others = lead(&flights, 1);
         let (one, two) = (follow(&flights), follow(&flights));
-        assert!(matches!(flights.board(&key(), 0, true), Boarding::Full));
+        assert!(matches!(flights.board(&key(), 0, true, HERE), Boarding::Full));
         assert_eq!(flights.waiting(), 2);
         let mut waiting = Box::pin(one.ended(later()));
         assert!((&mut waiting).now_or_never().is_none());
@@ -171,9 +223,29 @@ mod tests {
         drop(lead(&flights, 0));
     }
 
+    #[test]
+    fn an_address_whose_requests_wait_leaves_room_for_another() {
+        let flights = Flights::new(WaitingLimits { in_all: 3, per_address: Some(1) });
+        let _first = lead(&flights, 0);
+        let board =
+            |address: &str| flights.board(&key(), 0, false, address.parse::<IpAddr>().expect("an address"));
+        let own = board("10.0.0.1");
+        assert!(matches!(own, Boarding::Follow(_)) && matches!(board("10.0.0.1"), Boarding::Full));
+        let (other, network) = (board("10.0.0.2"), board("2001:db8::1"));
+        assert!(matches!(other, Boarding::Follow(_)) && matches!(network, Boarding::Follow(_)));
+        assert!(matches!(board("10.0.0.3"), Boarding::Full), "as many as may in all");
+        drop((own, other));
+        assert!(matches!(board("2001:db8::2"), Boarding::Full), "the same network");
+        let again = board("10.0.0.1");
+        assert!(matches!(again, Boarding::Follow(_)));
+        drop((again, network));
+        let state = flights.state();
+        assert!(state.waiting == 0 && state.by_address.is_empty());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn no_request_waits_longer_than_it_may() {
-        let flights = Flights::new(2);
+        let flights = two();
         let _first = lead(&flights, 0);
         follow(&flights).ended(clock::now() + Duration::from_millis(100)).await;
         assert_eq!(flights.waiting(), 0);
@@ -181,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_has_been_parted_with_does_not_end_its_successor() {
-        let flights = Flights::new(2);
+        let flights = two();
         let old = lead(&flights, 0);
         flights.part_with(&WriteReach::of(&Method::POST, "/1"));
         let _new = lead(&flights, 0);

@@ -17,12 +17,15 @@ pub struct CacheOptions {
     /// Requests that wait so, in all. Each is a connection that its client keeps open, and no place of the admission queue;
     /// beyond them a request asks by itself.
     pub max_waiting: usize,
+    /// The same of one address, where addresses set clients apart ([`crate::Options::clients`]): one client does not take the
+    /// places of all others.
+    pub max_waiting_per_address: usize,
     /// For how long requests for what turned out not to be kept are not made to wait for each other.
     pub pass_time: Duration,
 }
 
 impl Default for CacheOptions {
-    /// 64 MiB, 16,384 answers of up to 1 MiB, a second, 1,024 requests, ten seconds.
+    /// 64 MiB, 16,384 answers of up to 1 MiB, a second, 1,024 requests and a quarter of them for each address, ten seconds.
     fn default() -> Self {
         Self {
             max_bytes: 64 << 20,
@@ -30,6 +33,7 @@ impl Default for CacheOptions {
             max_entry_bytes: 1 << 20,
             longest_wait: Duration::from_secs(1),
             max_waiting: 1_024,
+            max_waiting_per_address: 256,
             pass_time: Duration::from_secs(10),
         }
     }

@@ -409,3 +409,25 @@ async fn no_more_wait_than_may_and_the_others_ask() {
     }
     assert_eq!(hits.count(), 2);
 }
+
+#[tokio::test]
+async fn a_client_whose_requests_wait_leaves_room_for_those_of_another() {
+    let (tasks, hits, free) = (Tasks::new(), Hits::default(), Arc::new(Semaphore::new(0)));
+    let few = CacheOptions { max_waiting: 2, max_waiting_per_address: 1, ..CacheOptions::default() };
+    let limits = one_at_once().address.map(|limits| ClientLimits { in_flight: 2, ..limits });
+    let clients = ClientOptions { address: limits, ..ClientOptions::default() };
+    let fixture = open_to(&tasks, held(&hits, &free, 1, |number| numbered(number, KEPT)), few, clients).await;
+    let state = || (hits.count(), fixture.gateway.cache_stats().waiting);
+    let mut elsewhere = Vec::new();
+    for (what, expected) in [("one asks", (1, 0)), ("one waits", (1, 1)), ("no other may wait", (2, 1))] {
+        let mut connection = RawConnection::open_from(ELSEWHERE, fixture.addr).await;
+        connection.send(request("GET", PATH, "", b"")).await;
+        until(what, || state() == expected).await;
+        elsewhere.push(connection);
+    }
+    let visit = visit(&tasks, fixture.addr);
+    until("another client waits as well", || state() == (2, 2)).await;
+    free.add_permits(2);
+    assert_eq!(answer_of(visit).await.status, 200);
+    assert_eq!(hits.count(), 2);
+}
