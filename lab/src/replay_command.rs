@@ -9,8 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use model::Run;
-use record::reader::MAX_HEADER_BYTES;
-use record::{Entry, Line, ReadError, Reader};
+use record::{Entry, Line, MAX_LINE_BYTES, ReadError, Reader};
 
 use crate::recorded_source::RecordedSource;
 use crate::run_files::{self, RECORD_FILE};
@@ -219,8 +218,8 @@ fn follow(
 fn has_a_line(path: &Path) -> bool {
     let Ok(record) = File::open(path) else { return false };
     let mut line = Vec::new();
-    let read = BufReader::new(record.take(MAX_HEADER_BYTES)).read_until(b'\n', &mut line);
-    read.is_ok_and(|bytes| line.ends_with(b"\n") || bytes as u64 == MAX_HEADER_BYTES)
+    let read = BufReader::new(record.take(MAX_LINE_BYTES)).read_until(b'\n', &mut line);
+    read.is_ok_and(|bytes| line.ends_with(b"\n") || bytes as u64 == MAX_LINE_BYTES)
 }
 
 /// Sends the lines of a record at the moments they were written, so many times as fast. Reads no further than the

@@ -7,13 +7,14 @@
 mod file;
 
 use std::fs::Metadata;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::file::IndexFile;
+use crate::bounded_line::{MAX_LINE_BYTES, is_too_long, read_on, too_long};
 use crate::file::RecordFile;
 use crate::kind::Head;
 
@@ -63,7 +64,7 @@ impl Index {
     /// that cannot be written costs the next reader the same again, and no more.
     ///
     /// # Errors
-    /// When the record cannot be read.
+    /// When the record cannot be read, or has a line that is too long.
     pub fn of(record: &Path) -> io::Result<Self> {
         let mut file = RecordFile::open(record)?;
         let identity = Identity::of(&file.metadata()?);
@@ -80,7 +81,7 @@ impl Index {
     /// Takes in what was written since.
     ///
     /// # Errors
-    /// When the record cannot be read.
+    /// When the record cannot be read, or has a line that is too long.
     pub fn refresh(&mut self, record: &Path) -> io::Result<()> {
         let file = RecordFile::open(record)?;
         let now = file.metadata()?;
@@ -110,13 +111,13 @@ impl Index {
             lines.seek(SeekFrom::Start(before))?;
             let mut line = Vec::new();
             if last.bytes > 0 {
-                lines.read_until(b'\n', &mut line)?;
+                read_on(&mut lines, MAX_LINE_BYTES, &mut line)?;
                 if line != b"\n" {
                     return Ok(Vec::new());
                 }
                 line.clear();
             }
-            lines.read_until(b'\n', &mut line)?;
+            read_on(&mut lines, MAX_LINE_BYTES, &mut line)?;
             Ok(line)
         };
         let head = first_line().ok().and_then(|line| Head::of(&line).ok());
@@ -130,7 +131,10 @@ impl Index {
         let mut line = Vec::new();
         loop {
             line.clear();
-            lines.read_until(b'\n', &mut line)?;
+            read_on(&mut lines, MAX_LINE_BYTES, &mut line)?;
+            if is_too_long(&line) {
+                return Err(too_long(self.end.lines + 1));
+            }
             if !line.ends_with(b"\n") {
                 return Ok(());
             }

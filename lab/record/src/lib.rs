@@ -5,13 +5,14 @@
 //!   check, cost, audit, end. [`score`]: a row of the scorecard. [`prediction`]: what stands behind a simulated record.
 //!   [`speed`]: how fast the machine was.
 //! - [`histogram`]: latencies as they are kept and merged, never averaged. `packed`: how they lie in memory.
-//! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well.
+//! - [`writer`]: `run.jsonl`, written a line at a time. [`reader`]: read, while being written as well. `bounded_line`: lines within a limit.
 //!   [`file`]: packed or not; [`packing`]: done once its run is over. [`kind`]: what kind a line is of. [`index`]: where its seconds begin. [`mod@schema`]: for other readers.
 //!
 //! A record is one JSON object per line; the first is `header`, the last `end`.
 //! No `end` means the run was cut short. A torn last line is ignored, an unknown
 //! kind is skipped, an unknown major version is an error.
 
+mod bounded_line;
 pub mod build;
 pub mod delay;
 pub mod file;
@@ -39,6 +40,7 @@ pub mod trace;
 mod window;
 pub mod writer;
 
+pub use bounded_line::MAX_LINE_BYTES;
 pub use build::{Build, BuiltProgram};
 pub use delay::*;
 pub use histogram::Latencies;

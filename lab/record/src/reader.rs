@@ -3,19 +3,16 @@
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::bounded_line::{MAX_LINE_BYTES, is_too_long, read_on, too_long};
 use crate::file::RecordFile;
 use crate::index::PIECE_BYTES;
 use crate::kind::Head;
 use crate::{Kind, Line, OLDEST_VERSION, Place, SCHEMA_VERSION};
 
-/// Longest header that is read, 64 MiB: most of one is the scenario's text, which has a MiB at most. What has no line by then is
-/// no record.
-pub const MAX_HEADER_BYTES: u64 = 64 << 20;
-
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The file itself.
+    /// The file itself, or a line of it that is longer than [`MAX_LINE_BYTES`], after which nothing is read.
     #[error("{path} cannot be read")]
     Io {
         /// Which file.
@@ -75,7 +72,7 @@ impl Reader {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
         let mut lines = BufReader::with_capacity(PIECE_BYTES, RecordFile::open(path).map_err(io_error)?);
         let mut first = String::new();
-        Read::take(&mut lines, MAX_HEADER_BYTES).read_line(&mut first).map_err(io_error)?;
+        Read::take(&mut lines, MAX_LINE_BYTES).read_line(&mut first).map_err(io_error)?;
         let header: serde_json::Value =
             serde_json::from_str(&first).map_err(|_| ReadError::NoHeader { path: path.to_owned() })?;
         if header["kind"] != "header" {
@@ -124,13 +121,15 @@ impl Reader {
     /// last line waits for its rest.
     ///
     /// # Errors
-    /// When a whole line is not a line of a record.
+    /// When a whole line is not a line of a record, and when one is too long to be read.
     pub fn next_line(&mut self) -> Result<Option<Line>, ReadError> {
         loop {
-            let read = self
-                .lines
-                .read_until(b'\n', &mut self.line)
-                .map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
+            let read = match read_on(&mut self.lines, MAX_LINE_BYTES, &mut self.line) {
+                // Kept as it is: the next call gets the same error.
+                Ok(_) if is_too_long(&self.line) => Err(too_long(self.place.lines + 1)),
+                read => read,
+            };
+            let read = read.map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
             if read == 0 || !self.line.ends_with(b"\n") {
                 return Ok(None);
             }
@@ -228,6 +227,29 @@ mod tests {
         assert!(matches!(Reader::open(&path), Err(ReadError::NoHeader { .. })));
         let endless = Reader::open(Path::new("/dev/zero"));
         assert!(matches!(endless, Err(ReadError::NoHeader { .. })), "it has no end");
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_by_its_number_and_not_held() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl");
+        let mut writer = Writer::create(&path).expect("creates");
+        writer.write(&header()).expect("writes");
+        writer.write(&phase(5)).expect("writes");
+        drop(writer);
+        let file = File::options().append(true).open(&path).expect("opens");
+        // A hole: no byte of it is on the disk.
+        file.set_len(1 << 32).expect("a file of its own");
+        let mut reader = Reader::open(&path).expect("opens");
+        assert!(matches!(reader.next_line().expect("reads").expect("there").entry, Entry::Header(_)));
+        assert_eq!(reader.next_line().expect("reads"), Some(phase(5)));
+        for _ in 0..2 {
+            let Err(ReadError::Io { source, .. }) = reader.next_line() else { panic!("it has no end") };
+            assert_eq!(source.to_string(), "line 3 is longer than 64 MiB; is it a run record?");
+        }
+        assert!(reader.line.len() as u64 == MAX_LINE_BYTES + 1, "no more than that is held");
+        let error = crate::Index::of(&path).expect_err("nor is it indexed");
+        assert_eq!(error.to_string(), "line 3 is longer than 64 MiB; is it a run record?");
     }
 
     #[test]

@@ -4,12 +4,17 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Index, Place, second_of};
+use super::{Identity, Index, MAX_SECONDS, Place, second_of};
+use crate::bounded_line::read_on;
 
 /// Version of the file's form: one of another version is made anew.
 const VERSION: u32 = 2;
+
+/// Longest line that is read, bytes: each holds a few numbers.
+const MAX_LINE_BYTES: u64 = 256;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -26,16 +31,24 @@ pub(super) fn path_of(record: &Path) -> PathBuf {
 
 /// The index that is kept of a record, up to where its last second begins; `None` where there is none of this very file.
 pub(super) fn read(record: &Path, identity: Identity) -> Option<Index> {
-    let mut lines = BufReader::new(File::open(path_of(record)).ok()?).lines();
-    let head: Head = serde_json::from_str(&lines.next()?.ok()?).ok()?;
+    let (mut lines, mut line) = (BufReader::new(File::open(path_of(record)).ok()?), Vec::new());
+    let head: Head = next_value(&mut lines, &mut line)?;
     if head.version != VERSION || head.record != identity {
         return None;
     }
     // Its writer may have been killed within a line.
-    let seconds: Vec<Place> = lines.map_while(|line| serde_json::from_str(&line.ok()?).ok()).collect();
+    let places = std::iter::from_fn(|| next_value::<Place>(&mut lines, &mut line));
+    let seconds: Vec<Place> = places.take(MAX_SECONDS).collect();
     let is_rising = seconds.is_sorted_by_key(|place| (place.bytes, place.lines));
     let end = seconds.last().copied().unwrap_or_default();
     is_rising.then_some(Index { file: identity, end, seconds })
+}
+
+/// What the next line holds; `None` at the end, and where it is something else.
+fn next_value<T: DeserializeOwned>(lines: &mut impl BufRead, line: &mut Vec<u8>) -> Option<T> {
+    line.clear();
+    read_on(lines, MAX_LINE_BYTES, line).ok()?;
+    serde_json::from_slice(line).ok()
 }
 
 /// Leaves an index next to its record, whole or not at all.
