@@ -2,7 +2,7 @@
 //! the requests that are kept. What comes in is forwarded to the user's own collector, where there is one.
 //!
 //! - `otlp`: OTLP over HTTP and gRPC, on loopback. - `grpc`: the service of the latter.
-//! - `export`: what is decoded, and what is refused before. - `spans`: what arrives, as `trace` needs it.
+//! - `export`: what is decoded, and what is refused before. `room`: what all exports may take. - `spans`: what arrives, as `trace` needs it.
 //! - `forward`: the connection to the user's collector, which may be dead. - `journeys`: the roots of traces, for it.
 
 mod export;
@@ -10,6 +10,7 @@ mod forward;
 mod grpc;
 mod journeys;
 mod otlp;
+mod room;
 mod spans;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use trace::{Gatherer, Journey, ReceivedSpan};
 
 use self::export::Export;
 use self::forward::Forwarder;
+use self::room::ExportBudget;
 use crate::observe::record_writer::RecordWriter;
 
 /// How often complete requests are looked for.
@@ -46,6 +48,8 @@ pub(crate) struct Collector {
 struct CollectorState {
     record: RecordWriter,
     phases: Vec<PhasePlan>,
+    /// What exports that are being received may take.
+    budget: ExportBudget,
     gatherer: Mutex<Gatherer>,
     forwarder: Option<Forwarder>,
     /// Labels of the arms that trace.
@@ -63,7 +67,8 @@ pub fn exported_spans(
     content_encoding: &str,
     body: Bytes,
 ) -> Result<Vec<ReceivedSpan>, (StatusCode, String)> {
-    otlp::export(content_type, content_encoding, body).map(|export| spans::observed(&export.request))
+    let room = ExportBudget::new().reserve();
+    otlp::export(content_type, content_encoding, body, &room).map(|export| spans::observed(&export.request))
 }
 
 impl Collector {
@@ -80,6 +85,7 @@ impl Collector {
         let shared = Arc::new(CollectorState {
             record,
             phases,
+            budget: ExportBudget::new(),
             gatherer: Mutex::default(),
             forwarder: onward.map(|endpoint| Forwarder::start(tasks, endpoint)),
             arms: Mutex::default(),

@@ -8,6 +8,8 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
+use super::room::ExportRoom;
+
 /// Longest body, packed or not. An export of 512 spans is some 200 KiB; other exporters send more at a time.
 pub(super) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Most that the messages of an export may take beside their texts. A span with 30 attributes takes some 2.5 KB: enough for
@@ -16,6 +18,18 @@ pub(super) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 const MAX_DECODED_BYTES: usize = 32 * 1024 * 1024;
 /// Deepest nesting: that of prost, which refuses more.
 const MAX_DEPTH: usize = 100;
+
+/// Sent to an exporter for whose request there is no room now.
+pub(super) const NO_ROOM: &str = "too many bytes of exports are under way: send it again in a second";
+
+/// Why an export is not taken.
+#[derive(Debug)]
+pub(super) enum ExportRefusal {
+    /// It would be refused again, for this reason.
+    Invalid(String),
+    /// Others take the room for it.
+    NoRoom,
+}
 
 /// A request of an exporter.
 pub(super) struct Export {
@@ -26,20 +40,24 @@ pub(super) struct Export {
 }
 
 impl Export {
-    /// Decodes a body.
+    /// Decodes a body, for whose messages there has to be room beside it.
     ///
     /// # Errors
-    /// The reason of a refusal: it would be refused again.
-    pub fn decode(body: Bytes) -> Result<Self, String> {
-        let invalid = |why: &str| format!("invalid ExportTraceServiceRequest: {why}");
+    /// Where it is invalid, takes too much, or finds no room.
+    pub fn decode(body: Bytes, room: &ExportRoom) -> Result<Self, ExportRefusal> {
+        let invalid = |why: &str| ExportRefusal::Invalid(format!("invalid ExportTraceServiceRequest: {why}"));
         let decoded = decoded_bytes(&body).ok_or_else(|| invalid("malformed protobuf"))?;
         if decoded > MAX_DECODED_BYTES {
             let limit = MAX_DECODED_BYTES >> 20;
-            return Err(format!(
+            return Err(ExportRefusal::Invalid(format!(
                 "an export that takes more than {limit} MiB when decoded: send fewer spans at a time"
-            ));
+            )));
         }
+        // Texts are copied.
         let bytes = body.len() + decoded;
+        if !room.grow(bytes) {
+            return Err(ExportRefusal::NoRoom);
+        }
         let request = ExportTraceServiceRequest::decode(body).map_err(|why| invalid(&why.to_string()))?;
         Ok(Self { request, bytes })
     }
@@ -182,6 +200,11 @@ mod tests {
     use opentelemetry_proto::tonic::resource::v1::Resource;
 
     use super::*;
+    use crate::observe::collector::room::{ExportBudget, MAX_BYTES};
+
+    fn decode(body: Vec<u8>) -> Result<Export, ExportRefusal> {
+        Export::decode(body.into(), &ExportBudget::new().reserve())
+    }
 
     fn array(values: Vec<AnyValue>) -> AnyValue {
         AnyValue { value: Some(Value::ArrayValue(ArrayValue { values })) }
@@ -238,7 +261,7 @@ mod tests {
             + 4 * size_of::<String>();
         let body = request.encode_to_vec();
         assert_eq!(decoded_bytes(&body), Some(expected));
-        let export = Export::decode(body.into()).expect("valid");
+        let export = decode(body).expect("valid");
         assert_eq!(export.request, request);
         assert_eq!(decoded_bytes(&[]), Some(0));
     }
@@ -269,7 +292,7 @@ mod tests {
         let nested = |depth: usize| {
             let value = (0..depth).fold(AnyValue::default(), |inner, _| array(vec![inner]));
             let span = Span { attributes: vec![attribute(value)], ..Span::default() };
-            Export::decode(request(vec![span]).encode_to_vec().into())
+            decode(request(vec![span]).encode_to_vec())
         };
         assert!(nested(20).is_ok());
         assert!(nested(MAX_DEPTH).is_err());
@@ -280,11 +303,25 @@ mod tests {
         let empty = |spans: usize| {
             let body = request(vec![Span::default(); spans]).encode_to_vec();
             assert!(body.len() < 1 << 20, "two bytes a span");
-            Export::decode(body.into())
+            decode(body)
         };
         let many = MAX_DECODED_BYTES / size_of::<Span>();
         assert!(empty(many / 2).is_ok());
-        let Err(refusal) = empty(many) else { panic!("there are messages around them") };
-        assert!(refusal.contains("32 MiB"), "{refusal}");
+        let Err(ExportRefusal::Invalid(why)) = empty(many) else { panic!("there are messages around them") };
+        assert!(why.contains("32 MiB"), "{why}");
+    }
+
+    #[test]
+    fn what_finds_no_room_is_not_decoded() {
+        let body: Bytes = request(vec![Span::default(); 100]).encode_to_vec().into();
+        let budget = ExportBudget::new();
+        let (others, room) = (budget.reserve(), budget.reserve());
+        assert!(others.grow(MAX_BYTES - 100 * size_of::<Span>()));
+        let refused = Export::decode(body.clone(), &room);
+        assert!(matches!(refused, Err(ExportRefusal::NoRoom)), "there are messages around them");
+        drop(others);
+        let bytes = Export::decode(body, &room).expect("valid").bytes;
+        let left = budget.reserve();
+        assert!(left.grow(MAX_BYTES - bytes) && !left.grow(1), "as much is counted as it takes");
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
+use futures_util::StreamExt;
+use http_body_util::{BodyStream, StreamBody};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::SERVICE_NAME;
 use prost::Message;
@@ -16,7 +18,8 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 
 use super::CollectorState;
-use super::export::{Export, MAX_BODY_BYTES};
+use super::export::{Export, ExportRefusal, MAX_BODY_BYTES, NO_ROOM};
+use super::room::ExportRoom;
 
 /// The path of its one method, below that of the service.
 const EXPORT_METHOD: &str = "/Export";
@@ -54,7 +57,10 @@ impl Service<http::Request<Body>> for TraceReceiver {
             if !request.uri().path().ends_with(EXPORT_METHOD) {
                 return Ok(Status::unimplemented("unknown method: send Export").into_http::<Body>());
             }
-            let mut grpc = Grpc::new(ExportCodec)
+            // Until its spans have been taken over.
+            let room = receiver.0.budget.reserve();
+            let request = request.map(|body| counted(body, room.clone()));
+            let mut grpc = Grpc::new(ExportCodec { room })
                 .accept_compressed(CompressionEncoding::Gzip)
                 .max_decoding_message_size(MAX_BODY_BYTES);
             Ok(grpc.unary(receiver, request).await)
@@ -62,26 +68,50 @@ impl Service<http::Request<Body>> for TraceReceiver {
     }
 }
 
+/// A body that ends where there is no room for more of it.
+fn counted(body: Body, room: ExportRoom) -> Body {
+    let frames = BodyStream::new(body).map(move |frame| {
+        let frame = frame?;
+        let has_room = frame.data_ref().is_none_or(|data| room.grow(data.len()));
+        if has_room { Ok(frame) } else { Err(no_room()) }
+    });
+    Body::new(StreamBody::new(frames))
+}
+
+/// That the exporter may send it again (OTLP, "OTLP/gRPC Throttling").
+fn no_room() -> Status {
+    Status::unavailable(NO_ROOM)
+}
+
 /// Exports in, empty responses out.
-#[derive(Clone, Copy)]
-struct ExportCodec;
+struct ExportCodec {
+    room: ExportRoom,
+}
+
+/// Empty responses.
+struct ResponseEncoder;
+
+/// Exports, as far as there is room for them.
+struct ExportDecoder {
+    room: ExportRoom,
+}
 
 impl Codec for ExportCodec {
     type Encode = ExportTraceServiceResponse;
     type Decode = Export;
-    type Encoder = Self;
-    type Decoder = Self;
+    type Encoder = ResponseEncoder;
+    type Decoder = ExportDecoder;
 
-    fn encoder(&mut self) -> Self {
-        *self
+    fn encoder(&mut self) -> ResponseEncoder {
+        ResponseEncoder
     }
 
-    fn decoder(&mut self) -> Self {
-        *self
+    fn decoder(&mut self) -> ExportDecoder {
+        ExportDecoder { room: self.room.clone() }
     }
 }
 
-impl Encoder for ExportCodec {
+impl Encoder for ResponseEncoder {
     type Item = ExportTraceServiceResponse;
     type Error = Status;
 
@@ -90,12 +120,16 @@ impl Encoder for ExportCodec {
     }
 }
 
-impl Decoder for ExportCodec {
+impl Decoder for ExportDecoder {
     type Item = Export;
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Export>, Status> {
         let body = from.copy_to_bytes(from.remaining());
-        Export::decode(body).map(Some).map_err(Status::invalid_argument)
+        match Export::decode(body, &self.room) {
+            Ok(export) => Ok(Some(export)),
+            Err(ExportRefusal::Invalid(why)) => Err(Status::invalid_argument(why)),
+            Err(ExportRefusal::NoRoom) => Err(no_room()),
+        }
     }
 }
