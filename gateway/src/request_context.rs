@@ -63,7 +63,8 @@ pub(crate) fn screen(head: &Parts) -> Result<Option<HeaderValue>, Rejection> {
         return Ok(host);
     }
     if sanitize::path(head.uri.path()).is_err() {
-        let message = "the path has empty or dot segments, encoded separators or a broken escape";
+        let message =
+            "the path has empty or dot segments, a backslash, encoded separators or a broken escape";
         return no(StatusCode::BAD_REQUEST, "path_invalid", message);
     }
     let expects = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
@@ -145,6 +146,7 @@ impl RequestContext {
 
         if head.version == Version::HTTP_2 {
             sanitize::join_cookies(&mut head.headers);
+            sanitize::join_lengths(&mut head.headers);
         }
         sanitize::strip_claims(&mut head.headers);
         for name in [EXPECT, HOST, headers::DEADLINE] {
@@ -328,7 +330,9 @@ mod tests {
         check("GET", "/v1/feed", &[host], 0);
         check("GET", "/v1/feed", &[], 400);
         check("GET", "/v1/feed", &[host, ("host", "b")], 400);
-        for path in ["/v1/a%2fb", "/v1/../call", "/v1/%2e%2e/call", "/v1//feed", "/v1/%00", "/v1/%zz"] {
+        for path in
+            ["/v1/a%2fb", "/v1/../call", "/v1/%2e%2e/call", "/v1//feed", "/v1/a\\b", "/v1/%00", "/v1/%zz"]
+        {
             check("GET", path, &[host], 400);
         }
         check("TRACE", "/v1/feed", &[host], 405);

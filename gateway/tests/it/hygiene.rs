@@ -27,7 +27,7 @@ async fn forged_claims_are_replaced_by_ours() {
     let (fixture, _tasks) = fixture(&Hits::default()).await;
     let forged = "x-cleave-principal: 0000000000007\r\nx-cleave-token: guess\r\nx-cleave-caller: feed\r\n\
                   x-cleave-anything: 1\r\nx-forwarded-for: 10.1.2.3\r\nforwarded: for=10.1.2.3\r\n\
-                  x-forwarded-host: evil\r\nx-retry-attempt: 2\r\nx-cleave-request: 00000000000000a1\r\n\
+                  x-forwarded-host: evil\r\nx-forwarded-prefix: /evil\r\nx-retry-attempt: 2\r\nx-cleave-request: 00000000000000a1\r\n\
                   authorization: Bearer t\r\n";
     let answer = exchange(fixture.addr, request("GET", "/v1/echo/7", forged, b"")).await;
     let fields = &answer.json()["fields"];
@@ -36,8 +36,14 @@ async fn forged_claims_are_replaced_by_ours() {
     assert_eq!(fields["x-cleave-caller"], "gateway");
     assert_eq!(fields["x-cleave-request"], "00000000000000a1", "the client's own id is taken over");
     assert_eq!(fields["authorization"], "Bearer t");
-    for gone in ["x-cleave-principal", "x-cleave-token", "x-cleave-anything", "forwarded", "x-retry-attempt"]
-    {
+    for gone in [
+        "x-cleave-principal",
+        "x-cleave-token",
+        "x-cleave-anything",
+        "forwarded",
+        "x-forwarded-prefix",
+        "x-retry-attempt",
+    ] {
         assert!(fields.get(gone).is_none(), "{gone}: {fields}");
     }
 }

@@ -1,8 +1,8 @@
 //! What may pass from one connection to another. Pure functions, for the gateway.
 
 use http::header::{
-    CONNECTION, COOKIE, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri, Version};
@@ -23,8 +23,8 @@ pub enum Malformed {
     /// RFC 9112, section 3.2: exactly one.
     #[error("an HTTP/1.1 request has exactly one `Host`, a name or an address")]
     Host,
-    /// `..`, `//`, `%2f`, `%00` and the like mean different things to different readers.
-    #[error("the path has empty or dot segments, or encoded separators")]
+    /// `..`, `//`, `\`, `%2f`, `%00` and the like mean different things to different readers.
+    #[error("the path has empty or dot segments, a backslash, or encoded separators")]
     Path,
     /// `%` without two hex digits.
     #[error("the path has a `%` without two hex digits")]
@@ -73,9 +73,11 @@ fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bo
 /// Removes what only the suite itself may set: identity, caller, token, tries,
 /// and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
-    static CLAIMS: [HeaderName; 6] =
-        [crate::headers::ATTEMPT, FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST, REAL_IP];
-    remove_where(headers, |name| name.as_str().starts_with("x-cleave-") || CLAIMS.contains(name));
+    static CLAIMS: [HeaderName; 3] = [crate::headers::ATTEMPT, FORWARDED, REAL_IP];
+    // Of the second, proxies have more than those that are written here: `-Port`, `-Prefix`, `-Server`.
+    const PREFIXES: [&str; 2] = ["x-cleave-", "x-forwarded-"];
+    let is_claim = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    remove_where(headers, |name| is_claim(name.as_str()) || CLAIMS.contains(name));
 }
 
 /// Writes for which client a request is forwarded, in place of what it claimed. `peer` is the client's address, and `is_secured`
@@ -101,6 +103,16 @@ pub fn join_cookies(headers: &mut HeaderMap) {
     }
     if joined.len() > first.len() {
         headers.insert(COOKIE, HeaderValue::try_from(joined).expect("it is made of such"));
+    }
+}
+
+/// Leaves one of lengths that are the same, as RFC 9110 asks of those that pass a message on (section 8.6). HTTP/2 takes no others,
+/// and HTTP/1.1 leaves one as it reads them.
+pub fn join_lengths(headers: &mut HeaderMap) {
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some()
+        && let Some(length) = headers.get(CONTENT_LENGTH).cloned()
+    {
+        headers.insert(CONTENT_LENGTH, length);
     }
 }
 
@@ -171,9 +183,13 @@ fn is_authority(text: &str) -> bool {
 /// route is looked up.
 ///
 /// # Errors
-/// For empty and dot segments, encoded separators and NUL, and broken escapes.
+/// For empty and dot segments, a backslash, which some take for a slash (WHATWG URL, section 4.4), encoded separators and NUL, and
+/// broken escapes.
 pub fn path(path: &str) -> Result<(), Malformed> {
     let Some(inner) = path.strip_prefix('/') else { return Err(Malformed::Path) };
+    if path.bytes().any(|b| b == b'\\') {
+        return Err(Malformed::Path);
+    }
     if path.bytes().any(|b| b == b'%') {
         escapes(path.as_bytes())?;
     }
@@ -238,6 +254,8 @@ mod tests {
             ("x-cleave-token", "guess"),
             ("x-retry-attempt", "3"),
             ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-port", "443"),
+            ("x-forwarded-prefix", "/admin"),
             ("forwarded", "for=10.0.0.1"),
             ("x-real-ip", "10.0.0.1"),
             ("authorization", "Bearer t"),
@@ -294,6 +312,21 @@ mod tests {
         join_cookies(&mut map);
         let cookies: Vec<_> = map.get_all(COOKIE).iter().collect();
         assert_eq!(cookies, ["a=1; b=2; c=3"]);
+    }
+
+    #[test]
+    fn lengths_that_are_the_same_are_one_before_they_pass_on() {
+        let mut map = HeaderMap::new();
+        join_lengths(&mut map);
+        assert!(map.is_empty());
+        for count in [1, 3] {
+            for _ in 0..count {
+                map.append(CONTENT_LENGTH, HeaderValue::from_static("5"));
+            }
+            join_lengths(&mut map);
+            let left: Vec<_> = map.get_all(CONTENT_LENGTH).iter().collect();
+            assert_eq!(left, ["5"]);
+        }
     }
 
     #[test]
@@ -363,6 +396,8 @@ mod tests {
             "/.%2E",
             "/a%2fb",
             "/a%5Cb",
+            "/a\\b",
+            "/a/..\\b",
             "/%00",
             "/a//",
         ] {
