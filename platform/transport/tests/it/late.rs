@@ -1,7 +1,6 @@
 //! Whose failure a 504 is, as metrics have it: that of the component that served it, of the edge, or of neither.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
