@@ -97,17 +97,18 @@ pub(crate) fn is_deadline_of_client(headers: &HeaderMap) -> bool {
 /// [`DEFAULT_DEADLINE`].
 pub(crate) fn public_deadline(headers: &HeaderMap, now: Instant) -> Option<Deadline> {
     let deadline = deadline(headers, now)?;
-    Some(if is_hurried_directly(headers) { deadline.chosen_by_client() } else { deadline })
+    let is_hurried = is_hurried_directly(headers, deadline.instant() - now);
+    Some(if is_hurried { deadline.chosen_by_client() } else { deadline })
 }
 
 /// [`is_deadline_of_client`] of a public request.
 pub(crate) fn is_public_deadline_of_client(headers: &HeaderMap) -> bool {
-    is_deadline_of_client(headers) || is_hurried_directly(headers)
+    is_deadline_of_client(headers) || is_hurried_directly(headers, time_left(headers))
 }
 
-/// Whether a client that sends its request past the gateway gives it less time than it would have without a deadline.
-fn is_hurried_directly(headers: &HeaderMap) -> bool {
-    public_caller(headers) == ComponentName::CLIENT && time_left(headers) < DEFAULT_DEADLINE
+/// Whether so much time is less than a request would have without a deadline, and given by a client that sends it past the gateway.
+fn is_hurried_directly(headers: &HeaderMap, time: Duration) -> bool {
+    time < DEFAULT_DEADLINE && public_caller(headers) == ComponentName::CLIENT
 }
 
 /// Writes who chose a deadline, where it was the client.
