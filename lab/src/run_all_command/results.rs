@@ -8,7 +8,7 @@ use conductor::{RunError, RunOutcome};
 use model::format::printable_lines;
 use record::{Check, Entry, Kind, Lint, ReadError, Reader, Verdict};
 use scorecard::exit_code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::output::{self, EXIT_INTERRUPTED};
 use crate::result_document;
@@ -19,7 +19,8 @@ use crate::run_files::RECORD_FILE;
 pub(super) struct ScenarioResult {
     pub(super) name: String,
     pub(super) seconds: u64,
-    pub(super) exit_code: u8,
+    /// `None` where it was not tried.
+    pub(super) exit_code: Option<u8>,
     pub(super) verdict: Option<Verdict>,
     pub(super) folder: String,
     pub(super) unmet: Unmet,
@@ -41,10 +42,10 @@ impl ScenarioResult {
 
     /// One that was tried for so many seconds.
     pub(super) fn of(name: String, seconds: u64, result: Result<RunOutcome, RunError>) -> Self {
-        let mut scenario = Self { name, seconds, exit_code: output::EXIT_USAGE, ..Self::default() };
+        let mut scenario = Self { name, seconds, exit_code: Some(output::EXIT_USAGE), ..Self::default() };
         match result {
             Ok(outcome) => {
-                scenario.exit_code = outcome.exit_code;
+                scenario.exit_code = Some(outcome.exit_code);
                 scenario.verdict = outcome.verdict;
                 scenario.folder = outcome.folder.display().to_string();
                 match unmet_checks(&outcome.folder.join(RECORD_FILE)) {
@@ -92,7 +93,7 @@ pub(super) fn worst(results: &[ScenarioResult], interrupted: bool) -> u8 {
     if results.iter().all(|scenario| scenario.skipped.is_some()) {
         return exit_code(Verdict::Inconclusive);
     }
-    let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == code);
+    let has = |code: u8| results.iter().any(|scenario| scenario.exit_code == Some(code));
     [output::EXIT_USAGE, 3, 1, 4].into_iter().find(|code| has(*code)).unwrap_or(0)
 }
 
@@ -148,6 +149,12 @@ fn once_each(lints: &[Lint]) -> Vec<(&Lint, usize)> {
 }
 
 pub(super) fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::Result<()> {
+    let mut out = output::stdout();
+    serde_json::to_writer_pretty(&mut out, &document(results, exit_code))?;
+    writeln!(out)
+}
+
+fn document(results: &[ScenarioResult], exit_code: u8) -> Value {
     let one = |scenario: &ScenarioResult| {
         json!({
             "scenario": scenario.name,
@@ -162,11 +169,7 @@ pub(super) fn print_json(results: &[ScenarioResult], exit_code: u8) -> std::io::
         })
     };
     let runs: Vec<_> = results.iter().map(one).collect();
-    let document =
-        json!({ "schema_version": result_document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs });
-    let mut out = output::stdout();
-    serde_json::to_writer_pretty(&mut out, &document)?;
-    writeln!(out)
+    json!({ "schema_version": result_document::SCHEMA_VERSION, "exit_code": exit_code, "runs": runs })
 }
 
 #[cfg(test)]
@@ -177,10 +180,26 @@ mod tests {
     fn what_is_skipped_fails_nothing_and_passes_nothing() {
         let skipped = || ScenarioResult::skipped("stores".into(), "no server".into());
         assert!(line(&skipped(), 8).starts_with("stores    skipped"));
-        let with = |exit_code| [skipped(), ScenarioResult { exit_code, ..ScenarioResult::default() }];
+        let ran = |code| ScenarioResult { exit_code: Some(code), ..ScenarioResult::default() };
+        let with = |code| [skipped(), ran(code)];
         assert_eq!([0, 1, 2, 4].map(|code| worst(&with(code), false)), [0, 1, 2, 4], "that of what ran");
         assert_eq!(worst(&[skipped(), skipped()], false), 4, "nothing was judged");
         assert_eq!(worst(&[skipped()], true), EXIT_INTERRUPTED);
+    }
+
+    #[test]
+    fn what_was_skipped_has_no_exit_code_of_its_own() {
+        let ran = ScenarioResult {
+            name: "hop-tax".into(),
+            exit_code: Some(0),
+            verdict: Some(Verdict::Pass),
+            ..ScenarioResult::default()
+        };
+        let document = document(&[ScenarioResult::skipped("stores".into(), "no server".into()), ran], 0);
+        assert_eq!(document["exit_code"], 0);
+        let runs = document["runs"].as_array().expect("a list");
+        assert_eq!((&runs[0]["exit_code"], &runs[0]["skipped"]), (&Value::Null, &json!("no server")));
+        assert_eq!((&runs[1]["exit_code"], &runs[1]["skipped"]), (&json!(0), &Value::Null));
     }
 
     #[test]
