@@ -7,13 +7,15 @@
 //! run them spent. The excess is booked to the next interval: sums over a phase are right, and no part is negative.
 
 mod join;
+mod spent;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use record::Proc;
 
 use crate::SECOND;
+
+pub(crate) use spent::{Expenditure, KnownCpu};
 
 /// Samples come once a second; further apart than this, a second had no sample of its own.
 const MAX_GAP_NS: u64 = 2 * SECOND;
@@ -91,16 +93,6 @@ struct Interval {
     own: Option<SelfReport>,
 }
 
-/// What was spent in a stretch of time, interpolated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Expenditure<'a> {
-    pub total_ns: u64,
-    /// By part, ns; `None` where a process did not report.
-    pub parts: Option<BTreeMap<&'a str, u64>>,
-    /// Requests on the wire; `None` where a process did not report.
-    pub requests: Option<u64>,
-}
-
 impl Default for CpuSamples {
     fn default() -> Self {
         Self {
@@ -134,52 +126,6 @@ impl CpuSamples {
         if let Some(newest) = &mut self.newest {
             newest.kernel = newest.kernel.zip(grown).map(|(sum, more)| sum.plus(more));
             newest.own = newest.own.take().zip(own).map(|(sum, more)| sum.plus(&more));
-        }
-    }
-
-    /// What was spent from one moment to another; `None` where an interval between them is missing.
-    pub fn spent(&self, range: &Range<u64>) -> Option<Expenditure<'_>> {
-        let first = self.intervals.partition_point(|interval| interval.to <= range.start);
-        let newest = self.interval().map(|(interval, _)| interval);
-        let mut spent =
-            Expenditure { parts: Some(BTreeMap::new()), requests: Some(0), ..Expenditure::default() };
-        let mut reached = range.start;
-        for interval in self.intervals[first..].iter().chain(&newest) {
-            if interval.from > reached || reached >= range.end {
-                break;
-            }
-            // The newest may have ended before: nothing was sampled since.
-            if interval.to <= reached {
-                continue;
-            }
-            let to = interval.to.min(range.end);
-            self.add_share(&mut spent, interval, reached..to);
-            reached = to;
-        }
-        (reached >= range.end).then_some(spent)
-    }
-
-    fn add_share<'a>(&'a self, spent: &mut Expenditure<'a>, interval: &Interval, range: Range<u64>) {
-        let length = interval.to - interval.from;
-        let share = |amount: u64| scaled(amount, range.end - range.start, length);
-        spent.total_ns += share(interval.total);
-        let Some(own) = &interval.own else {
-            (spent.parts, spent.requests) = (None, None);
-            return;
-        };
-        if let Some(parts) = &mut spent.parts {
-            let mut sum = 0;
-            for (name, ns) in self.names.iter().zip(&own.parts) {
-                // Differences of scaled sums: they add up to the scaled total.
-                let before = share(sum);
-                sum += ns;
-                *parts.entry(name).or_default() += share(sum) - before;
-            }
-        }
-        if let Some(requests) = &mut spent.requests {
-            // Counted from the interval's begin, so that no request is lost between two stretches.
-            let until = |t: u64| scaled(own.requests, t - interval.from, length);
-            *requests += until(range.end) - until(range.start);
         }
     }
 

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use record::Proc;
 
-use crate::cpu_samples::Expenditure;
+use crate::cpu_samples::{Expenditure, KnownCpu};
 use crate::edges::QUEUE_NS;
 use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
+use crate::retention::STEP_SECONDS;
 use crate::run::Run;
 use crate::window::TimeRange;
 use crate::{SECOND, Window, seconds_of};
@@ -166,12 +167,35 @@ impl Run {
     }
 
     /// CPU an arm's processes spent in load seconds `from..to` of the round it stands in, ns, without what injected delays
-    /// cost in them, as far as processes have reported that.
+    /// cost in them, as far as processes have reported that. Of seconds whose samples are known no longer, those in which a
+    /// process ended are left out. `None` when processes were not sampled.
     pub fn own_cpu_ns_between(&self, arm: char, position: Position, from: u32, to: u32) -> Option<u64> {
+        if from >= to {
+            return None;
+        }
         let round = position.round;
-        let spent = self.cpu_ns(arm, &TimeRange { round, seconds: from..to })?;
-        let known = (from..to).filter_map(|second| self.unit_cpu(arm, round, second));
-        Some(spent.saturating_sub(known.map(|cpu| cpu.injected_ns()).sum()))
+        let sampled_from = self.sampled_from(arm, round).clamp(from, to);
+        let known = |seconds: Range<u32>| {
+            let ranges = self.run_time(arm, &TimeRange { round, seconds });
+            let samples = self.cpu_samples.get(&arm)?;
+            ranges.iter().filter_map(|range| samples.known(range)).reduce(KnownCpu::plus)
+        };
+        let recent = match sampled_from < to {
+            true => self.cpu_ns(arm, &TimeRange { round, seconds: sampled_from..to })?,
+            false => 0,
+        };
+        let older = if from < sampled_from { known(from..sampled_from)?.total_ns } else { 0 };
+        let injected = known(from..to).map_or(0, |cpu| cpu.injected_ns);
+        Some((recent + older).saturating_sub(injected))
+    }
+
+    /// The first load second of which the samples of processes are there.
+    fn sampled_from(&self, arm: char, round: u32) -> u32 {
+        match self.segments.reached.get(&(arm, round)) {
+            // The oldest sample that is kept is the first of a step.
+            Some((_, dropped)) if *dropped > 0 => dropped + STEP_SECONDS.max(self.unit_seconds()),
+            _ => 0,
+        }
     }
 
     /// How much a cumulative figure of an arm's processes grew in a range; `None` when they were not sampled in it.

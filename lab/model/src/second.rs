@@ -114,6 +114,11 @@ impl Second {
         std::mem::take(&mut self.journeys)
     }
 
+    /// Whether its windows were taken out: its counts are in its segment as well.
+    pub(crate) fn is_folded(&self) -> bool {
+        self.journeys.is_empty()
+    }
+
     /// Whether nothing was answered ok: a gap, although its neighbours have values.
     fn is_dead(&self) -> bool {
         self.windows().all(|window| window.intended.is_empty())

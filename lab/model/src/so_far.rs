@@ -1,7 +1,8 @@
 //! The newest figures of a run that goes on: its last closed second, the phase so far, and whether the generator kept up.
 
-use record::Latencies;
+use record::{Latencies, Window};
 
+use crate::block::Turn;
 use crate::known_quantiles::ClosedSeconds;
 use crate::latency::{P999_SECONDS, Quantile};
 use crate::processes::MIB;
@@ -46,7 +47,7 @@ impl From<Quantile> for Figure {
     }
 }
 
-/// An arm's figures over the closed seconds of the phase it is in.
+/// An arm's figures over the closed seconds of the phase it is in, all of the same ones, however long the phase is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SoFar {
     /// Median latency of ok journeys, ms.
@@ -109,7 +110,8 @@ impl Run {
             .map(|(_, second)| second)
     }
 
-    /// An arm's figures in the phase it is in at `t`, up to that moment.
+    /// An arm's figures in the phase it is in at `t`, up to that moment. Of a moment that is no longer known in full detail there
+    /// are no percentiles, and nothing but memory where the begin of its phase is not known second by second.
     pub fn so_far_at(&self, arm: char, t: u64) -> SoFar {
         let memory = Figure::counted(self.memory_at(arm, t).map(|bytes| bytes / MIB));
         let none = SoFar { memory, ..SoFar::default() };
@@ -119,45 +121,92 @@ impl Run {
             return none;
         };
         let from = u32::try_from(phase.start_ns / SECOND).unwrap_or(u32::MAX);
-        let known: Vec<(u32, &Second)> = self
-            .seconds_between(arm, position.round, from, position.seconds)
-            .filter(|(_, second)| second.closed)
-            .collect();
-        let sum = |of: fn(&Second) -> u64| known.iter().map(|(_, second)| of(second)).sum::<u64>();
-        let (good, sent) = (sum(|second| second.good), sum(|second| second.sent));
-        let (probes, stale) = (sum(|second| second.probes), sum(|second| second.stale));
-        let length = seconds_of(known.len() as u64 * SECOND);
-        let to = known.last().map_or(from, |(second, _)| second + 1);
+        let Some(known) = self.phase_so_far((arm, position.round), from, position.seconds) else {
+            return none;
+        };
+        let (good, sent) = (known.sum(|s| s.good, |w| w.good), known.sum(|s| s.sent, |w| w.sent));
+        let (probes, stale) = (known.sum(|s| s.probes, |w| w.probes), known.sum(|s| s.stale, |w| w.stale));
+        let length = seconds_of(known.count as u64 * SECOND);
         let seconds = ClosedSeconds {
             round: position.round,
             from,
-            to,
-            count: known.len(),
+            to: known.to,
+            count: known.count,
             sent,
-            ok: sum(|second| second.ok),
+            ok: known.sum(|s| s.ok, |w| w.ok),
         };
-        let [p50, p99] = self.known_quantiles.of(arm, seconds, || {
-            let windows = known.iter().flat_map(|(_, second)| second.windows());
-            Latencies::merged(windows.map(|window| &window.intended))
-        });
-        let cpu = self.own_cpu_ns_between(arm, position, from, to).filter(|_| sent > 0);
+        let [p50, p99] = self.known_quantiles.of(arm, seconds, || known.latencies());
+        let cpu = self.own_cpu_ns_between(arm, position, from, known.to).filter(|_| sent > 0);
         SoFar {
             latency_p50: p50.into(),
             latency_p99: p99.into(),
             rate: Figure::counted((length > 0.0).then(|| good as f64 / length)),
             cpu_per_journey: Figure {
                 value: cpu.map(|ns| ns as f64 / MS / sent as f64),
-                is_believable: known.len() >= MIN_CPU_SECONDS,
+                is_believable: known.count >= MIN_CPU_SECONDS,
             },
             memory,
             stale_reads: Figure::counted((probes > 0).then(|| stale as f64 / probes as f64)),
         }
     }
+
+    /// What is known of load seconds `from..to`, a phase up to a moment; `None` where seconds at its begin are known no longer
+    /// one by one, and those at its end have left full detail: segments do not know where between them the moment lies.
+    fn phase_so_far(&self, turn: Turn, from: u32, to: u32) -> Option<PhaseSoFar<'_>> {
+        let (thinned, dropped) = self.segments.reached.get(&turn).copied().unwrap_or_default();
+        // All that has left full detail came before the moment.
+        let is_in_detail = thinned.min(self.length_s()) <= to;
+        if !is_in_detail && dropped > from {
+            return None;
+        }
+        let old: Vec<&Window> =
+            if is_in_detail { self.segments.windows(turn, from, to).collect() } else { Vec::new() };
+        let seconds: Vec<(u32, &Second)> = self
+            .seconds_between(turn.0, turn.1, from, to)
+            .filter(|(_, second)| second.closed || second.is_thinned)
+            .collect();
+        let left = dropped.min(to).saturating_sub(from);
+        Some(PhaseSoFar {
+            to: seconds.last().map_or(from + left, |(second, _)| second + 1),
+            count: seconds.len() + left as usize,
+            counted: seconds
+                .into_iter()
+                .map(|(_, second)| second)
+                .filter(|second| !is_in_detail || !second.is_folded())
+                .collect(),
+            old,
+        })
+    }
+}
+
+/// The seconds of a phase up to a moment that late answers can no longer change: all figures of them are of the same stretch.
+struct PhaseSoFar<'a> {
+    /// The first second that is none of them.
+    to: u32,
+    count: usize,
+    /// Those that are counted one by one.
+    counted: Vec<&'a Second>,
+    /// Counts and histograms of all that have left full detail.
+    old: Vec<&'a Window>,
+}
+
+impl PhaseSoFar<'_> {
+    /// A count, of seconds and of windows.
+    fn sum(&self, of_second: fn(&Second) -> u64, of_window: fn(&Window) -> u64) -> u64 {
+        let counted = self.counted.iter().map(|second| of_second(second)).sum::<u64>();
+        counted + self.old.iter().map(|window| of_window(window)).sum::<u64>()
+    }
+
+    /// Latencies of ok journeys; without samples where seconds that have left full detail are known by their sums alone.
+    fn latencies(&self) -> Latencies {
+        let counted = self.counted.iter().flat_map(|second| second.windows());
+        Latencies::merged(self.old.iter().copied().chain(counted).map(|window| &window.intended))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use record::{Entry, Header, Line, Phase, PhasePlan, Window};
+    use record::{Entry, Header, Line, Phase, PhasePlan};
 
     use super::*;
 

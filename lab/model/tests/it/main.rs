@@ -3,3 +3,4 @@
 mod allocator;
 mod flat;
 mod retention;
+mod so_far;
