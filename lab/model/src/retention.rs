@@ -13,17 +13,19 @@
 //! both.
 //!
 //! What [`Retention::Live`] holds is flat after half an hour but for CPU and traces by step, 4 KiB a minute for two arms of
-//! seven journeys, and the requests that were slower than all before, whose number grows with the logarithm of time. Of units
+//! seven journeys. Of requests that were kept it holds those that a view of the last ten minutes shows. Of units
 //! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use record::Proc;
+use record::{Proc, Trace};
 
 use crate::SECOND;
 use crate::history::{History, join};
 use crate::run::Run;
 use crate::segments::Retention;
+use crate::traces::foremost;
 use crate::window::unit_seconds;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
@@ -77,7 +79,19 @@ impl Run {
         drop_before(&mut self.hosts, thinned_from);
         if self.retention == Retention::Live {
             self.join_steps(detail_from);
+            self.drop_traces(detail_from);
         }
+    }
+
+    /// Takes out requests that came before a moment and were among the slowest of their kind no longer by then, but not those that
+    /// are the same as another arm's which stays: no view of that moment or of a later one shows them.
+    fn drop_traces(&mut self, before: u64) {
+        let (old, recent) = self.traces.split_at(self.traces.partition_point(|(t, _)| *t < before));
+        let request = |trace: &Trace| (trace.round, trace.request);
+        let foremost = foremost(old.iter().map(|(_, trace)| trace)).into_iter();
+        let shown: BTreeSet<(u32, u64)> =
+            foremost.chain(recent.iter().map(|(_, trace)| trace)).map(|trace| request(trace)).collect();
+        self.traces.retain(|(t, trace)| *t >= before || shown.contains(&request(trace)));
     }
 
     /// Takes histograms out of seconds that leave full detail, and what is left out of those that are no longer known.

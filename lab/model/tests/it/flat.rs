@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use model::retention::{DETAIL_SECONDS, STEP_SECONDS, THINNED_SECONDS};
 use model::{Run, SECOND, TimeRange, Window};
 use record::{
-    Class, Edge, Entry, Event, EventKind, Header, Host, Latencies, Line, PartSum, Phase, Proc, TraceSecond,
+    Class, Edge, Entry, Event, EventKind, Header, Host, KeepReason, Latencies, Line, PartSum, Phase, Proc,
+    Trace, TraceSecond,
 };
 
 use crate::allocator::held_bytes;
@@ -240,4 +241,61 @@ fn the_oldest_events_make_room_unless_they_are_of_steps() {
     assert_eq!(run.event_count(), 20_001);
     let (_, last) = run.event_after(20_000).expect("the newest is there");
     assert_eq!((last.text.as_str(), run.event_after(20_001)), ("change 19999", None));
+}
+
+/// A request of an arm that was kept, and how long it took, ns.
+fn kept(arm: char, request: u64, user_latency: u64, error: &str) -> Entry {
+    Entry::from(Trace {
+        arm,
+        round: 1,
+        phase: 0,
+        journey: "search".into(),
+        request,
+        trace_id: String::new(),
+        kept: KeepReason::Slow,
+        error: error.into(),
+        due: 0,
+        user_latency,
+        start: 0,
+        spans: Vec::new(),
+        path: Vec::new(),
+        clipped: 0,
+        orphans: 0,
+    })
+}
+
+#[test]
+fn of_kept_requests_a_live_run_holds_those_that_a_view_of_the_last_ten_minutes_shows() {
+    let fold = |mut run: Run| {
+        for entry in [kept('A', 10_001, 7, "timeout"), kept('B', 10_002, 8, "timeout")] {
+            run.add(&Line { t: 0, entry });
+        }
+        for s in 0..LENGTH_S {
+            // Each is slower than all before it, as where answers take longer and longer; the other arm has the same request.
+            let slower = 1_000 + u64::from(s);
+            for entry in [kept('A', s.into(), slower, ""), kept('B', s.into(), 5, "")] {
+                run.add(&Line { t: u64::from(s) * SECOND, entry });
+            }
+            if s % 30 == 29 {
+                run.settle();
+            }
+        }
+        run
+    };
+    let (live, judged) = (fold(Run::new(header()).live()), fold(Run::new(header())));
+    assert_eq!(judged.known_traces().count(), 2 * 3_600 + 2);
+    // Of both arms the last ten minutes, and what was among the slowest three of either arm before; and the failed.
+    assert_eq!(live.known_traces().count(), 2 * (601 + 3 + 3) + 2);
+    for second in [2_999, 3_300, 3_599] {
+        let t = second * SECOND;
+        let shown = |run: &Run| -> Vec<_> {
+            let of = |trace: &Trace| {
+                let other = if trace.arm == 'A' { 'B' } else { 'A' };
+                (trace.arm, trace.request, run.twin_until(trace, other, t).map(|twin| twin.request))
+            };
+            run.traces_until(t).into_iter().map(|trace| of(trace)).collect()
+        };
+        assert_eq!(shown(&live), shown(&judged), "at {second} s");
+        assert_eq!(shown(&live)[0], ('A', second, Some(second)));
+    }
 }
