@@ -141,7 +141,7 @@ impl Run {
         let mut failures = Failures::default();
         for ((arm, round), known) in &self.seconds {
             let old = self.segments.windows((*arm, *round), 0, u32::MAX);
-            for window in old.chain(known.values().flat_map(crate::Second::windows)) {
+            for window in old.chain(known.values().flat_map(|second| second.windows())) {
                 *failures.offered.entry(*arm).or_default() += window.offered;
                 let errors = window.errors.iter().map(|(cause, n)| (cause.as_str(), *n));
                 for (cause, n) in errors.chain([("dropped", window.dropped), ("abandoned", window.abandoned)])

@@ -41,7 +41,8 @@ pub struct Run {
     pub(crate) retention: Retention,
     pub(crate) blocks: Vec<Block>,
     pub(crate) phases: History<Phase>,
-    pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Second>>,
+    /// Boxed: a node of a tree has room for eleven values, of which half are there.
+    pub(crate) seconds: BTreeMap<Turn, BTreeMap<u32, Box<Second>>>,
     /// Seconds whose percentiles are out of date.
     pub(crate) changed: BTreeMap<Turn, BTreeSet<u32>>,
     pub(crate) counted: WindowTotals,

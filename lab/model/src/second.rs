@@ -134,7 +134,7 @@ impl Second {
 
 /// Brings the percentiles up to date that the seconds `changed` count in: a second counts in those of the
 /// [`P999_SECONDS`] that end with or after it.
-pub(crate) fn roll(known: &mut BTreeMap<u32, Second>, changed: &BTreeSet<u32>) {
+pub(crate) fn roll(known: &mut BTreeMap<u32, Box<Second>>, changed: &BTreeSet<u32>) {
     let (Some(first), Some(last)) = (changed.first(), changed.last()) else { return };
     for second in changed {
         if let Some(second) = known.get_mut(second) {

@@ -17,7 +17,7 @@ impl Run {
 
     /// A load second of an arm.
     pub fn second(&self, arm: char, round: u32, second: u32) -> Option<&Second> {
-        self.seconds.get(&(arm, round))?.get(&second)
+        self.seconds.get(&(arm, round))?.get(&second).map(Box::as_ref)
     }
 
     /// Load seconds `from..to` of an arm with their numbers, those known.
@@ -31,7 +31,7 @@ impl Run {
         let known = self.seconds.get(&(arm, round));
         known
             .into_iter()
-            .flat_map(move |known| known.range(from..to.max(from)).map(|(at, second)| (*at, second)))
+            .flat_map(move |known| known.range(from..to.max(from)).map(|(at, second)| (*at, second.as_ref())))
     }
 
     /// The newest load second of an arm that lies before `t` and is known.

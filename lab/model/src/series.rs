@@ -73,13 +73,13 @@ impl Run {
     /// The windows of one second, of all rounds.
     fn of_second(&self, arm: char, second: u32) -> impl Iterator<Item = &Window> {
         let rounds = self.seconds.range((arm, 0)..=(arm, u32::MAX));
-        rounds.filter_map(move |(_, known)| known.get(&second)).flat_map(Second::windows)
+        rounds.filter_map(move |(_, known)| known.get(&second)).flat_map(|second| second.windows())
     }
 
     /// A second of any round that has left full detail: only its own percentiles are known.
     fn thinned(&self, arm: char, second: u32) -> Option<&Second> {
         let mut rounds = self.seconds.range((arm, 0)..=(arm, u32::MAX)).rev();
-        rounds.find_map(|(_, known)| known.get(&second).filter(|second| second.is_thinned))
+        rounds.find_map(|(_, known)| known.get(&second).filter(|second| second.is_thinned).map(Box::as_ref))
     }
 
     /// Arrivals due per second, of one round.
