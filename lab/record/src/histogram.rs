@@ -142,12 +142,22 @@ impl Latencies {
         self.packed = merged.finish();
     }
 
-    /// All of them, merged.
+    /// All of them, merged. Each is merged with as many as it is of itself: one after another, every window would cost as
+    /// much as what has come together by then, and ten minutes of a run have thousands.
     pub fn merged<'a>(windows: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut all = Self::default();
-        for window in windows {
-            all.merge(window);
+        // Of 1, 2, 4, .. windows, the most first, as the digits of a binary counter.
+        let mut sums: Vec<Self> = Vec::new();
+        for (number, window) in (1_u64..).zip(windows) {
+            let mut sum = window.clone();
+            for _ in 0..number.trailing_zeros() {
+                if let Some(before) = sums.pop() {
+                    sum.merge(&before);
+                }
+            }
+            sums.push(sum);
         }
+        let mut all = Self::default();
+        sums.iter().rev().for_each(|sum| all.merge(sum));
         all
     }
 
@@ -239,6 +249,18 @@ mod tests {
         assert_eq!(latencies.share_within(25), Some(0.25));
         assert_eq!([1, 50, 100, 101].map(|rank| latencies.at(rank)), [Some(1), Some(50), Some(100), None]);
         assert_eq!(Latencies::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn however_many_are_merged_it_is_as_one_after_another() {
+        let window = |s: u64| -> Latencies { (0..s % 4).map(|i| s * 131 % 977 + i * 40 + 1).collect() };
+        let windows: Vec<Latencies> = (0..40).map(window).collect();
+        let mut all = Latencies::default();
+        for (count, next) in windows.iter().enumerate() {
+            assert_eq!(Latencies::merged(&windows[..count]), all, "of {count}");
+            all.merge(next);
+        }
+        assert_eq!(Latencies::merged(&windows), all);
     }
 
     #[test]
