@@ -15,6 +15,7 @@ use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
 use crate::retention::STEP_SECONDS;
 use crate::run::Run;
+use crate::segments::Retention;
 use crate::window::TimeRange;
 use crate::{SECOND, Window, seconds_of};
 
@@ -193,7 +194,7 @@ impl Run {
     fn sampled_from(&self, arm: char, round: u32) -> u32 {
         match self.segments.reached.get(&(arm, round)) {
             // The oldest sample that is kept is the first of a step.
-            Some((_, dropped)) if *dropped > 0 => dropped + STEP_SECONDS.max(self.unit_seconds()),
+            Some((_, dropped)) if self.retention == Retention::Live && *dropped > 0 => dropped + STEP_SECONDS,
             _ => 0,
         }
     }

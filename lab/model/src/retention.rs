@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | up to [`DETAIL_SECONDS`] | everything | everything |
 //! | up to [`THINNED_SECONDS`] | sums and percentiles of every second, a sample of processes every [`STEP_SECONDS`] | counts of every second and journey, its percentiles, a sample of processes a unit; edges |
-//! | older | counts and histograms by segment | counts and histograms by segment |
+//! | older | counts and histograms by segment | counts and histograms by segment, a sample of processes a unit |
 //!
 //! The rest is read back from the record by its index. A *segment* is a piece of the load's plan: it is cut where phases begin
 //! and end, and where a step does; for the judge also where the units of intervals do ([`Run::unit_seconds`]). Sums and merged
@@ -71,13 +71,17 @@ impl Run {
             Retention::Judged => (unit_seconds(&self.header), thinned_from),
             Retention::Live => (STEP_SECONDS, detail_from),
         };
+        // What was highest, and how the machine was, is asked of a whole run.
+        let cuts = (self.retention == Retention::Judged).then(|| self.moments_of_cuts());
         for samples in self.processes.values_mut() {
-            drop_before(samples, thinned_from);
-            thin(samples, detail_from, u64::from(step_s));
+            if cuts.is_none() {
+                drop_before(samples, thinned_from);
+            }
+            thin(samples, detail_from, u64::from(step_s), cuts.as_deref());
         }
         self.edges.values_mut().for_each(|samples| drop_before(samples, edges_from));
-        drop_before(&mut self.hosts, thinned_from);
         if self.retention == Retention::Live {
+            drop_before(&mut self.hosts, thinned_from);
             self.join_steps(detail_from);
             self.drop_traces(detail_from);
         }
@@ -128,6 +132,16 @@ impl Run {
         }
     }
 
+    /// When phases and steps begin and end, ns of the run, and a second later: a sample may show what it is sampled at, or the
+    /// second before.
+    fn moments_of_cuts(&self) -> Vec<u64> {
+        let seconds = |second: u64| self.blocks.iter().map(move |block| block.start + second * SECOND);
+        let cuts = self.segments.cuts().iter().map(|cut| u64::from(*cut));
+        let mut moments: Vec<u64> = cuts.flat_map(|cut| seconds(cut).chain(seconds(cut + 1))).collect();
+        moments.sort_unstable();
+        moments
+    }
+
     /// Joins what is kept for the whole of a run into steps.
     fn join_steps(&mut self, before: u64) {
         let step_ns = u64::from(STEP_SECONDS) * SECOND;
@@ -147,18 +161,46 @@ fn drop_before<T>(samples: &mut History<T>, t: u64) {
 }
 
 /// Keeps of old samples the first of each step, the same for all processes so that they still add up, and those beside a
-/// restart: from there a figure counts anew.
-fn thin(samples: &mut History<Arc<Proc>>, before: u64, step_s: u64) {
+/// restart: from there a figure counts anew. Where there are `cuts`, the first after each as well, and what is left out leaves
+/// its maxima behind: so they are known, and each of its own phase.
+fn thin(samples: &mut History<Arc<Proc>>, before: u64, step_s: u64, cuts: Option<&[u64]>) {
     let is_step = |t: u64| (t / SECOND).is_multiple_of(step_s);
-    let keep: Vec<bool> = (0..samples.len())
+    let mut keep: Vec<bool> = (0..samples.len())
         .map(|at| {
             let (t, proc) = &samples[at];
             let restarts =
                 |other: Option<&(u64, Arc<Proc>)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
             let is_next_to_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
-            *t >= before || is_step(*t) || is_next_to_restart
+            let is_first_after = |cuts: &[u64]| {
+                let before_it = |t: u64| cuts.partition_point(|cut| *cut <= t);
+                at == 0 || before_it(*t) > before_it(samples[at - 1].0)
+            };
+            *t >= before || is_step(*t) || is_next_to_restart || cuts.is_some_and(is_first_after)
         })
         .collect();
+    if cuts.is_some() {
+        carry_maxima(samples, &mut keep);
+    }
     let mut keep = keep.into_iter();
     samples.retain(|_| keep.next().unwrap_or(true));
+}
+
+/// Of samples that are left out, what a process had at most goes to the one that is kept before them: open sockets, and its
+/// longest waits, if it was asked for them. If not, the first that was is kept.
+fn carry_maxima(samples: &mut [(u64, Arc<Proc>)], keep: &mut [bool]) {
+    let mut carrier = 0;
+    for (at, is_kept) in keep.iter_mut().enumerate() {
+        if *is_kept || samples[at].1.scraped && !samples[carrier].1.scraped {
+            *is_kept = true;
+            carrier = at;
+            continue;
+        }
+        let left = samples[at].1.clone();
+        let kept = Arc::make_mut(&mut samples[carrier].1);
+        kept.sockets = kept.sockets.max(left.sockets);
+        for (queue, us) in left.longest_waits.iter().filter(|_| left.scraped) {
+            let longest = kept.longest_waits.entry(queue.clone()).or_default();
+            *longest = (*us).max(*longest);
+        }
+    }
 }

@@ -51,6 +51,11 @@ impl Segments {
         Self { cuts, unit_seconds, ..Self::default() }
     }
 
+    /// Seconds of the load at which phases and steps begin and end.
+    pub fn cuts(&self) -> &[u32] {
+        &self.cuts
+    }
+
     /// Whether a second cannot change any more since it has left full detail.
     pub fn is_past(&self, turn: Turn, second: u32) -> bool {
         self.reached.get(&turn).is_some_and(|(thinned, _)| second < *thinned)

@@ -103,7 +103,8 @@ fn sums_and_percentiles_of_a_long_run_are_exact_over_its_phases_and_blocks() {
 fn what_is_held_in_memory_is_bounded() {
     let run = long_run();
     let samples = run.processes('A').map(|(_, samples)| samples.len()).sum::<usize>();
-    let limit = DETAIL_SECONDS + 60 + THINNED_SECONDS / 10;
+    // A sample a unit, of which a run has 600 at most, and a few where phases begin.
+    let limit = DETAIL_SECONDS + 60 + 600 + 20;
     assert!((DETAIL_SECONDS as usize..=limit as usize).contains(&samples), "{samples} samples of a process");
     let known = run.seconds_between('A', 1, 0, u32::MAX).count();
     let thinned = THINNED_SECONDS as usize;
@@ -114,4 +115,42 @@ fn what_is_held_in_memory_is_bounded() {
     // The percentile a chart draws is known where its histogram is not any more.
     let (_, old) = run.seconds_between('A', 1, 0, u32::MAX).next().expect("the oldest");
     assert!(old.p99.ms.is_some() && old.offered == 5);
+}
+
+#[test]
+fn what_a_process_had_at_most_is_known_of_a_whole_run_and_of_its_own_phase() {
+    let phases = vec![phase("steady", 0, 1_200), phase("crash", 1_200, 1_300), phase("after", 1_300, 2_700)];
+    let mut run = Run::new(Header { phases, rounds: 1, ..Header::default() });
+    run.add(&line(0, Entry::Phase(Phase { index: 0, name: "steady".into(), round: 1, arms: String::new() })));
+    for s in 0..=2_700 {
+        // A sample shows the waits of the second before it: those at 1,200 s are of the last second of the first phase.
+        let wait_us = match s {
+            1_200 => 7_000,
+            1_202 => 9_000,
+            _ => 10,
+        };
+        let process = Proc {
+            arm: 'A',
+            instance: "app#0".into(),
+            pid: 1,
+            // One that does not answer shows none.
+            scraped: s != 1_201,
+            sockets: if s == 703 { 50 } else { 5 },
+            longest_waits: [("photo tx".to_owned(), wait_us)].into(),
+            ..Proc::default()
+        };
+        run.take(&[line(s, Entry::from(process))]);
+    }
+    let longest = ["steady", "crash", "after"].map(|name| {
+        let range = run.whole(&Window::Phase(name.into()));
+        run.longest_wait('A', &range, |_| true).map(|wait| wait.us)
+    });
+    assert_eq!(longest, [Some(7_000), Some(9_000), Some(10)]);
+    let (_, samples) = run.processes('A').next().expect("one process");
+    assert_eq!(samples[0].0, 0, "its first sample is there");
+    let is_most = |(_, proc): &&(u64, std::sync::Arc<Proc>)| proc.sockets == 50;
+    let (t, _) = samples.iter().find(is_most).expect("left behind by the sample that had it");
+    assert_eq!(t / SECOND, 700, "a unit has five seconds");
+    // Of the last ten minutes each, of those before one a unit, and those where phases begin.
+    assert!((600..=600 + 60 + 2_100 / 5 + 12).contains(&samples.len()), "{} samples", samples.len());
 }
