@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | up to [`DETAIL_SECONDS`] | everything | everything |
 //! | up to [`THINNED_SECONDS`] | sums and percentiles of every second, a sample of processes every [`STEP_SECONDS`] | counts of every second and journey, its percentiles, a sample of processes a unit; edges |
-//! | older | counts and histograms by segment | counts and histograms by segment, a sample of processes a unit |
+//! | older | counts and histograms by segment | counts and histograms by segment, a sample of processes a unit; edges |
 //!
 //! The rest is read back from the record by its index. A *segment* is a piece of the load's plan: it is cut where phases begin
 //! and end, and where a step does; for the judge also where the units of intervals do ([`Run::unit_seconds`]). Sums and merged
@@ -67,11 +67,11 @@ impl Run {
             return;
         }
         self.segments.last_ns = self.now;
-        let (step_s, edges_from) = match self.retention {
-            Retention::Judged => (unit_seconds(&self.header), thinned_from),
-            Retention::Live => (STEP_SECONDS, detail_from),
+        let step_s = match self.retention {
+            Retention::Judged => unit_seconds(&self.header),
+            Retention::Live => STEP_SECONDS,
         };
-        // What was highest, and how the machine was, is asked of a whole run.
+        // What was highest, what calls did, and how the machine was is asked of a whole run, and of the first of many rounds.
         let cuts = (self.retention == Retention::Judged).then(|| self.moments_of_cuts());
         for samples in self.processes.values_mut() {
             if cuts.is_none() {
@@ -79,8 +79,8 @@ impl Run {
             }
             thin(samples, detail_from, u64::from(step_s), cuts.as_deref());
         }
-        self.edges.values_mut().for_each(|samples| drop_before(samples, edges_from));
         if self.retention == Retention::Live {
+            self.edges.values_mut().for_each(|samples| drop_before(samples, detail_from));
             drop_before(&mut self.hosts, thinned_from);
             self.join_steps(detail_from);
             self.drop_traces(detail_from);

@@ -139,13 +139,17 @@ fn what_a_process_had_at_most_is_known_of_a_whole_run_and_of_its_own_phase() {
             longest_waits: [("photo tx".to_owned(), wait_us)].into(),
             ..Proc::default()
         };
-        run.take(&[line(s, Entry::from(process))]);
+        let edge = Edge { arm: 'A', caller: "feed".into(), callee: "photo".into(), ..Edge::default() };
+        run.take(&[line(s, Entry::from(process)), line(s, Entry::Edge(edge))]);
     }
     let longest = ["steady", "crash", "after"].map(|name| {
         let range = run.whole(&Window::Phase(name.into()));
         run.longest_wait('A', &range, |_| true).map(|wait| wait.us)
     });
     assert_eq!(longest, [Some(7_000), Some(9_000), Some(10)]);
+    let calls = ["steady", "crash", "after"]
+        .map(|name| run.edges('A', &run.whole(&Window::Phase(name.into()))).count());
+    assert_eq!(calls, [1_200, 100, 1_400], "a sample a second");
     let (_, samples) = run.processes('A').next().expect("one process");
     assert_eq!(samples[0].0, 0, "its first sample is there");
     let is_most = |(_, proc): &&(u64, std::sync::Arc<Proc>)| proc.sockets == 50;
