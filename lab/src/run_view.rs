@@ -53,14 +53,14 @@ impl View {
         let (mut lines, startup) = (run.record().subscribe(), run.startup());
         let options = tui::Options { closes: self == Self::ClosingScreen, ..options };
         let (sender, receiver) = mpsc::sync_channel::<Arc<Line>>(8_192);
-        let forwarding = std::thread::spawn(move || {
+        let forwarding = spawn("view-lines", move || {
             while let Some(line) = lines.blocking_next() {
                 if sender.send(line).is_err() {
                     return;
                 }
             }
         });
-        let viewing = std::thread::spawn(move || match self {
+        let viewing = spawn("view", move || match self {
             Self::Screen | Self::ClosingScreen => screen(receiver, startup, &interrupts, options),
             Self::Silent => receiver.into_iter().for_each(drop),
             Self::Lines => plain(receiver, output::stdout()),
@@ -68,6 +68,11 @@ impl View {
         });
         ViewThreads { forwarding, viewing }
     }
+}
+
+/// A thread of a name, by which tools that list threads have what it takes.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
+    std::thread::Builder::new().name(name.into()).spawn(work).expect("the system gives a thread")
 }
 
 /// The threads of a view.
