@@ -70,7 +70,7 @@ impl View {
     }
 }
 
-/// A thread of a name, by which tools that list threads have what it takes.
+/// Starts a thread with a name, beside which `top -H` shows the CPU that it takes.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
     std::thread::Builder::new().name(name.into()).spawn(work).expect("the system gives a thread")
 }
