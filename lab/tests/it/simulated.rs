@@ -210,6 +210,13 @@ fn a_run_is_learnt_from_and_another_predicted() {
         assert!(code != Some(0) && text.contains("is invalid; cleave report"), "{text}");
         return;
     }
+    if text.contains("were not measured in any arm") {
+        // It was so busy that a process was never seen to report in time: such a run shows too little.
+        let rows = live["scorecard"].as_array().expect("rows");
+        let cpu = rows.iter().find(|row| row["id"] == "cpu_per_journey").expect("a row");
+        assert!(code == Some(2) && cpu["arms"]["A"]["note"] == "not_measured", "{text}: {cpu}");
+        return;
+    }
     assert_eq!(code, Some(0), "{text}");
     for part in ["calibration: runs/calibration.json", "a call over http+json", "(held out)"] {
         assert!(text.contains(part), "{part}: {text}");

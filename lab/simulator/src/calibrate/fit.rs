@@ -61,7 +61,7 @@ pub(super) struct LiveRun<'a> {
     pub layouts: Vec<Layout>,
     /// Its measured phases: the seconds of the load in which each is.
     phases: BTreeMap<String, Range<u64>>,
-    /// What each arm showed; `None` of one whose data is on a server, which is not simulated.
+    /// What each arm showed; `None` where not all of it is known, and of one whose data is on a server, which is not simulated.
     shown: Vec<Option<ArmFigures>>,
 }
 
@@ -134,6 +134,11 @@ impl<'a> LiveRun<'a> {
             shown: layouts.iter().map(shown).collect(),
             layouts,
         }
+    }
+
+    /// Whether the figures are known of an arm that was learnt from.
+    pub fn shows_what_is_fitted(&self) -> bool {
+        self.shown.iter().flatten().any(|shown| shown.is_learnt)
     }
 
     /// What its arms show when they are simulated; of those learnt from, or of all.

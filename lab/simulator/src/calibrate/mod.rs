@@ -103,6 +103,12 @@ pub enum CalibrateError {
         "the processes of {0} did not report their CPU by operation; run it again with this version of Cleave"
     )]
     NoParts(String),
+    /// There is nothing to compare a simulation with.
+    #[error(
+        "CPU and latency of a journey were not measured in any arm of {0} that can be learnt from: journeys have to end in \
+         seconds in which all of its processes report their CPU; run it again on an idle machine"
+    )]
+    NotMeasured(String),
     /// Runs that do not belong together.
     #[error(
         "{0} and {1} are of different {2}; calibrate from runs of one machine, program and shape of data"
@@ -134,6 +140,9 @@ pub fn calibrate(
         source.groupings = known.map(Layout::grouping).collect();
         source.groupings.sort();
         source.groupings.dedup();
+    }
+    if !simulated.iter().any(fit::LiveRun::shows_what_is_fitted) {
+        return Err(CalibrateError::NotMeasured(names_of(sources)));
     }
     fit::fit(&mut calibration, &learnt, &simulated);
     if !calibration.fit.iter().any(|error| error.is_fitted) {

@@ -385,6 +385,16 @@ fn what_nothing_can_be_learnt_from_is_refused_with_what_helps() {
     let mut few = lived();
     few.retain(|line| !matches!(line.entry, Entry::Trace(_)));
     assert_eq!(learn(&few), Err(CalibrateError::FewTraces("r1".into(), 0)));
+    let mut silent = lived();
+    for line in &mut silent {
+        if let Entry::Proc(process) = &mut line.entry
+            && process.instance.starts_with("feed")
+        {
+            // As on a machine too busy for it to answer in time.
+            std::sync::Arc::make_mut(process).scraped = false;
+        }
+    }
+    assert_eq!(learn(&silent), Err(CalibrateError::NotMeasured("r1".into())));
     let first = Run::of(&lived()).expect("a header");
     let mut debug = lived();
     if let Entry::Header(header) = &mut debug[0].entry {
