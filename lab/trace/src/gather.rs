@@ -24,9 +24,11 @@ const ERRORS: u32 = 50;
 const OPEN_SPANS: usize = 65_536;
 /// Spans whose journey has not ended by then have none, ns: a user waits a minute at most.
 const STRAY_NS: u64 = 120_000_000_000;
-/// Memory of requests held for the sake of the other arm's, bytes: a second of a fully traced run at 1,000 journeys a
-/// second, half a minute of one that traces a tenth of 360.
+/// Memory of requests held until they are whole in the other arms, bytes: a second of a fully traced run at 1,000 journeys a
+/// second, half a minute of one that traces a tenth of 360. Arms side by side need a hundredth of it.
 const PAIRABLE_BYTES: usize = 8 << 20;
+/// What was taken out of a queue's middle stays in it until there is so much of it, and more than half.
+const MAX_TAKEN: usize = 1_024;
 /// Memory of a span and its texts, about, bytes.
 const SPAN_BYTES: usize = 256;
 
@@ -51,7 +53,7 @@ pub struct Gatherer {
     /// User latencies of the slowest kept so far, fastest first.
     slowest: BTreeMap<Cell, Vec<u64>>,
     errors: BTreeMap<(char, u32, u32), u32>,
-    /// Requests that were not kept, in case the other arm's is.
+    /// Requests that were not kept, in case the other arm's is, and until that is known.
     others: HashMap<(u32, u64), Vec<Trace>>,
     order: VecDeque<(u32, u64)>,
     other_bytes: usize,
@@ -158,7 +160,7 @@ impl Gatherer {
         self.arrival.len()
             + self.held
             + self.journeys.len()
-            + self.order.len()
+            + self.others.len()
             + self.wanted.len()
             + self.pairs.held()
     }
@@ -172,14 +174,16 @@ impl Gatherer {
     fn whole(&mut self, journey: &Journey) -> Option<Trace> {
         let spans = self.spans.remove(&journey.trace)?;
         self.held -= spans.len();
-        // What is left of the order is cleaned when it has grown to twice what is held.
-        if self.arrival.len() > 2 * self.spans.len() + 1_024 {
+        if self.arrival.len() > 2 * self.spans.len() + MAX_TAKEN {
             let spans = &self.spans;
             self.arrival.retain(|(_, trace)| spans.contains_key(trace));
         }
         self.counts.requests += 1;
-        let tree = tree::grow(journey, spans);
-        let path = path::critical(&tree.spans);
+        let mut tree = tree::grow(journey, spans);
+        let mut path = path::critical(&tree.spans);
+        // It may be held for minutes.
+        tree.spans.shrink_to_fit();
+        path.shrink_to_fit();
         Some(Trace {
             arm: journey.arm,
             round: journey.round,
@@ -215,8 +219,17 @@ impl Gatherer {
             None if self.wanted.contains(&request) => self.keep(trace, entries),
             None => {
                 self.other_bytes += bytes_of(&trace);
-                self.others.entry(request).or_default().push(trace);
+                let of = self.others.entry(request).or_default();
+                of.push(trace);
+                if self.pairs.is_in_all(of.len()) {
+                    self.take_others(request);
+                    return;
+                }
                 self.order.push_back(request);
+                if self.order.len() > 2 * self.others.len() + MAX_TAKEN {
+                    let others = &self.others;
+                    self.order.retain(|request| others.contains_key(request));
+                }
                 while self.other_bytes > PAIRABLE_BYTES {
                     let Some(oldest) = self.order.pop_front() else { break };
                     self.take_others(oldest);

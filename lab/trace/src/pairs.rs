@@ -85,6 +85,11 @@ impl Pairs {
         self.held + self.order.len() + self.sums.len()
     }
 
+    /// Whether a request that is whole in so many arms is so in all that trace.
+    pub fn is_in_all(&self, arms: usize) -> bool {
+        !self.arms.is_empty() && arms >= self.arms.len()
+    }
+
     /// Whether these are all arms that trace.
     pub fn are_all(&self, arms: &[char]) -> bool {
         self.arms.iter().all(|arm| arms.contains(arm))

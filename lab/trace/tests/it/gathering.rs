@@ -98,6 +98,37 @@ fn the_slowest_so_far_every_error_and_the_same_request_elsewhere() {
 }
 
 #[test]
+fn what_no_arm_wants_is_not_held() {
+    let mut gatherer = Gatherer::default();
+    gatherer.set_arms(['A', 'B']);
+    // The first three are the slowest there are, in both.
+    for i in 0..50 {
+        for arm in ['A', 'B'] {
+            let one = of_arm(arm, journey(i, 90 - i));
+            gatherer.spans(spans(&one));
+            gatherer.journey(one);
+        }
+    }
+    let before_any = gatherer.held();
+    let entries = gatherer.settle(u64::MAX);
+    assert_eq!(kept(&entries).len(), 6);
+    // A request in one arm alone may be wanted yet.
+    let alone = of_arm('A', journey(50, 1));
+    gatherer.spans(spans(&alone));
+    gatherer.journey(alone);
+    let whole_in_both = gatherer.held();
+    assert!(whole_in_both < before_any, "{whole_in_both} are held of {before_any}");
+    let entries = gatherer.settle(u64::MAX);
+    assert!(kept(&entries).is_empty());
+    let late = of_arm('B', journey(50, 1));
+    gatherer.spans(spans(&late));
+    gatherer.journey(Journey { error: "timeout".into(), ..late });
+    let known: Vec<(char, KeepReason)> =
+        kept(&gatherer.settle(u64::MAX)).iter().map(|trace| (trace.arm, trace.kept)).collect();
+    assert_eq!(known, [('B', KeepReason::Error), ('A', KeepReason::Pair)]);
+}
+
+#[test]
 fn a_storm_of_errors_is_counted_beyond_the_first_fifty() {
     let mut gatherer = Gatherer::default();
     for i in 0..60 {
