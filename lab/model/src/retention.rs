@@ -14,7 +14,9 @@
 //!
 //! What [`Retention::Live`] holds is flat after half an hour but for CPU and traces by step, 4 KiB a minute for two arms of
 //! seven journeys. Of requests that were kept it holds those that a view of the last ten minutes shows. Of units
-//! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on.
+//! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on. What
+//! operations have cost is asked by the judge alone, and is held only where the run that goes on is the one that is judged
+//! ([`Run::is_planned_long`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,7 +50,15 @@ impl Run {
 
     /// Whether the run is known as the judge needs it; if not, its record has to be folded once more.
     pub fn is_judgeable(&self) -> bool {
-        self.retention == Retention::Judged || (self.detail_from() == 0 && self.events_dropped == 0)
+        let is_whole = self.detail_from() == 0 && self.events_dropped == 0;
+        self.retention == Retention::Judged || (is_whole && !self.is_planned_long())
+    }
+
+    /// Whether its plan takes longer than what is kept in full detail: its record is folded once more for the judge, however
+    /// early it ends.
+    pub fn is_planned_long(&self) -> bool {
+        let ends = self.header.phases.iter().map(|phase| phase.start_ns + phase.length_ns);
+        ends.max().unwrap_or(0) > DETAIL_SECONDS * SECOND
     }
 
     /// Takes what is too old out of memory.

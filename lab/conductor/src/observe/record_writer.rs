@@ -128,12 +128,15 @@ impl RecordWriter {
         }
     }
 
-    fn write(&self, inner: &mut Inner, line: Line) {
+    fn write(&self, inner: &mut Inner, mut line: Line) {
         *inner.counts.entry(line.entry.kind().to_owned()).or_default() += 1;
         if let Err(error) = inner.writer.write(&line) {
             inner.failure.get_or_insert(error);
         }
         if let Some(tally) = &mut inner.tally {
+            if tally.is_planned_long() {
+                leave_to_judge(&mut line);
+            }
             tally.add(&line);
         }
         // A record may have no subscriber.
@@ -225,6 +228,13 @@ impl RecordWriter {
     }
 }
 
+/// Takes out of a line what only the judge asks, who reads the record of a long run: it is most of what a process reports.
+fn leave_to_judge(line: &mut Line) {
+    if let Entry::Proc(proc) = &mut line.entry {
+        Arc::make_mut(proc).operations.clear();
+    }
+}
+
 /// The run of a record, all of it.
 fn fold(record: &Path) -> Result<Run, ReadError> {
     Run::read(Reader::open(record)?)
@@ -283,6 +293,29 @@ mod tests {
         assert!(!is_judgeable());
         record.recall().expect("the record can be read");
         assert_eq!(record.query(hosts), Some((2, true)));
+    }
+
+    #[tokio::test]
+    async fn what_operations_cost_in_a_long_run_is_in_its_record_alone() {
+        let (record, _folder) = fixture::record();
+        let mut header = fixture::header_line();
+        header.phases.last_mut().expect("a phase").length_ns = 601 * model::SECOND;
+        record.append(Entry::Header(Box::new(header)));
+        let mut subscription = record.subscribe();
+        let operations = [("feed/feed.home".to_owned(), record::OperationCost::default())].into();
+        let process =
+            record::Proc { arm: 'A', instance: "feed#0".into(), operations, ..record::Proc::default() };
+        record.append_at(model::SECOND, Entry::from(process));
+        let line = subscription.next().await.expect("a line");
+        assert!(matches!(&line.entry, Entry::Proc(proc) if proc.operations.is_empty()), "views show none");
+        let known =
+            |run: &Run| run.processes('A').map(|(_, samples)| samples[0].1.operations.len()).sum::<usize>();
+        assert_eq!(record.query(known), Some(0));
+        assert_eq!(
+            record.query_judgeable(known),
+            Some(1),
+            "the judge reads the record, however short the run is"
+        );
     }
 
     #[tokio::test]
