@@ -1,5 +1,6 @@
 //! Clients that write while processes are killed, and remember what was acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -104,12 +105,15 @@ impl Ledger {
 /// Sends until there is an answer that means something, for as long as a test is patient.
 pub(super) fn until_answered(mut send: impl FnMut() -> Option<Reply>) -> Option<Reply> {
     let began = runtime::clock::now();
+    let mut answers: BTreeMap<Option<u16>, u32> = BTreeMap::new();
     while runtime::clock::now() - began < crate::cleave::PATIENCE {
         match send() {
             Some(reply) if !is_transient(reply.status) => return Some(reply),
-            _ => std::thread::sleep(RETRY_PAUSE),
+            reply => *answers.entry(reply.map(|reply| reply.status)).or_default() += 1,
         }
+        std::thread::sleep(RETRY_PAUSE);
     }
+    println!("tries by status, `None` without an answer: {answers:?}");
     None
 }
 
