@@ -359,8 +359,8 @@ mod tests {
                     |operation, ns| scope::serving(operation, part(Part::Business, async move { burn(ns) }));
                 // Both in one poll, so that whichever are measured, both are.
                 root(Part::Transport, async {
-                    serve(light, 10_000).await;
-                    serve(heavy, 40_000).await;
+                    serve(light, 50_000).await;
+                    serve(heavy, 200_000).await;
                 })
                 .await;
             }
