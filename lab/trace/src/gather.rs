@@ -33,7 +33,7 @@ const MAX_TAKEN: usize = 1_024;
 const SPAN_BYTES: usize = 256;
 
 /// Where all arms run at once, seconds of the load are written so long after they ended, ns: until then a request of theirs
-/// may still become whole, and a long run holds no more than that.
+/// may still become whole in the other arms, and a long run holds no more than that.
 const DECIDED_NS: u64 = 120_000_000_000;
 
 /// A journey in an arm and phase: what is compared with its like.
@@ -55,7 +55,8 @@ pub struct Gatherer {
     errors: BTreeMap<(char, u32, u32), u32>,
     /// Requests that were not kept, in case the other arm's is, and until that is known.
     others: HashMap<(u32, u64), Vec<Trace>>,
-    order: VecDeque<(u32, u64)>,
+    /// These in the order in which they were looked at, with the moment; some are gone by now.
+    order: VecDeque<(u64, (u32, u64))>,
     other_bytes: usize,
     wanted: HashSet<(u32, u64)>,
     pairs: Pairs,
@@ -128,6 +129,11 @@ impl Gatherer {
             }
         }
         if let Some((round, start)) = self.common {
+            let is_decided = |since: u64| now.saturating_sub(since) > DECIDED_NS;
+            while self.order.front().is_some_and(|(since, _)| is_decided(*since)) {
+                let Some((_, oldest)) = self.order.pop_front() else { break };
+                self.take_others(oldest);
+            }
             let decided = now.saturating_sub(start).saturating_sub(DECIDED_NS) / 1_000_000_000;
             entries.extend(self.pairs.until(round, u32::try_from(decided).unwrap_or(u32::MAX)));
         }
@@ -225,13 +231,13 @@ impl Gatherer {
                     self.take_others(request);
                     return;
                 }
-                self.order.push_back(request);
+                self.order.push_back((self.now, request));
                 if self.order.len() > 2 * self.others.len() + MAX_TAKEN {
                     let others = &self.others;
-                    self.order.retain(|request| others.contains_key(request));
+                    self.order.retain(|(_, request)| others.contains_key(request));
                 }
                 while self.other_bytes > PAIRABLE_BYTES {
-                    let Some(oldest) = self.order.pop_front() else { break };
+                    let Some((_, oldest)) = self.order.pop_front() else { break };
                     self.take_others(oldest);
                 }
             }

@@ -82,7 +82,7 @@ impl Pairs {
 
     /// Parts of requests and sums of seconds that are held.
     pub fn held(&self) -> usize {
-        self.held + self.order.len() + self.sums.len()
+        self.held + self.open.len() + self.sums.len()
     }
 
     /// Whether a request that is whole in so many arms is so in all that trace.
