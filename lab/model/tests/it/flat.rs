@@ -221,8 +221,12 @@ fn phases_of_a_live_run_are_exact_and_the_judge_needs_its_record_again() {
     let totals = run.totals();
     assert_eq!(totals[&('A', "like".to_owned())].offered, 31 * u64::from(LENGTH_S));
     assert!(!run.is_judgeable());
-    let short = Run::new(header()).live();
+    let planned = |seconds| Header { phases: vec![phase("steady", 0, seconds)], ..header() };
+    let most = u32::try_from(DETAIL_SECONDS).expect("small");
+    let short = Run::new(planned(most)).live();
     assert!(short.is_judgeable(), "a run that is kept whole needs no second reading");
+    let cut_short = Run::new(planned(most + 1)).live();
+    assert!(!cut_short.is_judgeable(), "what the judge alone asks of a longer one is in its record");
 }
 
 #[test]
