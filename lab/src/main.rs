@@ -74,7 +74,7 @@ use crate::output::EXIT_USAGE;
 fn main() -> ExitCode {
     let began = runtime::clock::now();
     signals::keep_hangup_ignored();
-    // With one for each thread the lab takes a tenth more after ten minutes of a run.
+    // A run is held for hours: what one thread has freed is of use to the others.
     runtime::allocator::share_arenas();
     // A child is started by the kernel's link to this program, and process lists would have the link's name.
     let _ = nix::sys::prctl::set_name(c"cleave");

@@ -54,10 +54,9 @@ fn has_hits(step: &str, in_monolith: Option<&str>) {
     std::fs::write(cleave.folder().join("counted.toml"), scenario(step)).expect("a folder of ours");
     let (document, lines) = cleave.document(&["counted.toml"]);
     let found = lints(&document);
-    let is_found = |lint: &str| found.iter().any(|name| name == lint);
-    // A load that does not come, or that nothing answers on so busy a machine, hits nothing.
-    let is_undecided = is_starved(&document) || is_found("failures_without_cause");
-    assert!(!is_found("fault_without_hits") || is_undecided, "{step}: {}", document["lints"]);
+    // A load that does not come hits nothing.
+    let has_hits = !found.iter().any(|name| name == "fault_without_hits");
+    assert!(has_hits || is_starved(&document), "{step}: {}", document["lints"]);
     let plan = lines.iter().find_map(|line| match &line.entry {
         record::Entry::Header(header) => header.steps.first().cloned(),
         _ => None,

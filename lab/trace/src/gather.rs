@@ -25,7 +25,7 @@ const OPEN_SPANS: usize = 65_536;
 /// Spans whose journey has not ended by then have none, ns: a user waits a minute at most.
 const STRAY_NS: u64 = 120_000_000_000;
 /// Memory of requests held until they are whole in the other arms, bytes: a second of a fully traced run at 1,000 journeys a
-/// second, half a minute of one that traces a tenth of 360. Arms side by side need a hundredth of it.
+/// second, half a minute of one that traces a tenth of 360. Arms side by side need little of it.
 const PAIRABLE_BYTES: usize = 8 << 20;
 /// What was taken out of a queue's middle stays in it until there is so much of it, and more than half.
 const MAX_TAKEN: usize = 1_024;
