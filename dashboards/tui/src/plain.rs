@@ -230,8 +230,8 @@ fn cells(run: &Run, arm: char, round: u32, second: u32) -> String {
         "{:>5} {:>4} {:>6} {:>6} {}",
         count(Some(second.offered as f64)),
         count(Some(second.good as f64)),
-        latency(second.p50),
-        latency(second.p99),
+        latency(second.p50()),
+        latency(second.p99()),
         right(&count(Some(second.failed as f64)), 4),
     )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use record::{Latencies, Window};
 
 use crate::failures::{error_ratio, failed, timeouts};
-use crate::latency::{P99_SECONDS, P999_SECONDS, Quantile, Rolling};
+use crate::latency::{P99_SECONDS, P999_SECONDS, PackedQuantile, Quantile, Rolling};
 
 /// One load second of one arm, all journeys together.
 #[derive(Clone, Debug, Default)]
@@ -33,26 +33,54 @@ pub struct Second {
     pub stale: u64,
     /// Whether late answers can no longer change it.
     pub closed: bool,
-    /// Of this second.
-    pub p50: Quantile,
-    /// Of the last [`P99_SECONDS`].
-    pub p99: Quantile,
-    /// Of the last [`P999_SECONDS`].
-    pub p999: Quantile,
-    /// Staleness, median of the last [`P999_SECONDS`].
-    pub staleness_p50: Quantile,
-    /// Staleness, p99 of the last [`P999_SECONDS`].
-    pub staleness_p99: Quantile,
-    /// The generator's own lateness, p99.
-    pub lag: Quantile,
-    /// The same, median: what decides whether the generator keeps up.
-    pub lag_p50: Quantile,
+    p50: PackedQuantile,
+    p99: PackedQuantile,
+    p999: PackedQuantile,
+    staleness_p50: PackedQuantile,
+    staleness_p99: PackedQuantile,
+    lag_p50: PackedQuantile,
+    lag_p99: PackedQuantile,
 }
 
 impl Second {
     /// Its windows, one for each journey.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         self.journeys.iter().map(Arc::as_ref)
+    }
+
+    /// Median latency of this second.
+    pub fn p50(&self) -> Quantile {
+        self.p50.unpacked(0.5)
+    }
+
+    /// p99 of the latency of the last [`P99_SECONDS`].
+    pub fn p99(&self) -> Quantile {
+        self.p99.unpacked(0.99)
+    }
+
+    /// p99.9 of the latency of the last [`P999_SECONDS`].
+    pub fn p999(&self) -> Quantile {
+        self.p999.unpacked(0.999)
+    }
+
+    /// Staleness, median of the last [`P999_SECONDS`].
+    pub fn staleness_p50(&self) -> Quantile {
+        self.staleness_p50.unpacked(0.5)
+    }
+
+    /// Staleness, p99 of the last [`P999_SECONDS`].
+    pub fn staleness_p99(&self) -> Quantile {
+        self.staleness_p99.unpacked(0.99)
+    }
+
+    /// The generator's own lateness, median: what decides whether it keeps up.
+    pub fn lag_p50(&self) -> Quantile {
+        self.lag_p50.unpacked(0.5)
+    }
+
+    /// The generator's own lateness, p99.
+    pub fn lag_p99(&self) -> Quantile {
+        self.lag_p99.unpacked(0.99)
     }
 
     /// Failed over offered; `None` where nothing was offered.
@@ -127,8 +155,9 @@ impl Second {
     fn own_quantiles(&mut self) {
         let merged = |of: fn(&Window) -> &Latencies| Latencies::merged(self.windows().map(of));
         let lag = Latencies::merged(self.windows().flat_map(|w| [&w.pace_lag, &w.own_wait]));
-        let p50 = Quantile::of(&merged(|w| &w.intended), 0.5);
-        (self.p50, self.lag, self.lag_p50) = (p50, Quantile::of(&lag, 0.99), Quantile::of(&lag, 0.5));
+        let packed = |latencies: &Latencies, q: f64| PackedQuantile::of(Quantile::of(latencies, q));
+        self.p50 = packed(&merged(|w| &w.intended), 0.5);
+        (self.lag_p50, self.lag_p99) = (packed(&lag, 0.5), packed(&lag, 0.99));
     }
 }
 
@@ -166,7 +195,8 @@ pub(crate) fn roll(known: &mut BTreeMap<u32, Box<Second>>, changed: &BTreeSet<u3
             staleness.quantile(0.99),
         ];
         if let Some(second) = known.get_mut(&at) {
-            [second.p99, second.p999, second.staleness_p50, second.staleness_p99] = quantiles;
+            [second.p99, second.p999, second.staleness_p50, second.staleness_p99] =
+                quantiles.map(PackedQuantile::of);
         }
     }
 }

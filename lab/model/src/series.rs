@@ -31,16 +31,17 @@ impl Run {
             true,
             |window| &window.intended,
             |second| match seconds {
-                P999_SECONDS => second.p999,
-                P99_SECONDS => second.p99,
-                _ => second.p50,
+                P999_SECONDS => second.p999(),
+                P99_SECONDS => second.p99(),
+                _ => second.p50(),
             },
         )
     }
 
     /// Acknowledged until visible elsewhere, milliseconds, over the last [`P999_SECONDS`].
     pub fn staleness_series(&self, arm: char, q: f64) -> Series {
-        let thinned = |second: &Second| if q >= 0.99 { second.staleness_p99 } else { second.staleness_p50 };
+        let thinned =
+            |second: &Second| if q >= 0.99 { second.staleness_p99() } else { second.staleness_p50() };
         self.quantile_series(arm, q, P999_SECONDS, false, |window| &window.staleness, thinned)
     }
 

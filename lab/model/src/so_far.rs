@@ -95,10 +95,14 @@ impl Run {
 
     /// The generator's lateness at `t`.
     pub fn lag_at(&self, t: u64) -> Lag {
-        let ms = self.newest_closed(t).filter_map(|second| second.lag.ms).reduce(f64::max);
+        let ms = self.newest_closed(t).filter_map(|second| second.lag_p99().ms).reduce(f64::max);
         // A second without an answer has no latency to measure the lateness by.
         let is_late = |second: &Second| {
-            second.lag_p50.ms.zip(second.p50.ms).is_some_and(|(lag, p50)| is_too_late(lag * 1e3, p50 * 1e3))
+            second
+                .lag_p50()
+                .ms
+                .zip(second.p50().ms)
+                .is_some_and(|(lag, p50)| is_too_late(lag * 1e3, p50 * 1e3))
         };
         Lag { ms, is_behind: self.newest_closed(t).any(is_late) }
     }

@@ -217,7 +217,7 @@ pub(super) fn one_line(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some((first, other)) = state.shown() else { return };
     let theme = &state.theme;
     let newest = |arm: char| state.run.newest_closed_at(arm, state.at());
-    let p99 = |arm: char| ms(newest(arm).and_then(|(_, second)| second.p99.ms));
+    let p99 = |arm: char| ms(newest(arm).and_then(|(_, second)| second.p99().ms));
     let (at, _) = state.run.progress_at(state.at()).unwrap_or((0, 0));
     let others = if other == first { String::new() } else { format!(" {other} {}", p99(other)) };
     let simulated = if state.run.is_simulated() { "SIM " } else { "" };

@@ -29,22 +29,22 @@ pub(super) struct Series {
 const P50: Series = Series {
     term: "latency_p50",
     role: Role::Median,
-    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p50),
+    of: |state, arm, place, at| quantile(state, arm, place, at, Second::p50),
 };
 const P99: Series = Series {
     term: "latency_p99",
     role: Role::Tail,
-    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p99),
+    of: |state, arm, place, at| quantile(state, arm, place, at, Second::p99),
 };
 const P999: Series = Series {
     term: "latency_p999",
     role: Role::FarTail,
-    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.p999),
+    of: |state, arm, place, at| quantile(state, arm, place, at, Second::p999),
 };
 const STALENESS: Series = Series {
     term: "staleness_p99",
     role: Role::Tail,
-    of: |state, arm, place, at| quantile(state, arm, place, at, |s| s.staleness_p99),
+    of: |state, arm, place, at| quantile(state, arm, place, at, Second::staleness_p99),
 };
 const GOODPUT: Series = Series {
     term: "rate",
