@@ -285,10 +285,17 @@ impl Cleave {
         nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is ours");
     }
 
+    /// Waits until no process of a run is left. What listened in a network of the run's own cannot be asked from here: its ports
+    /// may be others' in this one.
+    #[track_caller]
+    pub fn no_process_is_left(&self) {
+        wait_for("the end of every child", || self.processes().is_empty().then_some(()));
+    }
+
     /// Waits until nothing of a run is left: no process, no port.
     #[track_caller]
     pub fn nothing_is_left(&self, header: &Header) {
-        wait_for("the end of every child", || self.processes().is_empty().then_some(()));
+        self.no_process_is_left();
         for instance in header.arms.iter().flat_map(|arm| &arm.instances) {
             for port in [Some(instance.port), instance.public_port].into_iter().flatten() {
                 // A process loses its name in /proc a moment before its sockets.

@@ -18,6 +18,8 @@ static IN_NAMESPACE: AtomicBool = AtomicBool::new(false);
 
 /// Where system tools are, for users whose path leaves them out.
 const TOOL_PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+/// What `ip` is told in a new namespace, whose loopback interface is down.
+const LOOPBACK_UP: [&str; 4] = ["link", "set", "lo", "up"];
 
 /// Moves this process and all it will start into a network of its own. Call it before any
 /// other thread begins: a process with threads may not enter a user namespace.
@@ -26,6 +28,8 @@ const TOOL_PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
 /// Where the kernel or its configuration does not allow it, or tools are missing.
 pub fn enter() -> io::Result<()> {
     let (uid, gid) = (geteuid(), getegid());
+    // There is no way back from a user namespace: a run whose packets cannot be dropped stays where others reach it.
+    try_in_child(uid.is_root())?;
     let mut flags = CloneFlags::CLONE_NEWNET;
     if !uid.is_root() {
         flags |= CloneFlags::CLONE_NEWUSER;
@@ -36,11 +40,20 @@ pub fn enter() -> io::Result<()> {
         std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
         std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     }
-    run_tool("ip", &["link", "set", "lo", "up"])?;
-    // A process that cannot drop packets has no reason to be here.
-    drop(drop_packets(9, Ratio::new(0.01))?);
+    run_tool("ip", &LOOPBACK_UP)?;
     IN_NAMESPACE.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Whether a child can enter, bring up its loopback interface and have packets dropped.
+fn try_in_child(is_root: bool) -> io::Result<()> {
+    run_tool("ip", &["-V"])?;
+    run_tool("iptables", &["--version"])?;
+    let network: &[&str] = if is_root { &["--net"] } else { &["--net", "--user", "--map-root-user"] };
+    run_tool("unshare", &[network, &["ip"], &LOOPBACK_UP].concat())?;
+    let rule = PacketLossRule::arguments(9, Ratio::new(0.01), "-A", "--dport");
+    let rule: Vec<&str> = rule.iter().map(String::as_str).collect();
+    run_tool("unshare", &[network, &["iptables"], &rule].concat())
 }
 
 /// Whether packets can be lost here.
@@ -71,9 +84,13 @@ impl PacketLossRule {
         ["--dport", "--sport"].iter().try_for_each(|side| run_tool("iptables", &self.rule(verb, side)))
     }
 
-    /// The arguments of the rule for one side of a connection.
     fn rule(&self, verb: &str, side: &str) -> Vec<String> {
-        let (port, share) = (self.port.to_string(), self.share.get().to_string());
+        Self::arguments(self.port, self.share, verb, side)
+    }
+
+    /// The arguments of the rule for one side of a connection.
+    fn arguments(port: u16, share: Ratio, verb: &str, side: &str) -> Vec<String> {
+        let (port, share) = (port.to_string(), share.get().to_string());
         let filter = [verb, "INPUT", "-i", "lo", "-p", "tcp", side, &port];
         let chance = ["-m", "statistic", "--mode", "random", "--probability", &share, "-j", "DROP"];
         filter.into_iter().chain(chance).map(str::to_owned).collect()
@@ -132,6 +149,16 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().contains("`cleave-no-such-tool` cannot be started"), "{error}");
         assert!(error.to_string().ends_with("install it"), "{error}");
+    }
+
+    #[test]
+    fn what_is_tried_in_a_child_leaves_this_process_in_its_network() {
+        let network = || std::fs::read_link("/proc/self/ns/net").expect("Linux");
+        let before = network();
+        // Whether it can be done here or not.
+        let _tried = try_in_child(geteuid().is_root());
+        assert_eq!(network(), before);
+        assert!(!is_inside());
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn killed(draws: &mut Draws, and_guardian: bool) {
     lab.signal(Signal::SIGKILL);
     let began = runtime::clock::now();
     lab.0.wait().expect("it is dead");
-    cleave.nothing_is_left(&header);
+    cleave.no_process_is_left();
     if !and_guardian {
         wait_for("control groups to go", || (groups(&header) == 0).then_some(()));
     }
