@@ -18,7 +18,7 @@ static IN_NAMESPACE: AtomicBool = AtomicBool::new(false);
 
 /// Where system tools are, for users whose path leaves them out.
 const TOOL_PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
-/// What `ip` is told in a new namespace, whose loopback interface is down.
+/// Arguments of `ip` in a new namespace, whose loopback interface is down.
 const LOOPBACK_UP: [&str; 4] = ["link", "set", "lo", "up"];
 
 /// Moves this process and all it will start into a network of its own. Call it before any
