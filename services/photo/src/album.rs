@@ -106,7 +106,7 @@ impl Album {
             return Ok(first);
         }
 
-        let picture = self.decode_pool.decode(cx, format, bytes.clone()).await?;
+        let picture = self.decode_pool.decode(cx, author, format, bytes.clone()).await?;
         let keep = || {
             futures_util::future::try_join(
                 self.blobs.put(bytes.clone()),

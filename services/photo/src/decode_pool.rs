@@ -9,11 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::hash::fnv1a64;
 use contract::{CallContext, Refusal};
+use profile_api::UserId;
 use runtime::cost::{self, Part};
 use runtime::{BackgroundThreads, clock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::picture::{self, Format, Picture};
+use crate::turns::Turns;
 
 /// Concurrent uploads, from the first byte to the row.
 const MAX_UPLOADS: usize = 32;
@@ -42,6 +44,7 @@ pub struct DecodePool {
     short_uploads: Arc<Semaphore>,
     inspections: Arc<Semaphore>,
     decoders: Arc<Semaphore>,
+    turns: Turns,
     threads: BackgroundThreads,
     decoding_memory: Arc<Semaphore>,
 }
@@ -93,6 +96,7 @@ impl DecodePool {
             short_uploads: Arc::new(Semaphore::new(MAX_SHORT_UPLOAD_BYTES / STEP_BYTES)),
             inspections: Arc::new(Semaphore::new(MAX_INSPECTIONS)),
             decoders: Arc::new(Semaphore::new(decoders)),
+            turns: Turns::new(decoders.div_ceil(2)),
             threads: BackgroundThreads::start("decoder", decoders)?,
             decoding_memory: Arc::new(Semaphore::new(MAX_DECODING_BYTES / STEP_BYTES)),
         })
@@ -118,17 +122,26 @@ impl DecodePool {
         read(bytes, fnv1a64).await
     }
 
-    /// Decodes a picture as soon as a decoder and the memory for it are free.
+    /// Decodes a picture of an author's as soon as a decoder and the memory for it are free. One author has half of the decoders at
+    /// most: an author that uploads picture after picture leaves others a core.
     ///
     /// # Errors
     /// What [`picture::decode`] refuses; 503 if no decoder was free for half of the time that is left, or 504 where its client
     /// gave it less time than its route does.
-    pub async fn decode(&self, cx: &CallContext, format: Format, bytes: Bytes) -> Result<Picture, Refusal> {
+    pub async fn decode(
+        &self,
+        cx: &CallContext,
+        author: UserId,
+        format: Format,
+        bytes: Bytes,
+    ) -> Result<Picture, Refusal> {
         let permits = async {
             let memory = steps(self.decoded_bytes(format, bytes.clone()).await?);
+            let turn = self.turns.wait(author).await;
             let decoder = self.decoders.clone().acquire_owned().await;
             let memory = self.decoding_memory.clone().acquire_many_owned(memory).await;
-            let permits = (decoder.expect("the semaphore is never closed"), memory.expect("nor is this"));
+            let permits =
+                (turn, decoder.expect("the semaphore is never closed"), memory.expect("nor is this"));
             Ok::<_, Refusal>(permits)
         };
         let left = cx.deadline.remaining(clock::now()).unwrap_or_default();
@@ -172,6 +185,7 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    const AUTHOR: UserId = UserId::new(7);
 
     fn within(time: Duration) -> CallContext {
         CallContext::background(ComponentName::CLIENT, Deadline::after(clock::now(), time))
@@ -230,9 +244,9 @@ mod tests {
         let (pool, cx) = (DecodePool::start().expect("threads"), within(Duration::from_secs(60)));
         let turns = u32::try_from(MAX_INSPECTIONS).expect("a few");
         let all = pool.inspections.clone().acquire_many_owned(turns).await.expect("never closed");
-        let mut waiting = Box::pin(pool.decode(&cx, Format::WebP, encoded(image::ImageFormat::WebP)));
+        let mut waiting = Box::pin(pool.decode(&cx, AUTHOR, Format::WebP, encoded(image::ImageFormat::WebP)));
         assert!(waiting.as_mut().now_or_never().is_none(), "it waits for its turn");
-        let others = pool.decode(&cx, Format::Png, encoded(image::ImageFormat::Png)).await;
+        let others = pool.decode(&cx, AUTHOR, Format::Png, encoded(image::ImageFormat::Png)).await;
         assert_eq!(others.expect("the others have none").width, 4);
         drop(all);
         assert_eq!(waiting.await.expect("its turn").width, 4);
@@ -245,10 +259,10 @@ mod tests {
         let _all = pool.decoders.acquire_many(decoders).await.expect("never closed");
         let png = encoded(image::ImageFormat::Png);
         let cx = within(Duration::from_secs(10));
-        let refused = pool.decode(&cx, Format::Png, png.clone()).await.expect_err("no decoder");
+        let refused = pool.decode(&cx, AUTHOR, Format::Png, png.clone()).await.expect_err("no decoder");
         assert!(refused.code == "uploads_busy" && refused.is_shed);
         let hasty = CallContext { deadline: cx.deadline.chosen_by_client(), ..cx };
-        let refused = pool.decode(&hasty, Format::Png, png).await.expect_err("no decoder");
+        let refused = pool.decode(&hasty, AUTHOR, Format::Png, png).await.expect_err("no decoder");
         assert_eq!(refused, Refusal::too_late());
     }
 }

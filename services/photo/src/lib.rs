@@ -2,8 +2,8 @@
 //!
 //! - [`album`]: what can be done with a photo; start here.
 //! - [`picture`]: bytes to a checked picture and its thumbnail; bombs are refused unopened.
-//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time. `decoding_memory`: what a decoder holds;
-//!   `lossless_codes`, `bit_reader`: of the codes of a lossless WebP.
+//! - [`decode_pool`]: decodes pictures off the async threads, a limited number at a time. `turns`: of one author only half of these.
+//!   `decoding_memory`: what a decoder holds; `lossless_codes`, `bit_reader`: of the codes of a lossless WebP.
 //! - [`captions`]: what a caption and tags look like.
 //! - [`events`]: what happens when an account goes.
 //! - [`store`]: tables and queries.
@@ -35,6 +35,7 @@ pub mod picture;
 pub mod routes;
 pub mod store;
 pub mod sweep;
+mod turns;
 
 pub use album::Album;
 
