@@ -24,6 +24,7 @@ pub mod placement;
 mod process_plan;
 pub mod refusal;
 pub mod resources;
+mod restart;
 mod servers;
 pub mod store;
 pub mod token;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use policy::units::{ByteSize, HumanDuration, MAX_LENGTH};
+use policy::units::{ByteSize, MAX_LENGTH};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ComponentName;
 use crate::broker::EventCarrier;
 pub use crate::process_plan::{ProcessPlan, StorePlan, process_count};
+pub use crate::restart::Restart;
 use crate::store::{ServerCount, StoreChoice, StoreProduct};
 
 /// How calls between components travel.
@@ -43,25 +44,6 @@ impl Carrier {
             Self::Binary => "http+binary",
             Self::Http2Binary => "http2+binary",
         }
-    }
-}
-
-/// When a dead process comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Restart {
-    /// Wait before the restart, milliseconds.
-    #[serde(with = "millis_text")]
-    #[schemars(with = "HumanDuration", description = "Wait before the restart.")]
-    pub after: u64,
-    /// Restarts per run, after which it stays down.
-    #[serde(default = "Restart::default_max")]
-    pub max: u32,
-}
-
-impl Restart {
-    fn default_max() -> u32 {
-        20
     }
 }
 
@@ -262,6 +244,14 @@ impl Placement {
         if self.restart.is_some_and(|restart| restart.after > MAX_LENGTH.nanos() / 1_000_000) {
             errors.push(PlacementError(format!("restart: after is out of range; give at most {MAX_LENGTH}")));
         }
+        let delay = self.restart.and_then(|restart| Some((restart.after, restart.max_delay?)));
+        if delay.is_some_and(|(after, longest)| {
+            !(after.max(1)..=MAX_LENGTH.nanos() / 1_000_000).contains(&longest)
+        }) {
+            errors.push(PlacementError(format!(
+                "restart: max_delay is out of range; give `after` to {MAX_LENGTH}, or leave it out"
+            )));
+        }
         let copies: u32 = plans.iter().map(|plan| plan.replicas).fold(0, u32::saturating_add);
         if copies > MAX_COPIES {
             errors.push(PlacementError(format!(
@@ -358,20 +348,6 @@ fn is_copy_of(member: &str, process: &str) -> bool {
 
 pub(crate) fn list(names: &[ComponentName]) -> String {
     names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Milliseconds written with their unit, as in `"500ms"` or `"2s"`.
-mod millis_text {
-    use policy::units::HumanDuration;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(millis: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{millis}ms"))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        Ok(HumanDuration::deserialize(deserializer)?.nanos().div_ceil(1_000_000))
-    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 /// A process that served this long has recovered: its next death is a first one.
 pub const RECOVERED_AFTER: Duration = Duration::from_secs(60);
-/// Delays double up to this, or to the first where that is longer: a cause that goes away by itself is worth a look twice a
-/// minute.
+/// Delays double up to this where nothing else is set, or to the first where that is longer: a cause that goes away by itself is
+/// worth a look twice a minute.
 pub const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// Delays before the restarts of one process.
 #[derive(Clone, Debug)]
 pub struct RestartBackoff {
     first: Duration,
+    longest: Duration,
     max: u32,
     deaths: u32,
 }
@@ -19,7 +20,14 @@ pub struct RestartBackoff {
 impl RestartBackoff {
     /// A process that is restarted `first` after its death, and at most `max` times in succession.
     pub const fn new(first: Duration, max: u32) -> Self {
-        Self { first, max, deaths: 0 }
+        let longest = if first.as_nanos() > MAX_DELAY.as_nanos() { first } else { MAX_DELAY };
+        Self { first, longest, max, deaths: 0 }
+    }
+
+    /// With delays that double up to `longest`, or to the first where that is longer.
+    #[must_use]
+    pub fn with_max_delay(self, longest: Duration) -> Self {
+        Self { longest: longest.max(self.first), ..self }
     }
 
     /// The delay before the restart of a process that died after it had served for so long; `None` where it has died too
@@ -33,7 +41,7 @@ impl RestartBackoff {
         }
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(self.deaths));
         self.deaths += 1;
-        Some(doubled.min(MAX_DELAY.max(self.first)))
+        Some(doubled.min(self.longest))
     }
 
     /// Restarts in succession.
@@ -58,6 +66,15 @@ mod tests {
         assert_eq!(backoff.restarts(), 7);
         let mut slow = RestartBackoff::new(Duration::from_secs(90), 3);
         assert_eq!(delays(&mut slow, Duration::ZERO, 4), [Some(90), Some(90), Some(90), None]);
+    }
+
+    #[test]
+    fn the_limit_of_the_delay_is_a_setting() {
+        let backoff = RestartBackoff::new(Duration::from_secs(2), 4);
+        let mut set = backoff.clone().with_max_delay(Duration::from_secs(5));
+        assert_eq!(delays(&mut set, Duration::ZERO, 5), [Some(2), Some(4), Some(5), Some(5), None]);
+        let mut short = backoff.with_max_delay(Duration::from_millis(1));
+        assert_eq!(delays(&mut short, Duration::ZERO, 5), [Some(2), Some(2), Some(2), Some(2), None]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contract::placement::Restart;
 use nix::sys::signal::Signal;
 use policy::RestartBackoff;
 use record::EventKind;
@@ -73,13 +74,21 @@ impl Supervision {
             environment: environment.clone(),
             plan: plan.clone(),
             instance: instance.clone(),
-            backoff: restart
-                .map(|restart| RestartBackoff::new(Duration::from_millis(restart.after), restart.max)),
+            backoff: restart.map(backoff_of),
             serving_since: clock::now(),
             shutdown: self.shutdown.subscribe(),
             reports: self.reports.clone(),
         };
         environment.tasks.spawn("lab.supervise", ShutdownPolicy::Cancel, supervisor.run());
+    }
+}
+
+/// The delays that a topology asks for.
+fn backoff_of(restart: Restart) -> RestartBackoff {
+    let backoff = RestartBackoff::new(Duration::from_millis(restart.after), restart.max);
+    match restart.max_delay {
+        Some(longest) => backoff.with_max_delay(Duration::from_millis(longest)),
+        None => backoff,
     }
 }
 

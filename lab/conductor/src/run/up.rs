@@ -35,7 +35,7 @@ use crate::run::{TASKS_GRACE, folder};
 const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What brings a dead process back where the topology says nothing: five attempts in half a minute, 1 s to 16 s apart.
-pub const RESTART: Restart = Restart { after: 1_000, max: 5 };
+pub const RESTART: Restart = Restart { after: 1_000, max: 5, max_delay: None };
 
 /// What to keep up.
 pub struct UpOptions {
