@@ -89,6 +89,11 @@ impl EndpointLoad {
         self
     }
 
+    /// What it was [placed](Self::placed) by.
+    pub const fn place(&self) -> u32 {
+        self.place
+    }
+
     /// A request was sent.
     pub fn begin(&self) {
         self.inflight.fetch_add(1, Ordering::Relaxed);

@@ -15,8 +15,8 @@ use policy::retry::{self, AttemptOutcome, Idempotency};
 use policy::throttle::Throttle;
 use policy::{EffectivePolicy, outlier};
 
-use super::connections::Connections;
-use crate::engine::Rng;
+use super::connections::{Checkout, ConnectionLimits, WaitingRequests};
+use crate::engine::{Handle, Rng};
 
 /// How a try, or a call, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,27 +79,32 @@ impl Outcome {
     }
 }
 
-/// A copy of the callee, as one caller sees it.
+/// A copy of the callee, as one caller sees it: 64 bytes, and of ten thousand copies there are a million.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The instance.
-    pub instance: u32,
-    /// What is known of it.
+    /// What is known of it. It is placed by its instance.
     pub load: EndpointLoad,
-    /// Which of its lives that is.
+    /// Connections to it that carry a request.
+    connections_in_use: u32,
+    /// Which of the instance's lives that is.
     life: u32,
-    /// Whether it is among the copies of the callee: steps add and remove some.
-    is_member: bool,
     /// Its share of requests, by that of the others.
     weight: u32,
-    /// Connections to it.
-    pub(super) connections: Connections,
+    /// Whether it is among the copies of the callee: steps add and remove some.
+    is_member: bool,
 }
+
+const _: () = assert!(size_of::<Endpoint>() == 64);
 
 impl Endpoint {
     fn new(instance: u32, load: EndpointLoad, life: u32) -> Self {
-        let (is_member, weight) = (true, COPY_WEIGHT);
-        Self { instance, load, life, is_member, weight, connections: Connections::default() }
+        let load = load.placed(instance);
+        Self { load, connections_in_use: 0, life, weight: COPY_WEIGHT, is_member: true }
+    }
+
+    /// The instance.
+    pub const fn instance(&self) -> u32 {
+        self.load.place()
     }
 }
 
@@ -175,6 +180,8 @@ pub struct Edge {
     pub endpoints: Vec<Endpoint>,
     /// What it has done.
     pub counts: EdgeCounts,
+    /// Requests that wait for a connection.
+    waiting: WaitingRequests,
     picker: Picker,
     breaker: Option<Box<Breaker>>,
     budget: Option<Box<RetryBudget>>,
@@ -194,12 +201,13 @@ pub struct Edge {
 impl Edge {
     /// An edge that has seen nothing, to these instances.
     pub fn new(policy: Arc<EffectivePolicy>, instances: &[u32], rng: Rng) -> Self {
-        let endpoint = |instance: &u32| Endpoint::new(*instance, EndpointLoad::first().placed(*instance), 0);
+        let endpoint = |instance: &u32| Endpoint::new(*instance, EndpointLoad::first(), 0);
         // A budget that no retry asks is not kept.
         let retried = policy.attempts > 1;
         Self {
             endpoints: instances.iter().map(endpoint).collect(),
             counts: EdgeCounts::default(),
+            waiting: WaitingRequests::default(),
             picker: Picker::new(policy.balance),
             breaker: policy.breaker.map(|options| Box::new(Breaker::new(options))),
             budget: policy.budget.filter(|_| retried).map(|options| Box::new(RetryBudget::new(options))),
@@ -235,28 +243,28 @@ impl Edge {
             .iter()
             .enumerate()
             .filter_map(|(at, endpoint)| {
-                let Listing { is_listed, known_life, since_ns, .. } = listing(endpoint.instance);
+                let Listing { is_listed, known_life, since_ns, .. } = listing(endpoint.instance());
                 let is_new = is_listed && known_life != endpoint.life;
                 is_new.then(|| {
-                    let load = EndpointLoad::new(since_ns.max(1), *median).placed(endpoint.instance);
+                    let load = EndpointLoad::new(since_ns.max(1), *median);
                     // Tries of its former life end here as well.
                     (0..endpoint.load.inflight()).for_each(|_| load.begin());
-                    (at, Endpoint::new(endpoint.instance, load, known_life))
+                    (at, Endpoint::new(endpoint.instance(), load, known_life))
                 })
             })
             .collect();
         for (at, mut endpoint) in joined {
             // What tries of its former life hold is given back when they end.
-            endpoint.connections = std::mem::take(&mut self.endpoints[at].connections);
+            endpoint.connections_in_use = self.endpoints[at].connections_in_use;
             self.endpoints[at] = endpoint;
         }
         for endpoint in &mut self.endpoints {
-            let Listing { is_member, weight, .. } = listing(endpoint.instance);
+            let Listing { is_member, weight, .. } = listing(endpoint.instance());
             (endpoint.is_member, endpoint.weight) = (is_member, weight);
         }
         let listed = self.endpoints.iter().zip(0_u16..);
         let listed: Box<[u16]> =
-            listed.filter(|(endpoint, _)| listing(endpoint.instance).is_listed).map(|(_, at)| at).collect();
+            listed.filter(|(endpoint, _)| listing(endpoint.instance()).is_listed).map(|(_, at)| at).collect();
         let mut weights = listed.iter().map(|at| self.endpoints[usize::from(*at)].weight);
         let first = weights.next();
         self.is_weighted = weights.any(|weight| Some(weight) != first);
@@ -265,13 +273,12 @@ impl Edge {
 
     /// Bytes that it has taken beside its own: its view of each copy, and what its policies keep.
     pub fn held_bytes(&self) -> usize {
-        let queues: usize = self.endpoints.iter().map(|endpoint| endpoint.connections.held_bytes()).sum();
         let seen = self.policy.breaker.map_or(0, |options| match options.window {
             policy::breaker::Window::Calls(calls) => calls as usize,
             policy::breaker::Window::Time(_) => 0,
         });
         size_of_val(self.endpoints.as_slice())
-            + queues
+            + self.waiting.held_bytes()
             + self.breaker.as_deref().map_or(0, size_of_val)
             + seen
             + self.budget.as_deref().map_or(0, size_of_val)
@@ -386,6 +393,27 @@ impl Edge {
         let drawn = drawn_weight(others.iter().map(weight), bits);
         others.retain(|at| Some(weight(at)) == drawn);
         others
+    }
+
+    /// A try asks for a connection to a copy. `waits` is whether one that was queued has not been given up meanwhile.
+    pub(super) fn checkout(
+        &mut self,
+        copy: u16,
+        limits: ConnectionLimits,
+        request: Handle,
+        waits: impl Fn(Handle) -> bool,
+    ) -> Checkout {
+        let in_use = &mut self.endpoints[usize::from(copy)].connections_in_use;
+        self.waiting.checkout(copy, in_use, limits, request, waits)
+    }
+
+    /// A try needs its connection to a copy no longer: the one that gets it, if any waits.
+    pub(super) fn give_connection_back(
+        &mut self,
+        copy: u16,
+        waits: impl Fn(Handle) -> bool,
+    ) -> Option<Handle> {
+        self.waiting.give_back(copy, &mut self.endpoints[usize::from(copy)].connections_in_use, waits)
     }
 
     /// A try has ended, after `took_ns`.

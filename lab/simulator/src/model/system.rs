@@ -187,6 +187,7 @@ impl System {
         system.add_programs(plan, seed, &components, &names, &mut errors);
         system.add_databases(plan, seed, &names, &mut errors);
         system.add_routes(plan, seed);
+        system.shrink();
         for (name, component) in components.iter().map(|c| (&c.name, &c.options)) {
             if component.cache.is_some() || component.store.is_some() {
                 errors.push(PlanError(format!("the cache and store of `{name}` are not simulated")));
@@ -395,6 +396,15 @@ impl System {
                 }
             }
         }
+    }
+
+    /// Gives back the room that lists have kept for more: those of thousands of copies take megabytes each, and grow no further.
+    fn shrink(&mut self) {
+        self.instances.shrink_to_fit();
+        self.routes.shrink_to_fit();
+        self.connections.shrink_to_fit();
+        self.databases.shrink_to_fit();
+        self.database_draws.shrink_to_fit();
     }
 
     /// The class of timers of a kind and length.

@@ -118,7 +118,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let is_sent = fault.end.is_none() && !fault.is_lost;
         self.registries.update(&mut connection.edge, instances, now_ns);
         let endpoint = if is_sent { connection.edge.pick(now_ns, avoid) } else { None };
-        let instance = endpoint.map(|at| connection.edge.endpoints[usize::from(at)].instance);
+        let instance = endpoint.map(|at| connection.edge.endpoints[usize::from(at)].instance());
         let attempt = attempt.max(caller_attempt);
         let record = Try {
             call: handle,
@@ -191,8 +191,7 @@ impl<Q: EventQueue> Simulation<Q> {
         let (Some(limits), Some(at)) = (limits, record.endpoint) else { return self.transmit(sent) };
         let tries = &self.tries;
         let waits = |queued| tries.get(queued).is_some_and(Try::awaits_connection);
-        let endpoint = &mut connection.edge.endpoints[usize::from(at)];
-        let found = endpoint.connections.checkout(limits, sent, waits);
+        let found = connection.edge.checkout(at, limits, sent, waits);
         let Some(record) = self.tries.get_mut(sent) else { return };
         match found {
             Checkout::Connected => {
@@ -225,8 +224,8 @@ impl<Q: EventQueue> Simulation<Q> {
         let (edge, Some(at)) = (record.edge, record.endpoint) else { return };
         let tries = &self.tries;
         let waits = |queued| tries.get(queued).is_some_and(Try::awaits_connection);
-        let endpoint = &mut self.system.connections[edge as usize].edge.endpoints[usize::from(at)];
-        let Some(next) = endpoint.connections.give_back(waits) else { return };
+        let edge = &mut self.system.connections[edge as usize].edge;
+        let Some(next) = edge.give_connection_back(at, waits) else { return };
         if let Some(record) = self.tries.get_mut(next) {
             record.connection = TryConnection::InUse;
         }
