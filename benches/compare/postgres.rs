@@ -6,7 +6,7 @@
 //! this, with the settings of a run's. Ours takes them from its pool; spans and metrics are not installed.
 //!
 //! ```text
-//! cargo run --release -p benches --features postgres --example postgres -- --rounds 6
+//! cargo run --profile published -p benches --features postgres --example postgres -- --rounds 6
 //! ```
 
 use std::path::{Path, PathBuf};

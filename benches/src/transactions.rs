@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::ComponentName;
 use runtime::random::RandomStream;
 use runtime::{ShutdownPolicy, Tasks, clock};
-use storage::{Database, Migration, Options, StorageError, query};
+use storage::{Database, Dialect, Migration, Options, StorageError, query};
 
 /// Rows that are read: with their index they fit in the 16 MB of buffers that a server has here.
 const ROWS: u64 = 10_000;
@@ -58,7 +58,8 @@ impl Work {
         }
     }
 
-    async fn run(self, db: &Database, random: &mut RandomStream, body: &str) {
+    /// Returns what it was done on.
+    async fn run(self, db: &Database, random: &mut RandomStream, body: &str) -> Dialect {
         let id = (random.next_u64() % ROWS + 1).cast_signed();
         match self {
             Self::PointRead => {
@@ -66,13 +67,16 @@ impl Work {
                 let select = query("SELECT", "item", "SELECT body FROM item WHERE id = $1").bind(id);
                 let found: String = select.one(&mut read).await.expect("it is there");
                 assert_eq!(found.len(), BODY);
+                read.dialect()
             }
             Self::OneRowCommit => {
                 let mut tx = db.write().await.expect("a connection");
                 let insert = "INSERT INTO written (number, body) VALUES ($1, $2)";
                 let insert = query("INSERT", "written", insert).bind(id).bind(body);
                 insert.execute(tx.conn()).await.expect("written");
+                let dialect = tx.conn().dialect();
                 tx.commit().await.expect("committed");
+                dialect
             }
         }
     }
@@ -124,10 +128,12 @@ async fn run_for(tasks: &Tasks, db: &Database, work: Work, in_flight: u32, lengt
                 if began >= until {
                     return latencies;
                 }
-                work.run(&db, &mut random, &body).await;
+                let dialect = work.run(&db, &mut random, &body).await;
                 latencies.push((clock::now() - began).as_nanos() as u64);
-                // Where nothing waits, the others would not have their turn.
-                tokio::task::yield_now().await;
+                if dialect == Dialect::Sqlite {
+                    // Nothing waits: the others would not have their turn.
+                    tokio::task::yield_now().await;
+                }
             }
         })
     };

@@ -5,23 +5,15 @@
 //! the wire it is HDR V2, deflated, in base64, which every HDR tool reads.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hdr;
+pub use crate::hdr::{DIGITS, MAX_US};
 use crate::packed::{Counts, Packer};
-
-/// Longest latency that is distinguished, microseconds: one minute.
-pub const MAX_US: u64 = 60_000_000;
-/// Significant decimal digits.
-pub const DIGITS: u8 = 3;
 
 /// A dense histogram to record into, in microseconds.
 ///
@@ -193,36 +185,12 @@ impl JsonSchema for Latencies {
     }
 }
 
-/// What a thread writes histograms with. A dense one is 139 KB, and what it is written to before it is deflated as much; a run writes a
-/// hundred a second, beside what it keeps.
-struct WriteBuffers {
-    dense: Histogram<u64>,
-    deflate: V2DeflateSerializer,
-    bytes: Vec<u8>,
-}
-
-thread_local! {
-    static BUFFERS: RefCell<WriteBuffers> = RefCell::new(WriteBuffers {
-        dense: recorder(),
-        deflate: V2DeflateSerializer::new(),
-        bytes: Vec::new(),
-    });
-}
-
 impl Serialize for Latencies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.is_empty() {
             return serializer.serialize_str("");
         }
-        let text = BUFFERS.with_borrow_mut(|WriteBuffers { dense, deflate, bytes }| {
-            dense.reset();
-            for (value, count) in self.iter() {
-                dense.saturating_record_n(value, count);
-            }
-            bytes.clear();
-            deflate.serialize(dense, bytes).map(|_| STANDARD.encode(bytes.as_slice()))
-        });
-        serializer.serialize_str(&text.map_err(ser::Error::custom)?)
+        serializer.serialize_str(&hdr::encode(self.iter()))
     }
 }
 

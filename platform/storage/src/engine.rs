@@ -15,7 +15,7 @@ pub struct Connection(pub(crate) Product);
 
 /// A connection as its product has it.
 pub(crate) enum Product {
-    Sqlite(sqlite::Connection),
+    Sqlite(Box<sqlite::Connection>),
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::postgres::Connection>),
 }
@@ -95,7 +95,7 @@ impl Opener {
                 return Ok(Connection(Product::Postgres(Box::new(opener.open().await?))));
             }
         };
-        sqlite.map(|connection| Connection(Product::Sqlite(connection)))
+        sqlite.map(|connection| Connection(Product::Sqlite(Box::new(connection))))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use runtime::cost::{self, Part};
@@ -83,7 +84,7 @@ impl<'v> Statement<'v> {
             Product::Postgres(postgres) => {
                 let Self { operation, table, sql, values } = self;
                 let work = postgres.execute(&sql, &values);
-                observed_async(Dialect::Postgres, operation, table, work).await
+                observed_async(Dialect::Postgres, operation, table, pin!(work)).await
             }
         }
     }
@@ -108,7 +109,7 @@ impl<'v> Statement<'v> {
                 // Not the iterator: what goes on over waits may be on any thread, and closures borrow.
                 let rows: Vec<[Value<'v>; N]> = rows.into_iter().collect();
                 let work = postgres.execute_each(&sql, &rows);
-                observed_async(Dialect::Postgres, operation, table, work).await
+                observed_async(Dialect::Postgres, operation, table, pin!(work)).await
             }
         }
     }
@@ -221,7 +222,7 @@ impl<'v> Statement<'v> {
                     };
                     connection.until(deadline, |connection| connection.run(&sql, &values, fold))
                 });
-                observed_async(Dialect::Sqlite, operation, table, scan).await
+                observed_async(Dialect::Sqlite, operation, table, pin!(scan)).await
             }
             #[cfg(feature = "postgres")]
             Product::Postgres(postgres) => {
@@ -232,7 +233,7 @@ impl<'v> Statement<'v> {
                 };
                 let Self { operation, table, sql, values } = self;
                 let work = postgres.scan(&sql, &values, fold);
-                observed_async(Dialect::Postgres, operation, table, work).await?;
+                observed_async(Dialect::Postgres, operation, table, pin!(work)).await?;
                 Ok(folded)
             }
         }
@@ -246,7 +247,7 @@ impl<'v> Statement<'v> {
     ) -> Result<(), StorageError> {
         let Self { operation, table, sql, values } = self;
         let work = postgres.rows(&sql, &values, each);
-        observed_async(Dialect::Postgres, operation, table, work).await
+        observed_async(Dialect::Postgres, operation, table, pin!(work)).await
     }
 
     fn run<T>(
@@ -269,12 +270,13 @@ fn observed<T>(operation: &'static str, table: &'static str, work: impl FnOnce()
     result
 }
 
-/// The same of one that another thread or a server runs.
+/// The same of one that another thread or a server runs. It is pinned by the caller: each function that it is handed to by value
+/// would hold it twice and move it.
 pub(crate) async fn observed_async<T>(
     dialect: Dialect,
     operation: &'static str,
     table: &'static str,
-    work: impl Future<Output = T>,
+    work: Pin<&mut impl Future<Output = T>>,
 ) -> T {
     let operation = Operation::begin(dialect, operation, table);
     let result = cost::part(Part::Database, work.instrument(operation.span.clone())).await;

@@ -1,5 +1,6 @@
 //! A write transaction.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use contract::Envelope;
@@ -82,7 +83,7 @@ impl Tx {
             on_commit.into_iter().for_each(|then| then());
         };
         let commit = commit(writer, events, when_durable);
-        observed_async(dialect, "COMMIT", "transaction", commit).await
+        observed_async(dialect, "COMMIT", "transaction", pin!(commit)).await
     }
 }
 

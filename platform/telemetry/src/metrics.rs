@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, RwLock};
 use std::time::Duration;
 
 use contract::ComponentName;
+use foldhash::fast::RandomState;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use runtime::clock;
 use runtime::cost::{self, Operation, Part};
@@ -14,8 +15,8 @@ use crate::names;
 use crate::recent_maximum::RecentMaximum;
 use crate::server_outcome::ServerOutcome;
 
-/// Handles by key, made once and kept.
-struct Cache<K, V>(LazyLock<RwLock<HashMap<K, V>>>);
+/// Handles by key, made once and kept. Keys are names of ours: no client chooses them, and a hash need not withstand one.
+struct Cache<K, V>(LazyLock<RwLock<HashMap<K, V, RandomState>>>);
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     const fn new() -> Self {
@@ -324,7 +325,11 @@ pub fn queue_wait(service: ComponentName, queue: &'static str, took: Duration) {
     cost::run(Part::Telemetry, || {
         let queue = WAITS.get(&(service, queue), made);
         queue.waits.record(took.as_secs_f64());
-        queue.recent_us.record(clock::now_ns(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        match u64::try_from(took.as_micros()).unwrap_or(u64::MAX) {
+            // The least there is: no maximum changes by it, and no clock is read.
+            0 => {}
+            us => queue.recent_us.record(clock::now_ns(), us),
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use tokio_postgres::Statement;
 
 /// Prepared statements kept per connection, as with SQLite.
@@ -10,7 +11,7 @@ const CAPACITY: usize = 256;
 /// Prepared statements by their text; the one that was not used for longest makes room.
 #[derive(Default)]
 pub(super) struct Statements {
-    prepared: HashMap<Box<str>, (Statement, u64)>,
+    prepared: HashMap<Box<str>, (Statement, u64), RandomState>,
     uses: u64,
 }
 

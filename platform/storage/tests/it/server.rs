@@ -23,6 +23,7 @@ macro_rules! on_a_server {
 
 on_a_server!(
     a_transaction_with_a_failed_statement_is_not_committed,
+    a_transaction_whose_first_statement_is_refused_writes_nothing,
     a_transaction_with_a_statement_that_was_given_up_is_not_committed,
     a_commit_that_is_given_up_goes_on,
     a_transaction_that_is_given_up_lets_the_next_writer_in,
@@ -48,6 +49,23 @@ async fn a_transaction_with_a_failed_statement_is_not_committed(place: Place) {
     let refused = tx.commit().await.expect_err("the server has undone the first statement as well");
     assert!(matches!(refused, StorageError::Other(_)), "{refused:?}");
     assert!(numbers(&db, "SELECT number FROM written").await.is_empty());
+    publish(&db, &outbound(&db), 2).await.expect("the next transaction is its own");
+    assert_eq!(numbers(&db, "SELECT number FROM written").await, [2]);
+}
+
+/// Where writers do not take turns, it begins with its first statement: one that cannot be prepared begins none, and what comes
+/// after it must not stand by itself.
+async fn a_transaction_whose_first_statement_is_refused_writes_nothing(place: Place) {
+    let db = open(&place, "one", concurrent()).await;
+    let mut tx = db.write().await.expect("the turn");
+    query("SELECT", "test", "SELECT unknown").exists(tx.conn()).await.expect_err("no such column");
+    let written =
+        query("INSERT", "written", "INSERT INTO written (number) VALUES (1)").execute(tx.conn()).await;
+    assert!(matches!(written, Err(StorageError::Other(_))), "{written:?}");
+    tx.commit().await.expect_err("a statement of it failed");
+    assert!(numbers(&db, "SELECT number FROM written").await.is_empty());
+    let tx = db.write().await.expect("the turn");
+    tx.commit().await.expect("it has asked for nothing");
     publish(&db, &outbound(&db), 2).await.expect("the next transaction is its own");
     assert_eq!(numbers(&db, "SELECT number FROM written").await, [2]);
 }
