@@ -37,9 +37,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATH = "/v1/photos/7"
 CONNECTIONS = 64
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
-# As `MALLOC_ENVIRONMENT` of lab/conductor/src/arm/resources.rs has them.
+# As `malloc_environment` of lab/conductor/src/arm/resources.rs has them, on this machine.
 ALLOCATOR = {
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": str(len(os.sched_getaffinity(0))),
     "MALLOC_MMAP_THRESHOLD_": "4194304",
     "MALLOC_TRIM_THRESHOLD_": "524288",
 }

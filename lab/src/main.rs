@@ -66,6 +66,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{CommandFactory, FromArgMatches};
+use conductor::process::host;
 
 use crate::cli::{Cleave, Command, SchemaKind};
 use crate::defaults::Defaults;
@@ -74,8 +75,6 @@ use crate::output::EXIT_USAGE;
 fn main() -> ExitCode {
     let began = runtime::clock::now();
     signals::keep_hangup_ignored();
-    // A run is held for hours: what one thread has freed is of use to the others.
-    runtime::allocator::share_arenas();
     // A child is started by the kernel's link to this program, and process lists would have the link's name.
     let _ = nix::sys::prctl::set_name(c"cleave");
     let parsed = arguments().and_then(|arguments| {
@@ -124,8 +123,18 @@ fn arguments() -> Result<Vec<String>, String> {
     std::env::args_os().enumerate().map(text).collect()
 }
 
+/// Arenas of a command's heap. A run is held for hours by threads that wait most of the time: what one has freed is of use to the
+/// others. Threads that serve, or simulate, have one each, or those of a process with many of them would wait for each other.
+fn arenas(command: &Command) -> usize {
+    match command {
+        Command::Run(_) | Command::Up(_) | Command::Watch(_) | Command::Replay(_) => 1,
+        _ => host::cores(),
+    }
+}
+
 /// Executes a command.
 fn execute(cleave: Cleave, began: Instant) -> ExitCode {
+    runtime::allocator::limit_arenas(arenas(&cleave.command));
     match cleave.command {
         Command::List(args) => scenario_command::list(args.output),
         Command::Explain(args) => scenario_command::explain(&args),

@@ -52,22 +52,41 @@ fn within<'a, T>(samples: &'a [(u64, T)], range: &Range<u64>) -> &'a [(u64, T)] 
     &samples[first..end]
 }
 
-/// Joins entries of seconds before one: those of a step become one, at its first second.
+/// Joins entries of seconds before one: those of a step become one, at its first second. Steps that are joined already stay where
+/// they are: entries of a long run that moved each time would lie scattered among what is freed.
 pub(crate) fn join<T: Default>(
     seconds: &mut BTreeMap<u32, T>,
     before: u32,
     step: u32,
     add: impl Fn(&mut T, T),
 ) {
-    let kept = seconds.split_off(&before);
-    for (second, of) in std::mem::replace(seconds, kept) {
-        add(seconds.entry(second / step * step).or_default(), of);
+    let within_step = |second: &u32| !second.is_multiple_of(step);
+    let moved: Vec<u32> = seconds.range(..before).map(|(second, _)| *second).filter(within_step).collect();
+    for second in moved {
+        if let Some(of) = seconds.remove(&second) {
+            add(seconds.entry(second / step * step).or_default(), of);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_of_a_step_become_one_and_later_ones_stay() {
+        let mut seconds: BTreeMap<u32, u64> = (0..10).map(|second| (second, 1)).collect();
+        let add = |sum: &mut u64, more: u64| *sum += more;
+        join(&mut seconds, 5, 3, add);
+        assert_eq!(seconds, BTreeMap::from([(0, 3), (3, 2), (5, 1), (6, 1), (7, 1), (8, 1), (9, 1)]));
+        seconds.remove(&6);
+        join(&mut seconds, 9, 3, add);
+        assert_eq!(
+            seconds,
+            BTreeMap::from([(0, 3), (3, 3), (6, 2), (9, 1)]),
+            "its first second may have nothing"
+        );
+    }
 
     #[test]
     fn a_second_belongs_to_the_range_in_which_most_of_it_lies() {

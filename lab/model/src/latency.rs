@@ -46,7 +46,7 @@ impl Quantile {
     }
 }
 
-/// A [`Quantile`] of a known `q` in eight bytes: half an hour of seconds, each with seven of them, is held for every arm.
+/// A [`Quantile`] of a known `q` in eight bytes: twenty minutes of seconds, each with seven of them, is held for every arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PackedQuantile {
     /// Microseconds and one; `None` without samples.

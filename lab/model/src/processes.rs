@@ -13,7 +13,6 @@ use crate::cpu_samples::{Expenditure, KnownCpu};
 use crate::edges::QUEUE_NS;
 use crate::history::{History, inside, newest, until};
 use crate::moment::Position;
-use crate::retention::STEP_SECONDS;
 use crate::run::Run;
 use crate::segments::Retention;
 use crate::window::TimeRange;
@@ -193,8 +192,8 @@ impl Run {
     /// The first load second of which the samples of processes are there.
     fn sampled_from(&self, arm: char, round: u32) -> u32 {
         match self.segments.reached.get(&(arm, round)) {
-            // The oldest sample that is kept is the first of a step.
-            Some((_, dropped)) if self.retention == Retention::Live && *dropped > 0 => dropped + STEP_SECONDS,
+            // The second's own samples come as it ends; those as it begins may be gone.
+            Some((thinned, _)) if self.retention == Retention::Live && *thinned > 0 => thinned + 1,
             _ => 0,
         }
     }

@@ -3,8 +3,11 @@
 //! | age | kept by [`Retention::Live`] | kept by [`Retention::Judged`] |
 //! |---|---|---|
 //! | up to [`DETAIL_SECONDS`] | everything | everything |
-//! | up to [`THINNED_SECONDS`] | sums and percentiles of every second, a sample of processes every [`STEP_SECONDS`] | counts of every second and journey, its percentiles, a sample of processes a unit; edges |
-//! | older | counts and histograms by segment | counts and histograms by segment, a sample of processes a unit; edges |
+//! | up to [`THINNED_SECONDS`] | sums and percentiles of every second, CPU by steps of [`STEP_SECONDS`] | counts of every second and journey, its percentiles, a sample of processes a unit; edges |
+//! | older | counts and histograms by segment, CPU by steps | counts and histograms by segment, a sample of processes a unit; edges |
+//!
+//! Of a run that goes on, is planned to be long and searches nothing they are [`LONG_DETAIL_SECONDS`] and
+//! [`LONG_THINNED_SECONDS`].
 //!
 //! The rest is read back from the record by its index. A *segment* is a piece of the load's plan: it is cut where phases begin
 //! and end, and where a step does; for the judge also where the units of intervals do ([`Run::unit_seconds`]). Sums and merged
@@ -12,11 +15,11 @@
 //! judged; a range that cuts a segment in two counts it by its first second. A run of less than ten minutes is kept whole by
 //! both.
 //!
-//! What [`Retention::Live`] holds is flat after half an hour but for CPU and traces by step, 4 KiB a minute for two arms of
-//! seven journeys. Of requests that were kept it holds those that a view of the last ten minutes shows. Of units
-//! it knows nothing: the judge folds the record once more when a longer run is over, and so does a gate while it goes on. What
-//! operations have cost is asked by the judge alone, and is held only where the run that goes on is the one that is judged
-//! ([`Run::is_planned_long`]).
+//! What [`Retention::Live`] holds of a long run is flat after ten minutes but for CPU and traces by step, 4 KiB a minute for
+//! two arms of seven journeys. Of requests that were kept it holds those that a view of what is kept in full shows. Of units
+//! it knows nothing, and so a search, which compares the rates offered so far, needs them in full: the judge folds the record
+//! once more when a longer run is over, and so does a gate while it goes on. What operations have cost is asked by the judge
+//! alone, and is held only where the run that goes on is the one that is judged ([`Run::is_planned_long`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,20 +35,35 @@ use crate::window::unit_seconds;
 
 /// Seconds of a run that are kept in full detail: what a viewer scrubs back to.
 pub const DETAIL_SECONDS: u64 = 600;
-/// Seconds of a run of which every second is known: half an hour.
-pub const THINNED_SECONDS: u64 = 1_800;
-/// Seconds between what is kept of older samples while a run goes on: a minute has two of them.
+/// Seconds of a run of which every second is known: twenty minutes.
+pub const THINNED_SECONDS: u64 = 1_200;
+/// What is kept in full detail of a run that is planned to be long, while it goes on: five minutes.
+pub const LONG_DETAIL_SECONDS: u64 = DETAIL_SECONDS / 2;
+/// Seconds of such a run of which every one is known: ten minutes.
+pub const LONG_THINNED_SECONDS: u64 = THINNED_SECONDS / 2;
+/// Seconds that are joined of what is kept for the whole of a run while it goes on: a minute has two steps.
 pub const STEP_SECONDS: u32 = 30;
 /// Samples are looked through so often, ns: every time would cost more than what they take.
 const INTERVAL_NS: u64 = 60 * SECOND;
-/// The same while a run goes on: what has come since is held beside the ten minutes.
+/// The same while a run goes on: what has come since is held beside what is kept.
 const INTERVAL_LIVE_NS: u64 = 10 * SECOND;
 
 impl Run {
     /// The moment since which everything is known second by second, ns since the run's start: a view that shows an
     /// earlier one in detail reads it back from the record.
     pub fn detail_from(&self) -> u64 {
-        self.now.saturating_sub(DETAIL_SECONDS * SECOND)
+        let [detail, _] = self.kept_seconds();
+        self.now.saturating_sub(detail * SECOND)
+    }
+
+    /// How long seconds are kept in full detail, and how long every one of them is known.
+    fn kept_seconds(&self) -> [u64; 2] {
+        let is_searching = !self.header.further.is_empty();
+        if self.retention == Retention::Live && self.is_planned_long() && !is_searching {
+            [LONG_DETAIL_SECONDS, LONG_THINNED_SECONDS]
+        } else {
+            [DETAIL_SECONDS, THINNED_SECONDS]
+        }
     }
 
     /// Whether the run is known as the judge needs it; if not, its record has to be folded once more.
@@ -64,7 +82,7 @@ impl Run {
     /// Takes what is too old out of memory.
     pub(crate) fn apply_limits(&mut self) {
         let [detail_from, thinned_from] =
-            [DETAIL_SECONDS, THINNED_SECONDS].map(|seconds| self.now.saturating_sub(seconds * SECOND));
+            self.kept_seconds().map(|seconds| self.now.saturating_sub(seconds * SECOND));
         if detail_from == 0 {
             return;
         }
@@ -77,23 +95,20 @@ impl Run {
             return;
         }
         self.segments.last_ns = self.now;
-        let step_s = match self.retention {
-            Retention::Judged => unit_seconds(&self.header),
-            Retention::Live => STEP_SECONDS,
-        };
-        // What was highest, what calls did, and how the machine was is asked of a whole run, and of the first of many rounds.
-        let cuts = (self.retention == Retention::Judged).then(|| self.moments_of_cuts());
-        for samples in self.processes.values_mut() {
-            if cuts.is_none() {
-                drop_before(samples, thinned_from);
+        match self.retention {
+            // What was highest, what calls did, and how the machine was is asked of a whole run, and of the first of many rounds.
+            Retention::Judged => {
+                let (unit_s, cuts) = (unit_seconds(&self.header), self.moments_of_cuts());
+                let samples = self.processes.values_mut();
+                samples.for_each(|samples| thin(samples, detail_from, unit_s.into(), &cuts));
             }
-            thin(samples, detail_from, u64::from(step_s), cuts.as_deref());
-        }
-        if self.retention == Retention::Live {
-            self.edges.values_mut().for_each(|samples| drop_before(samples, detail_from));
-            drop_before(&mut self.hosts, thinned_from);
-            self.join_steps(detail_from);
-            self.drop_traces(detail_from);
+            Retention::Live => {
+                self.processes.values_mut().for_each(|samples| drop_before(samples, detail_from));
+                self.edges.values_mut().for_each(|samples| drop_before(samples, detail_from));
+                drop_before(&mut self.hosts, detail_from);
+                self.join_steps(detail_from);
+                self.drop_traces(detail_from);
+            }
         }
     }
 
@@ -132,8 +147,8 @@ impl Run {
                     }
                 }
             }
-            let kept = known.split_off(&reached.1);
-            for (second, of) in std::mem::replace(known, kept) {
+            while let Some(oldest) = known.first_entry().filter(|oldest| *oldest.key() < reached.1) {
+                let (second, of) = oldest.remove_entry();
                 for window in of.windows() {
                     self.segments.segment(*turn, second, &window.journey).add_counts(window);
                 }
@@ -170,27 +185,23 @@ fn drop_before<T>(samples: &mut History<T>, t: u64) {
     samples.drain(..old);
 }
 
-/// Keeps of old samples the first of each step, the same for all processes so that they still add up, and those beside a
-/// restart: from there a figure counts anew. Where there are `cuts`, the first after each as well, and what is left out leaves
-/// its maxima behind: so they are known, and each of its own phase.
-fn thin(samples: &mut History<Arc<Proc>>, before: u64, step_s: u64, cuts: Option<&[u64]>) {
-    let is_step = |t: u64| (t / SECOND).is_multiple_of(step_s);
+/// Keeps of old samples the first of each unit, the same for all processes so that they still add up, and those beside a restart:
+/// from there a figure counts anew. The first after each of the `cuts` as well, and what is left out leaves its maxima behind: so
+/// they are known, and each of its own phase.
+fn thin(samples: &mut History<Arc<Proc>>, before: u64, unit_s: u64, cuts: &[u64]) {
+    let is_first_of_unit = |t: u64| (t / SECOND).is_multiple_of(unit_s);
     let mut keep: Vec<bool> = (0..samples.len())
         .map(|at| {
             let (t, proc) = &samples[at];
             let restarts =
                 |other: Option<&(u64, Arc<Proc>)>| other.is_some_and(|(_, other)| other.pid != proc.pid);
             let is_next_to_restart = restarts(samples.get(at + 1)) || at > 0 && restarts(samples.get(at - 1));
-            let is_first_after = |cuts: &[u64]| {
-                let before_it = |t: u64| cuts.partition_point(|cut| *cut <= t);
-                at == 0 || before_it(*t) > before_it(samples[at - 1].0)
-            };
-            *t >= before || is_step(*t) || is_next_to_restart || cuts.is_some_and(is_first_after)
+            let before_it = |t: u64| cuts.partition_point(|cut| *cut <= t);
+            let is_first_after_cut = at == 0 || before_it(*t) > before_it(samples[at - 1].0);
+            *t >= before || is_first_of_unit(*t) || is_next_to_restart || is_first_after_cut
         })
         .collect();
-    if cuts.is_some() {
-        carry_maxima(samples, &mut keep);
-    }
+    carry_maxima(samples, &mut keep);
     let mut keep = keep.into_iter();
     samples.retain(|_| keep.next().unwrap_or(true));
 }

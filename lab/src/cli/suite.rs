@@ -33,8 +33,8 @@ pub struct Up {
     #[arg(long)]
     pub no_address_limits: bool,
     /// Do not restart a process that has died. Without this flag it is restarted as `restart` of its topology says, or after
-    /// 1 s: the delay doubles with every death in succession, and after the last restart the suite ends with exit code 1, as
-    /// it does when all processes are dead at once.
+    /// 1 s: the delay doubles with every death in succession, up to 30 s or `max_delay` of `restart`, and after the last restart
+    /// the suite ends with exit code 1, as it does when all processes are dead at once.
     #[arg(long)]
     pub no_restart: bool,
     /// Servers that are there already.

@@ -13,6 +13,8 @@ const WIDTH: usize = 80;
 const NOTHING: &str = "-";
 /// Pairs that are printed; JSON has all.
 const MAX_PAIRS: usize = 12;
+/// Programs that are named in a cell; JSON has all.
+const MAX_NAMES: usize = 6;
 /// A last column that would have less room begins on a line of its own.
 const MIN_LAST_WIDTH: usize = 16;
 
@@ -102,7 +104,8 @@ fn share<'a>(rebuilds: impl Iterator<Item = &'a Rebuild>, structure: &Structure)
     }
 }
 
-/// Programs that hold the changed crate and belong to other components, by name; of those of no component the number.
+/// Programs that hold the changed crate and belong to other components, the first of many by name; of those of no component the
+/// number.
 fn others(change: &Change, component: &str) -> String {
     let of_components: BTreeSet<&str> = change
         .programs
@@ -111,7 +114,11 @@ fn others(change: &Change, component: &str) -> String {
         .map(|of| of.program.as_str())
         .collect();
     let of_none = change.programs.iter().filter(|of| of.role == Role::Other).count();
-    let mut words: Vec<String> = of_components.into_iter().map(str::to_owned).collect();
+    let mut words: Vec<String> =
+        of_components.iter().take(MAX_NAMES).map(|name| (*name).to_owned()).collect();
+    if of_components.len() > words.len() {
+        words.push(format!("{} more", of_components.len() - words.len()));
+    }
     if of_none > 0 {
         words.push(format!("{of_none} of no component"));
     }
@@ -277,6 +284,31 @@ mod tests {
         assert!(lines.len() > 2 && lines.iter().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(lines[0].starts_with("feed  2 of 24  program-0, "), "{text}");
         assert!(lines[1].starts_with(&" ".repeat(15)) && !lines[1].starts_with(&" ".repeat(16)), "{text}");
+    }
+
+    #[test]
+    fn of_many_programs_the_first_are_named() {
+        let program = |number: usize| Rebuild {
+            program: format!("p{number:02}"),
+            of_crate: format!("c{number:02}"),
+            role: Role::Component,
+            component: Some(format!("c{number:02}")),
+            rebuilt: Vec::new(),
+            members: 1,
+            tests: Vec::new(),
+        };
+        let change = |programs: usize| Change {
+            of_crate: "base".to_owned(),
+            owners: Vec::new(),
+            rebuilt: Vec::new(),
+            members: 1,
+            programs: (0..programs).map(program).collect(),
+            tests: Vec::new(),
+            test_binaries: 0,
+        };
+        assert_eq!(others(&change(0), "base"), NOTHING);
+        assert_eq!(others(&change(MAX_NAMES), "base"), "p00, p01, p02, p03, p04, p05");
+        assert_eq!(others(&change(59), "base"), "p00, p01, p02, p03, p04, p05, 53 more");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::cleave::{Cleave, is_starved, lines_of, scenario};
 
 /// Rows that every pair of arms has figures for, whatever the machine.
-const COUNTED: &[&str] = &["hops", "processes", "databases"];
+const COUNTED: &[&str] = &["processes", "databases"];
 /// Rows of what was measured: a busy machine may withhold a figure, and says why.
-const MEASURED: &[&str] = &["cpu_per_journey", "latency_p50"];
+const MEASURED: &[&str] = &["cpu_per_journey", "latency_p50", "hops"];
 /// Why a figure of what was measured may be missing.
 const WITHHELD: &[&str] = &["too_few", "too_clustered", "censored", "not_measured"];
 
@@ -57,7 +57,10 @@ fn a_run_ends_with_a_scorecard_for_people_and_one_complete_document() {
     }
     assert_eq!(figure(card, "processes", "A"), 7.0, "gateway, registry and five services");
     assert_eq!(figure(card, "processes", "B"), 1.0);
-    assert!(figure(card, "hops", "A") > figure(card, "hops", "B"));
+    // A machine without room for the run may keep no request whole.
+    if let [Some(micro), Some(mono)] = ["A", "B"].map(|arm| known(card, "hops", arm)) {
+        assert!(micro > mono, "{micro} hops and {mono}");
+    }
 
     let audits = document["audits"].as_array().expect("audits");
     for audit in audits {
@@ -93,8 +96,11 @@ fn is_measured_or_withheld(document: &Value, id: &str) {
 }
 
 fn figure(card: &[Value], id: &str, arm: &str) -> f64 {
-    let row = card.iter().find(|row| row["id"] == id).expect("checked above");
-    row["arms"][arm]["value"].as_f64().expect("checked above")
+    known(card, id, arm).expect("checked above")
+}
+
+fn known(card: &[Value], id: &str, arm: &str) -> Option<f64> {
+    card.iter().find(|row| row["id"] == id)?["arms"][arm]["value"].as_f64()
 }
 
 /// What a run prints where no terminal is.

@@ -8,7 +8,7 @@
 //! - [`quiet()`]: a future that is polled only when it has been woken itself.
 //! - [`timer`]: waits that end when they should, also those of microseconds.
 //! - [`time_slice`]: a thread that is due runs soon, also on a busy machine.
-//! - [`allocator`]: how many arenas the heap has.
+//! - [`allocator`]: how many arenas the heap has, and what it gives back.
 //! - [`cost`]: what a request costs, part by part, in CPU and in time.
 //! - [`lifeline`]: a child does not outlive its parent.
 //! - [`bounded_file`]: files that are read whole, within a limit.

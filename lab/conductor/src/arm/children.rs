@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use nix::sys::signal::{Signal, kill};
@@ -65,6 +66,8 @@ pub struct ChildProcess {
     pub name: String,
     lifeline: Option<ChildStdin>,
     ended: watch::Receiver<Option<ExitStatus>>,
+    /// It was sent SIGKILL: it does nothing more, however long the kernel takes to end it.
+    is_killed: AtomicBool,
 }
 
 impl ChildProcess {
@@ -78,7 +81,17 @@ impl ChildProcess {
         if self.ended.borrow().is_some() {
             return Ok(());
         }
-        kill(Pid::from_raw(self.pid.cast_signed()), signal).map_err(io::Error::from)
+        kill(Pid::from_raw(self.pid.cast_signed()), signal)?;
+        if signal == Signal::SIGKILL {
+            self.is_killed.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything left of it for a signal to act on: it has not ended, and was not killed. On a busy machine
+    /// seconds may pass between the two.
+    pub fn is_running(&self) -> bool {
+        !self.is_killed.load(Ordering::Relaxed) && self.exit_status().is_none()
     }
 
     /// Asks it to end by closing its lifeline.
@@ -198,7 +211,8 @@ fn start(spec: &ChildSpec, alive: &Arc<Mutex<Vec<u32>>>) -> SpawnResult {
         .stack_size(64 * 1024)
         .spawn(move || reap(&mut child, &alive, &exited))
         .map_err(failed)?;
-    Ok((ChildProcess { pid, name: spec.name.clone(), lifeline, ended }, stdout))
+    let is_killed = AtomicBool::new(false);
+    Ok((ChildProcess { pid, name: spec.name.clone(), lifeline, ended, is_killed }, stdout))
 }
 
 fn reap(child: &mut Child, alive: &Mutex<Vec<u32>>, exited: &watch::Sender<Option<ExitStatus>>) {
@@ -236,7 +250,10 @@ mod tests {
     async fn a_signal_after_the_end_hits_no_process() {
         let folder = tempfile::tempdir().expect("a folder");
         let (child, _stdout) = Spawner::new().spawn(sleeper(folder.path())).await.expect("starts");
+        assert!(child.is_running());
         child.signal(Signal::SIGKILL).expect("still there");
+        // Before its end is known, too.
+        assert!(!child.is_running());
         assert_eq!(describe_exit(child.wait().await), "signal 9");
         child.signal(Signal::SIGKILL).expect("nothing left to do");
     }

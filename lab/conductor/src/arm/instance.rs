@@ -238,7 +238,12 @@ impl Instance {
         self.state().running.clone()
     }
 
-    /// The id of its process, while it runs.
+    /// Whether a fault can act on its process.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running().is_some_and(|running| running.is_running())
+    }
+
+    /// The id of its process, until it has ended.
     pub(crate) fn running_pid(&self) -> Option<u32> {
         self.running().filter(|running| running.exit_status().is_none()).map(|running| running.pid)
     }

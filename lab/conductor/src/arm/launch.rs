@@ -23,10 +23,11 @@ use crate::arm::children::{ChildSpec, describe_exit};
 use crate::arm::config_file::{read_config, write_config};
 use crate::arm::environment::RunEnvironment;
 use crate::arm::instance::{Health, Instance};
-use crate::arm::resources::MALLOC_ENVIRONMENT;
+use crate::arm::resources::malloc_environment;
 use crate::process::bounded_line;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
+use crate::process::host;
 
 /// A process that has not announced its addresses by then does not start: on an idle machine a second is enough, and on a busy
 /// one many start at once.
@@ -178,7 +179,7 @@ pub(super) async fn launch(
 
 /// What an arm's processes are given besides their configuration: settings of the allocator, and the secrets.
 fn child_environment(config: &NodeConfig) -> Vec<(String, String)> {
-    let malloc = MALLOC_ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
+    let malloc = malloc_environment(host::cores());
     let secrets = [(SECRET_VARIABLE, config.secret.clone()), (TOKEN_VARIABLE, config.token.clone())];
     let broker = config.broker.is_some().then(|| (CREDENTIALS_VARIABLE, config.broker_credentials.clone()));
     let postgres =

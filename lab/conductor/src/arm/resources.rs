@@ -17,15 +17,24 @@ use crate::arm::arm_plan::ArmPlan;
 use crate::arm::environment::RunEnvironment;
 use crate::process::cgroup;
 use crate::process::guardian::UndoAction;
+use crate::process::host;
 
-/// glibc gives each thread an arena and returns little of it, and once a block of some size was given back it takes
-/// such blocks from there as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
+/// Settings of glibc's allocator, as variables of the environment, on a machine of so many cores.
+///
+/// By default threads have an arena each, up to eight for each core, and return little of them: here there are as many arenas as
+/// threads can run at once, so that they do not wait for each other. Once a block of some size was given back, glibc takes such
+/// blocks from an arena as well: a password's hash takes 7 MiB, and would be kept as often as threads made one.
 ///
 /// With a threshold that is set it also stops learning how much of an arena's end it may keep: from 128 KiB on it gives that
 /// back with each larger block that is freed, to map it again with the next request. A request under way holds two read
 /// buffers of 8 KiB for each of its two connections at most, so that 16 of them come and go with 512 KiB.
-pub(super) const MALLOC_ENVIRONMENT: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "524288")];
+pub(super) fn malloc_environment(cores: usize) -> [(&'static str, String); 3] {
+    [
+        ("MALLOC_ARENA_MAX", cores.to_string()),
+        ("MALLOC_MMAP_THRESHOLD_", "4194304".to_owned()),
+        ("MALLOC_TRIM_THRESHOLD_", "524288".to_owned()),
+    ]
+}
 
 /// Weight of an arm's control group: the usual one. A thread of the load generator then gets a third of a core that two arms
 /// contend for, whatever they run on it; beside three threads of each arm's niceness without groups it got as much.
@@ -110,7 +119,7 @@ pub fn given(
         cpu_weight: None,
         telemetry: telemetry.to_string(),
         durability: Synchronous::default().name().to_owned(),
-        allocator: MALLOC_ENVIRONMENT.map(|(name, value)| format!("{name}={value}")).join(" "),
+        allocator: malloc_environment(host::cores()).map(|(name, value)| format!("{name}={value}")).join(" "),
         declared: declared(arm),
     }
 }

@@ -5,12 +5,14 @@
 //! - `node_metrics`: what a node exposes. [`exposition`]: the text format it comes in. `edges`: all copies of a caller as
 //!   one edge. `databases`: what their files show.
 //! - [`collector`]: spans of all nodes, assembled to requests.
+//! - `heap`: the lab's own memory, given back.
 //! - [`metrics_endpoint`], [`scrape_targets`]: a run as Prometheus sees it.
 
 pub mod collector;
 mod databases;
 mod edges;
 pub mod exposition;
+pub(crate) mod heap;
 pub mod metrics_endpoint;
 mod node_metrics;
 pub mod record_writer;

@@ -53,6 +53,7 @@ use crate::arm::resources::telemetry_level;
 use crate::arm::server_product::ServerProduct;
 use crate::arm::servers;
 use crate::observe::collector::Collector;
+use crate::observe::heap;
 use crate::observe::metrics_endpoint::MetricsEndpoint;
 use crate::observe::record_writer::RecordWriter;
 use crate::steps::log::StepLog;
@@ -124,6 +125,7 @@ impl Run {
             ..RunEnvironment::new(tasks.clone(), &paths, &self.id, &secrets.token, record)
                 .with_given(self.options.given.clone())
         };
+        heap::give_back_every_minute(&tasks, &self.record);
         let metrics = MetricsEndpoint::start(&tasks, &self.record).await?;
         if let Err(error) = environment.scrape_targets.add(metrics.addr, "") {
             let text = format!("Prometheus has no list of this run's processes: {error}");

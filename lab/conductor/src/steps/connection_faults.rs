@@ -95,6 +95,13 @@ impl Drop for ProxyFault<'_> {
     }
 }
 
+/// Why this machine cannot do a fault on connections at all; `None` of other faults.
+pub(super) fn missing_means(fault: &Fault) -> Option<&'static str> {
+    let effect = fault.connection_fault()?;
+    let cannot = matches!(effect, ConnectionFault::Loss(_)) && !netns::is_inside();
+    cannot.then_some("this machine gives `cleave` no network in which packets can be dropped")
+}
+
 /// Puts proxies on an edge and sends callers through them, until the step ends.
 pub(super) async fn apply(
     active: &ActiveStep<'_>,
@@ -103,10 +110,6 @@ pub(super) async fn apply(
     fault: &Fault,
 ) {
     let (Some(target), Some(effect)) = (active.step.target, fault.connection_fault()) else { return };
-    if matches!(effect, ConnectionFault::Loss(_)) && !netns::is_inside() {
-        return active
-            .mark_degraded("this machine gives `cleave` no network in which packets can be dropped");
-    }
     let mut detours = Detours { active, proxies, target, effect, taken: BTreeMap::new() };
     // A fault on some of the copies would be another fault: those added before end here.
     if let Err(error) = detours.update().await {

@@ -66,7 +66,7 @@ pub(super) async fn resize(arm: &Arm, process: &ProcessPlan, to: u32) -> Result<
 pub(super) async fn drain(active: &ActiveStep<'_>, names: &[String]) {
     let letter = active.letter();
     for instance in active.instances(names) {
-        let is_running = instance.running_pid().is_some();
+        let is_running = instance.is_running();
         active.mark("began", format!("{letter} {} drains", instance.name));
         active.arm.remove_copy(&instance).await;
         active.mark("done", format!("{letter} {} has left", instance.name));

@@ -23,15 +23,14 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
         ProcessFault::Kill(restart_after) => {
             faulted.apply_each(|instance| {
                 // Of one that is down it would hold for another death.
-                if let Some(delay) = restart_after.filter(|_| instance.running_pid().is_some()) {
+                if let Some(delay) = restart_after.filter(|_| instance.is_running()) {
                     instance.restart_after(u64::try_from(delay.duration().as_millis()).unwrap_or(u64::MAX));
                 }
                 instance.kill()
             });
         }
         ProcessFault::Stop(within) => {
-            let running =
-                faulted.instances.iter().filter(|instance| instance.running_pid().is_some()).count();
+            let running = faulted.instances.iter().filter(|instance| instance.is_running()).count();
             let stops =
                 faulted.instances.iter().map(|instance| active.arm.stop_copy(instance, within.duration()));
             futures_util::future::join_all(stops).await;
@@ -41,7 +40,7 @@ pub(super) async fn apply(active: &ActiveStep<'_>, guardian: &Guardian, fault: &
         ProcessFault::Crashloop(every) => {
             while clock::now() < active.end() && !active.has_ended_early() {
                 faulted.apply_each(|instance| {
-                    if active.arm.plan.placement.restart.is_none() && instance.running_pid().is_some() {
+                    if active.arm.plan.placement.restart.is_none() && instance.is_running() {
                         instance.restart_after(CRASHLOOP_RESTART_MS);
                     }
                     instance.kill()
@@ -79,7 +78,7 @@ impl FaultedInstances<'_> {
     fn apply_each(&self, act: impl Fn(&Instance) -> io::Result<()>) -> Vec<&Arc<Instance>> {
         let mut ended = Vec::new();
         for instance in &self.instances {
-            let is_running = instance.running_pid().is_some();
+            let is_running = instance.is_running();
             match act(instance) {
                 Ok(()) if is_running => self.active.count_hits(1),
                 Ok(()) => {
@@ -99,7 +98,7 @@ impl FaultedInstances<'_> {
 
     /// Counts a hit for those that have started again since: what is in force holds for a successor, too.
     fn count_successors(&self, ended: &[&Arc<Instance>]) {
-        let running = ended.iter().filter(|instance| instance.running_pid().is_some());
+        let running = ended.iter().filter(|instance| instance.is_running());
         self.active.count_hits(running.count() as u64);
     }
 
@@ -162,7 +161,7 @@ impl FaultedInstances<'_> {
                 active.mark_degraded("this machine has no control group of CPU that `cleave` may make");
                 break;
             };
-            let is_running = instance.running_pid().is_some();
+            let is_running = instance.is_running();
             if instance.enter_cgroup(step, cores, group.clone()).is_ok() && is_running {
                 active.count_hits(1);
             }

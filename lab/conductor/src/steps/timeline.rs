@@ -65,7 +65,10 @@ impl<'a> Timeline<'a> {
                 return self.event(&active, Some(true), format!("n/a ({reason})"));
             }
         };
-        // What is refused never begins: an event that it does would have no end.
+        // What cannot be done, or is refused, never begins: an event that it does would say that it is in force.
+        if let Some(why) = step.action.fault().and_then(connection_faults::missing_means) {
+            return active.mark_degraded(why);
+        }
         if let Some(reason) = self.refusal(&active, &names) {
             active.log(reason.clone());
             self.context.log.withhold(&reason);

@@ -5,15 +5,13 @@ use super::{CpuSamples, Interval};
 impl CpuSamples {
     /// Joins intervals that ended before a moment to longer ones: what was spent within one is then evenly spread.
     pub fn join_before(&mut self, t: u64, length: u64) {
-        let old = self.intervals.partition_point(|interval| interval.to <= t);
-        let mut joined: Vec<Interval> = Vec::new();
-        for interval in self.intervals.drain(..old) {
-            match joined.last_mut() {
-                Some(last) if last.is_joined_by(&interval, length) => last.join(interval),
-                _ => joined.push(interval),
+        self.intervals.dedup_by(|next, last| {
+            let is_joined = next.to <= t && last.is_joined_by(next, length);
+            if is_joined {
+                last.join(next);
             }
-        }
-        self.intervals.splice(0..0, joined);
+            is_joined
+        });
     }
 }
 
@@ -23,9 +21,9 @@ impl Interval {
         self.to == next.from && next.to - self.from <= length && self.own.is_some() == next.own.is_some()
     }
 
-    fn join(&mut self, next: Self) {
+    fn join(&mut self, next: &Self) {
         self.to = next.to;
         self.total += next.total;
-        self.own = self.own.take().zip(next.own).map(|(sum, more)| sum.plus(&more));
+        self.own = self.own.take().zip(next.own.as_ref()).map(|(sum, more)| sum.plus(more));
     }
 }

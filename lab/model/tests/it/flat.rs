@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use model::retention::{DETAIL_SECONDS, STEP_SECONDS, THINNED_SECONDS};
+use model::retention::{DETAIL_SECONDS, LONG_DETAIL_SECONDS, LONG_THINNED_SECONDS};
 use model::{Run, SECOND, TimeRange, Window};
 use record::{
     Class, Edge, Entry, Event, EventKind, Header, Host, KeepReason, Latencies, Line, PartSum, Phase, Proc,
@@ -144,7 +144,7 @@ fn hour() -> &'static Hour {
             if s % 30 == 29 {
                 run.settle();
             }
-            if u64::from(s) + 1 == DETAIL_SECONDS {
+            if u64::from(s) + 1 == LONG_THINNED_SECONDS {
                 ten_minutes = held_bytes() - before;
             }
         }
@@ -158,7 +158,7 @@ fn hour() -> &'static Hour {
 fn a_live_run_holds_a_fixed_amount_after_ten_minutes() {
     let Hour { ten_minutes, hour, .. } = hour();
     // Of each second: twelve windows of about 0.8 KB, eight processes of 2 KB, 24 edges and a second's own figures: 36 KB.
-    assert!(*ten_minutes < 25 * MIB, "{ten_minutes} bytes after ten minutes");
+    assert!(*ten_minutes < 14 * MIB, "{ten_minutes} bytes after ten minutes");
     // The terminal and the conductor fold a run each, and both together may grow by 6 MiB an hour.
     let grown = hour - ten_minutes;
     assert!(grown < 3 * MIB, "{grown} bytes from minute ten to sixty");
@@ -174,19 +174,18 @@ fn a_live_run_that_no_view_settles_lets_go_of_detail_as_well() {
         second(s).iter().for_each(|line| run.add(line));
         let in_detail = run.seconds_between('A', 1, 0, u32::MAX).filter(|(_, of)| of.windows().count() > 0);
         // Thirty-two seconds of arms are out of date at most: sixteen of each of two.
-        let most = usize::try_from(DETAIL_SECONDS).expect("small") + 20;
+        let most = usize::try_from(LONG_DETAIL_SECONDS).expect("small") + 20;
         assert!(in_detail.count() <= most, "after {s} seconds");
     }
 }
 
 #[test]
-fn a_live_run_keeps_samples_by_step_and_seconds_without_windows() {
+fn a_live_run_keeps_samples_of_what_is_in_detail_and_seconds_without_windows() {
     let Hour { run, .. } = hour();
-    let detail = usize::try_from(DETAIL_SECONDS).expect("small");
-    let thinned = usize::try_from(THINNED_SECONDS).expect("small");
+    let detail = usize::try_from(LONG_DETAIL_SECONDS).expect("small");
+    let thinned = usize::try_from(LONG_THINNED_SECONDS).expect("small");
     let (_, samples) = run.processes('A').next().expect("one process");
-    let most = detail + 60 + thinned / STEP_SECONDS as usize;
-    assert!((detail..=most).contains(&samples.len()), "{} samples of a process", samples.len());
+    assert!((detail..=detail + 60).contains(&samples.len()), "{} samples of a process", samples.len());
     let now = u64::from(LENGTH_S) * SECOND;
     let edges = run.edge_between('B', "service0", "service0", 0, now).len();
     assert!((detail..=detail + 60).contains(&edges), "{edges} samples of an edge");
@@ -209,9 +208,9 @@ fn phases_of_a_live_run_are_exact_and_the_judge_needs_its_record_again() {
         assert_eq!(run.merged('A', &range, "search", |w| &w.intended), all, "{name}");
     }
     let of = |from, to| TimeRange { round: 1, seconds: from..to };
-    // A hundredth of a core, as far back as samples by step are known.
+    // A hundredth of a core, as far back as samples are known.
     assert_eq!(run.cpu_ns('A', &of(LENGTH_S - 60, LENGTH_S)), Some(60 * SECOND / 100));
-    assert_eq!(run.cpu_ns('A', &of(2_100, 2_700)), Some(6 * SECOND));
+    assert_eq!(run.cpu_ns('A', &of(3_350, 3_550)), Some(2 * SECOND));
     // What is joined by steps is spread over their seconds.
     assert_eq!(run.unit_cpu_total('A', 1, 45), Some(SECOND / 100));
     let ended: u64 = (0..LENGTH_S).filter_map(|second| run.unit_finished('A', 1, second)).sum();
@@ -288,9 +287,9 @@ fn of_kept_requests_a_live_run_holds_those_that_a_view_of_the_last_ten_minutes_s
     };
     let (live, judged) = (fold(Run::new(header()).live()), fold(Run::new(header())));
     assert_eq!(judged.known_traces().count(), 2 * 3_600 + 2);
-    // Of both arms the last ten minutes, and what was among the slowest three of either arm before; and the failed.
-    assert_eq!(live.known_traces().count(), 2 * (601 + 3 + 3) + 2);
-    for second in [2_999, 3_300, 3_599] {
+    // Of both arms the last five minutes, and what was among the slowest three of either arm before; and the failed.
+    assert_eq!(live.known_traces().count(), 2 * (301 + 3 + 3) + 2);
+    for second in [3_299, 3_450, 3_599] {
         let t = second * SECOND;
         let shown = |run: &Run| -> Vec<_> {
             let of = |trace: &Trace| {

@@ -25,11 +25,11 @@ size = "tiny"
 
 [topology.micro]
 processes = { each = ["*"] }
-restart   = { after = "300ms", max = 900 }
+restart   = { after = "300ms", max = 900, max_delay = "1s" }
 
 [topology.mono]
 processes = { app = ["gateway", "*"] }
-restart   = { after = "300ms", max = 900 }
+restart   = { after = "300ms", max = 900, max_delay = "1s" }
 "#;
 
 /// Clients that post photos.

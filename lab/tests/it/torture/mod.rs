@@ -16,7 +16,8 @@
 //!
 //! Each prints what it saw. Environment variables make them longer: `CLEAVE_TORTURE_KILLS`, `CLEAVE_TORTURE_STORE_KILLS`,
 //! `CLEAVE_TORTURE_LAB_KILLS`, `CLEAVE_TORTURE_SECONDS` (of each attack), `CLEAVE_TORTURE_CROWD` (per cent of the slow clients),
-//! `CLEAVE_TORTURE_SOAK_SECONDS`, `CLEAVE_TORTURE_LAB_SOAK_SECONDS`, `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above
+//! `CLEAVE_TORTURE_ATTACK` (one attack, by name), `CLEAVE_TORTURE_SOAK_SECONDS`, `CLEAVE_TORTURE_LAB_SOAK_SECONDS`,
+//! `CLEAVE_TORTURE_SEED`, and `CLEAVE_TORTURE_MAX_RATIO`, above
 //! which the honest client's p99 next to one attack fails, and with which none of its requests may be late: for a machine that
 //! is the test's alone (unset, the p99 is printed only, and one request in twenty may be late). Without `--test-threads 1` those
 //! of which no figure is asserted go on beside each other.
@@ -40,7 +41,7 @@ use runtime::random::RandomStream;
 /// Memory that a process of a suite may hold, KiB, whatever its clients do.
 const MAX_MEMORY_KIB: u64 = 150 * 1_024;
 
-/// A number from the environment, `CLEAVE_TORTURE_{name}`.
+/// A number, or a name, from the environment, `CLEAVE_TORTURE_{name}`.
 fn setting<T: FromStr>(name: &str) -> Option<T> {
     let name = format!("CLEAVE_TORTURE_{name}");
     let text = std::env::var(&name).ok()?;

@@ -50,7 +50,11 @@ fn attacked_from(from: Ipv4Addr, options: &[&str]) {
         quiet.quantile_ms(0.5)
     );
     quiet.is_served("quiet");
-    let names = attacks::names();
+    let mut names = attacks::names();
+    if let Some(only) = setting::<String>("ATTACK") {
+        names.retain(|name| *name == only);
+        assert!(!names.is_empty(), "no attack is called `{only}`: {:?}", attacks::names());
+    }
     let mut all: Vec<&[&str]> = names.chunks(1).collect();
     all.push(&names);
     for attacks in all {

@@ -25,12 +25,12 @@ size = "tiny"
 processes = { each = ["*"] }
 store     = "postgres"
 events    = "EVENTS"
-restart   = { after = "300ms", max = 900 }
+restart   = { after = "300ms", max = 900, max_delay = "1s" }
 
 [topology.mono]
 processes = { app = ["gateway", "*"] }
 store     = "postgres"
-restart   = { after = "300ms", max = 900 }
+restart   = { after = "300ms", max = 900, max_delay = "1s" }
 "#;
 
 /// A folder that the account of a database server can enter.
